@@ -1,0 +1,219 @@
+//! How the model's answers look on the wire, where the service leaves room.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::reply::{Basis, Reply};
+use super::update::{Refusal, Updated};
+
+/// Whether an answer names the primary locale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrimaryEcho {
+    /// Each returned item has its `cmsLocaleId`, as documented.
+    #[default]
+    Echoed,
+    /// Items in the primary locale come without `cmsLocaleId`, as observed on sites without localization.
+    Absent,
+}
+
+/// The order of the items in an answer, which is not documented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerOrder {
+    /// The order of the request.
+    #[default]
+    AsSent,
+    /// The order of the request, backwards.
+    Reversed,
+    /// An order that the seed and the number of items decide.
+    Shuffled(u64),
+}
+
+/// The shape of an answer. The reference documents both and does not say when each is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerShape {
+    /// Always a list, as in all documented examples.
+    #[default]
+    List,
+    /// A bare item if one item was updated, else a list.
+    ItemWhenSingle,
+}
+
+/// The rate headers on every answer that is not scripted. `None` leaves a header out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateHeaders {
+    /// `X-RateLimit-Limit`: requests a minute.
+    pub limit: Option<u32>,
+    /// `X-RateLimit-Remaining`: requests left in this minute.
+    pub remaining: Option<u32>,
+    /// `Retry-After`, in seconds where it is a number. Healthy answers carry it too.
+    pub retry_after: Option<String>,
+}
+
+impl Default for RateHeaders {
+    /// The values that were seen on a healthy answer: 60, 59, and `Retry-After: 60`.
+    fn default() -> Self {
+        Self {
+            limit: Some(60),
+            remaining: Some(59),
+            retry_after: Some("60".to_owned()),
+        }
+    }
+}
+
+/// How the server answers. The default is what is documented, and what was observed where nothing is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The bearer token that requests must carry.
+    pub token: String,
+    /// Whether an answer names the primary locale.
+    pub primary_echo: PrimaryEcho,
+    /// The order of the items in an answer.
+    pub order: AnswerOrder,
+    /// The shape of an answer.
+    pub shape: AnswerShape,
+    /// Whether a list has `pagination`; `true` unless set.
+    pub pagination: bool,
+    /// Keys that returned items lack, such as `lastPublished` or `fieldData.name`.
+    pub omitted: Vec<String>,
+    /// The rate headers.
+    pub rate: RateHeaders,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            token: "reference-token".to_owned(),
+            primary_echo: PrimaryEcho::default(),
+            order: AnswerOrder::default(),
+            shape: AnswerShape::default(),
+            pagination: true,
+            omitted: Vec::new(),
+            rate: RateHeaders::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Prints everything but the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("primary_echo", &self.primary_echo)
+            .field("order", &self.order)
+            .field("shape", &self.shape)
+            .field("pagination", &self.pagination)
+            .field("omitted", &self.omitted)
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// The answer to a batch that was applied.
+    pub(super) fn updated(&self, updated: &[Updated]) -> Reply {
+        let mut items: Vec<Value> = updated.iter().map(|updated| self.item(updated)).collect();
+        let total = items.len();
+        let single = if self.shape == AnswerShape::ItemWhenSingle && total == 1 {
+            items.pop()
+        } else {
+            None
+        };
+        let body = match single {
+            Some(item) => item,
+            None => {
+                let mut list = json!({"items": self.ordered(items)});
+                if self.pagination {
+                    list["pagination"] = json!({"limit": 25, "offset": 0, "total": total});
+                }
+                list
+            }
+        };
+        self.with_rate(Reply::new(200).json(&body).on(Basis::Documented))
+    }
+
+    /// The answer to a batch that the model refused.
+    pub(super) fn refused(&self, refusal: &Refusal) -> Reply {
+        self.with_rate(
+            Reply::new(refusal.status())
+                .json(&refusal.body())
+                .on(refusal.basis()),
+        )
+    }
+
+    pub(super) fn with_rate(&self, mut reply: Reply) -> Reply {
+        let RateHeaders {
+            limit,
+            remaining,
+            retry_after,
+        } = &self.rate;
+        if let Some(limit) = limit {
+            reply = reply.header("x-ratelimit-limit", &limit.to_string());
+        }
+        if let Some(remaining) = remaining {
+            reply = reply.header("x-ratelimit-remaining", &remaining.to_string());
+        }
+        if let Some(retry_after) = retry_after {
+            reply = reply.header("retry-after", retry_after);
+        }
+        reply
+    }
+
+    fn item(&self, updated: &Updated) -> Value {
+        let Updated {
+            key,
+            primary,
+            variant,
+        } = updated;
+        let mut item = json!({
+            "id": key.item,
+            "cmsLocaleId": key.locale,
+            "lastPublished": variant.last_published,
+            "lastUpdated": variant.last_updated,
+            "createdOn": variant.created_on,
+            "isArchived": variant.is_archived,
+            "isDraft": variant.is_draft,
+            "fieldData": variant.field_data,
+        });
+        if *primary && self.primary_echo == PrimaryEcho::Absent {
+            remove(&mut item, "cmsLocaleId");
+        }
+        for key in &self.omitted {
+            match key.split_once('.') {
+                Some((object, key)) => item
+                    .get_mut(object)
+                    .map_or((), |object| remove(object, key)),
+                None => remove(&mut item, key),
+            }
+        }
+        item
+    }
+
+    fn ordered(&self, mut items: Vec<Value>) -> Vec<Value> {
+        match self.order {
+            AnswerOrder::AsSent => items,
+            AnswerOrder::Reversed => {
+                items.reverse();
+                items
+            }
+            AnswerOrder::Shuffled(seed) => {
+                let mut keyed: Vec<_> = (0u64..).zip(items).collect();
+                keyed.sort_by_key(|(index, _)| mix(seed ^ mix(*index)));
+                keyed.into_iter().map(|(_, item)| item).collect()
+            }
+        }
+    }
+}
+
+fn remove(object: &mut Value, key: &str) {
+    if let Some(object) = object.as_object_mut() {
+        object.remove(key);
+    }
+}
+
+/// SplitMix64's finalizer: a permutation of 64-bit numbers that looks random.
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}

@@ -1,0 +1,304 @@
+//! The server without its wire: from request to reply.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use serde_json::Value;
+
+use super::answer::Settings;
+use super::faults::Fault;
+use super::log::Exchange;
+use super::model::Model;
+use super::reply::{Basis, Reply};
+use super::update::{Update, Updated};
+use super::validate::{self, Checked};
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, undecoded.
+    pub path: String,
+    /// The query, undecoded and without `?`.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What the server does with the next valid request.
+pub enum Step {
+    /// The model answers.
+    Model,
+    /// This is the answer; the model does not see the request.
+    Reply(Reply),
+    /// The model answers, and the function changes its answer. The function must not call the [`Core`].
+    ModelThen(Box<dyn FnOnce(ModelAnswer) -> Reply + Send>),
+}
+
+impl Step {
+    /// [`Step::ModelThen`] without the box.
+    pub fn model_then(change: impl FnOnce(ModelAnswer) -> Reply + Send + 'static) -> Self {
+        Self::ModelThen(Box::new(change))
+    }
+}
+
+impl From<Reply> for Step {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model => f.write_str("Model"),
+            Self::Reply(reply) => f.debug_tuple("Reply").field(reply).finish(),
+            Self::ModelThen(_) => f.write_str("ModelThen(..)"),
+        }
+    }
+}
+
+/// The answer of the model, to be changed by a [`Step::ModelThen`].
+#[derive(Clone, Debug)]
+pub struct ModelAnswer {
+    /// The answer as it would be sent.
+    pub reply: Reply,
+    /// The variants that the request updated, in the order in which they were sent; empty if it was refused.
+    pub updated: Vec<Updated>,
+}
+
+impl ModelAnswer {
+    /// Changes the body.
+    #[must_use]
+    pub fn edit(self, change: impl FnOnce(&mut Value)) -> Reply {
+        let mut body = serde_json::from_slice(&self.reply.body).unwrap_or_default();
+        change(&mut body);
+        self.reply.json(&body).on(Basis::Scripted)
+    }
+
+    /// Changes the list of returned items. An answer without a list stays as it is.
+    #[must_use]
+    pub fn edit_items(self, change: impl FnOnce(&mut Vec<Value>)) -> Reply {
+        self.edit(|body| {
+            if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
+                change(items);
+            }
+        })
+    }
+}
+
+/// The reference server without a network: the model, the settings, the script and the log, behind one lock.
+///
+/// Clones share all of it.
+#[derive(Clone)]
+pub struct Core {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    model: Model,
+    settings: Settings,
+    /// What [`Core::reset`] goes back to.
+    initial_settings: Settings,
+    script: VecDeque<Step>,
+    log: Vec<Exchange>,
+}
+
+impl Core {
+    /// A core with an empty script and an empty log.
+    #[must_use]
+    pub fn new(model: Model, settings: Settings) -> Self {
+        let state = State {
+            model,
+            initial_settings: settings.clone(),
+            settings,
+            script: VecDeque::new(),
+            log: Vec::new(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Answers a request and logs it.
+    ///
+    /// A request that violates the API document is refused and leaves the script as it is. Any other takes the next
+    /// step of the script, or is answered by the model if there is none.
+    pub fn handle(&self, request: Request) -> Reply {
+        self.handle_under(request, Fault::None)
+    }
+
+    pub(super) fn handle_under(&self, request: Request, fault: Fault) -> Reply {
+        let mut state = self.lock();
+        let checked = validate::check(&request, &state.settings.token);
+        let (reply, applied) = state.answer(&request, &checked);
+        state.record(request, checked, Some(reply.clone()), applied, fault);
+        reply
+    }
+
+    /// Logs a request that gets no answer.
+    pub(super) fn record_unanswered(&self, request: Request, fault: Fault) {
+        let mut state = self.lock();
+        let checked = validate::check(&request, &state.settings.token);
+        state.record(request, checked, None, 0, fault);
+    }
+
+    /// Appends steps to the script.
+    pub fn script(&self, steps: impl IntoIterator<Item = impl Into<Step>>) {
+        let steps: Vec<Step> = steps.into_iter().map(Into::into).collect();
+        self.lock().script.extend(steps);
+    }
+
+    /// The number of steps that no request has taken yet.
+    #[must_use]
+    pub fn pending_steps(&self) -> usize {
+        self.lock().script.len()
+    }
+
+    /// Changes the settings until the next [reset](Self::reset).
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.lock().settings);
+    }
+
+    /// The settings as they are now.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.lock().settings.clone()
+    }
+
+    /// The model as it is now.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        self.lock().model.clone()
+    }
+
+    /// The log since the last [reset](Self::reset).
+    #[must_use]
+    pub fn log(&self) -> Vec<Exchange> {
+        self.lock().log.clone()
+    }
+
+    /// Starts anew with this model: no script, no log, and the settings that the core was made with.
+    pub fn reset(&self, model: Model) {
+        let mut state = self.lock();
+        state.model = model;
+        state.settings = state.initial_settings.clone();
+        state.script.clear();
+        state.log.clear();
+    }
+
+    /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Core")
+            .field("settings", &state.settings)
+            .field("script", &state.script)
+            .field("exchanges", &state.log.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// The answer to a request, and how many entries the model applied for it.
+    fn answer(&mut self, request: &Request, checked: &Checked) -> (Reply, usize) {
+        let (Some(collection), Some(json), []) = (
+            &checked.collection,
+            &checked.json,
+            checked.violations.as_slice(),
+        ) else {
+            return (
+                self.settings
+                    .with_rate(validate::refusal(request, &checked.violations)),
+                0,
+            );
+        };
+        let update = || Update::from_body(collection, json);
+        match self.script.pop_front() {
+            Some(Step::Reply(reply)) => (reply, 0),
+            Some(Step::ModelThen(change)) => {
+                let (answer, applied) = self.serve(&update());
+                (change(answer), applied)
+            }
+            Some(Step::Model) | None => {
+                let (answer, applied) = self.serve(&update());
+                (answer.reply, applied)
+            }
+        }
+    }
+
+    fn serve(&mut self, update: &Update) -> (ModelAnswer, usize) {
+        match self.model.apply(update) {
+            Ok(updated) => {
+                let applied = updated.len();
+                (
+                    ModelAnswer {
+                        reply: self.settings.updated(&updated),
+                        updated,
+                    },
+                    applied,
+                )
+            }
+            Err(refusal) => {
+                let reply = self.settings.refused(&refusal);
+                (
+                    ModelAnswer {
+                        reply,
+                        updated: Vec::new(),
+                    },
+                    refusal.applied,
+                )
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        request: Request,
+        checked: Checked,
+        reply: Option<Reply>,
+        applied: usize,
+        fault: Fault,
+    ) {
+        let Request {
+            method,
+            path,
+            query,
+            mut headers,
+            body,
+        } = request;
+        if let header::Entry::Occupied(mut authorization) = headers.entry(header::AUTHORIZATION) {
+            authorization
+                .iter_mut()
+                .for_each(|value| value.set_sensitive(true));
+        }
+        let Checked {
+            json, violations, ..
+        } = checked;
+        let index = self.log.len();
+        self.log.push(Exchange {
+            index,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            json,
+            violations,
+            reply,
+            applied,
+            fault,
+        });
+    }
+}

@@ -1,0 +1,130 @@
+//! The answer to a request, and what it rests on.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use super::contract::Contract;
+
+/// What an answer rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// Webflow's documentation shows such an answer in such a case.
+    Documented,
+    /// The service was seen to answer so.
+    Observed,
+    /// Nobody says how the service answers; this is the reference server's choice.
+    Assumed,
+    /// A test made it.
+    Scripted,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers. Those that frame the message (`content-length`, `transfer-encoding`, `connection`) are not sent from
+    /// here: the server adds its own.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// What the answer rests on.
+    pub basis: Basis,
+}
+
+impl Reply {
+    /// A scripted answer with this status and nothing else. A number outside 100 to 999 is no status and becomes 500.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            basis: Basis::Scripted,
+        }
+    }
+
+    /// The example that the API document gives for this status, with the example values of its headers.
+    ///
+    /// The document's headers include `Retry-After: 60`; replace it with [`Reply::header`] where a test should not wait.
+    ///
+    /// # Errors
+    ///
+    /// The document does not list the status for the operation, or gives no example of its body.
+    pub fn documented(status: u16) -> Result<Self, UndocumentedStatus> {
+        let example = Contract::get()
+            .ok()
+            .and_then(|contract| contract.examples.get(&status));
+        let example = example.ok_or(UndocumentedStatus { status })?;
+        let mut reply = Self::new(status).json(&example.body);
+        for (name, value) in &example.headers {
+            reply = reply.header(name, value);
+        }
+        reply.basis = Basis::Documented;
+        Ok(reply)
+    }
+
+    /// Sets a header, in place of any value it had. What HTTP cannot carry as a header is left out.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Takes a header away.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    /// Sets the body and leaves the headers as they are.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sets the body to a JSON text and `content-type` to `application/json`.
+    #[must_use]
+    pub fn json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into();
+        self.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        self
+    }
+
+    pub(super) fn on(mut self, basis: Basis) -> Self {
+        self.basis = basis;
+        self
+    }
+}
+
+/// A status for which the API document has no example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndocumentedStatus {
+    /// The status that was asked for.
+    pub status: u16,
+}
+
+impl fmt::Display for UndocumentedStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the API document has no example for status {}",
+            self.status
+        )
+    }
+}
+
+impl std::error::Error for UndocumentedStatus {}

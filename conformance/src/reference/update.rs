@@ -1,0 +1,275 @@
+//! What an update does to the model, or why it is refused.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::clock::timestamp;
+use super::model::{Model, Variant, VariantKey};
+use super::reply::Basis;
+
+/// The most entries that one request may carry, from the text of the reference page.
+pub const MAX_ENTRIES: usize = 100;
+
+/// A request to update items, as the model reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The id of the collection.
+    pub collection: String,
+    /// The entries, in the order in which they were sent.
+    pub entries: Vec<Entry>,
+}
+
+/// What an update asks for one item in one locale.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entry {
+    /// The id of the item.
+    pub id: String,
+    /// The id of the CMS locale; `None` for the primary one.
+    pub locale: Option<String>,
+    /// The new archive flag, if sent.
+    pub is_archived: Option<bool>,
+    /// The new draft flag, if sent.
+    pub is_draft: Option<bool>,
+    /// The fields to change; `null` clears a field.
+    pub field_data: Map<String, Value>,
+}
+
+impl Update {
+    /// Reads a request body. Keys that are no part of the request are ignored; so is a value of the wrong type, which
+    /// the check against the document has refused before.
+    #[must_use]
+    pub fn from_body(collection: &str, body: &Value) -> Self {
+        let entries = body
+            .get("items")
+            .and_then(Value::as_array)
+            .map(|items| items.iter().map(Entry::from_value).collect());
+        Self {
+            collection: collection.to_owned(),
+            entries: entries.unwrap_or_default(),
+        }
+    }
+}
+
+impl Entry {
+    fn from_value(value: &Value) -> Self {
+        let text = |key| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let flag = |key| value.get(key).and_then(Value::as_bool);
+        Self {
+            id: text("id").unwrap_or_default(),
+            locale: text("cmsLocaleId"),
+            is_archived: flag("isArchived"),
+            is_draft: flag("isDraft"),
+            field_data: value
+                .get("fieldData")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
+    fn apply_to(&self, variant: &mut Variant, now: String) {
+        if let Some(is_archived) = self.is_archived {
+            variant.is_archived = is_archived;
+        }
+        if let Some(is_draft) = self.is_draft {
+            variant.is_draft = is_draft;
+        }
+        for (slug, value) in &self.field_data {
+            if value.is_null() {
+                variant.field_data.remove(slug);
+            } else {
+                variant.field_data.insert(slug.clone(), value.clone());
+            }
+        }
+        variant.last_updated = now;
+    }
+}
+
+/// A variant after its update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Updated {
+    /// Which variant it is.
+    pub key: VariantKey,
+    /// Whether its locale is the primary one.
+    pub primary: bool,
+    /// The variant as it is now.
+    pub variant: Variant,
+}
+
+/// Why the model refuses a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The batch has no entries.
+    Empty,
+    /// The batch has more than [`MAX_ENTRIES`] entries.
+    TooManyEntries,
+    /// Two entries address the same variant.
+    Duplicate,
+    /// There is no such collection.
+    UnknownCollection,
+    /// The collection has no such item.
+    UnknownItem,
+    /// The collection has no such locale.
+    UnknownLocale,
+    /// The item does not exist in this locale.
+    MissingVariant,
+    /// The variant is one that the model was told to [reject](Model::reject).
+    Rejected,
+}
+
+/// A batch that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why the batch was refused.
+    pub reason: Reason,
+    /// How many entries had been applied: none, unless the model is not [atomic](Model::atomic).
+    pub applied: usize,
+}
+
+impl Refusal {
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.reason {
+            Reason::UnknownCollection | Reason::UnknownItem | Reason::MissingVariant => 404,
+            _ => 400,
+        }
+    }
+
+    /// What the status and the body rest on.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        if self.reason == Reason::Rejected {
+            Basis::Observed
+        } else {
+            Basis::Assumed
+        }
+    }
+
+    /// The error body, in Webflow's shape. It never names the item.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let mut details = json!([]);
+        let (code, message) = match self.reason {
+            Reason::Empty => (
+                "validation_error",
+                r#"Validation Error: ["Value (items) should NOT have fewer than 1 items"]"#,
+            ),
+            Reason::TooManyEntries => (
+                "validation_error",
+                r#"Validation Error: ["Value (items) should NOT have more than 100 items"]"#,
+            ),
+            Reason::Duplicate => (
+                "validation_error",
+                r#"Validation Error: ["Value (items) should NOT have duplicate items"]"#,
+            ),
+            Reason::UnknownLocale => (
+                "validation_error",
+                r#"Validation Error: ["Value (cmsLocaleId) is no locale of the site"]"#,
+            ),
+            Reason::UnknownCollection => (
+                "resource_not_found",
+                "Requested resource not found: The collection cannot be found",
+            ),
+            Reason::UnknownItem => (
+                "item_not_found",
+                "Requested resource not found: The item cannot be found",
+            ),
+            Reason::MissingVariant => (
+                "resource_not_found",
+                "Requested resource not found: The item does not exist in the locale",
+            ),
+            Reason::Rejected => {
+                details = json!([{"param": "unknown-field", "description": "Field not described in schema: undefined"}]);
+                ("validation_error", "Validation Error")
+            }
+        };
+        json!({"message": message, "code": code, "externalReference": null, "details": details})
+    }
+}
+
+impl Model {
+    /// Applies a batch and returns the updated variants in the order in which they were sent.
+    ///
+    /// Each entry moves the `last_updated` of its variant to a new instant of a clock that only updates move.
+    ///
+    /// # Errors
+    ///
+    /// A refusal of the whole batch. The model is then unchanged, unless it is not [atomic](Model::atomic).
+    pub fn apply(&mut self, update: &Update) -> Result<Vec<Updated>, Refusal> {
+        let (keys, refused) = self.targets(update);
+        match refused {
+            None => Ok(self.write(update, keys)),
+            Some(reason) if self.atomic => Err(Refusal { reason, applied: 0 }),
+            Some(reason) => Err(Refusal {
+                reason,
+                applied: self.write(update, keys).len(),
+            }),
+        }
+    }
+
+    /// The variants that the entries address, up to the first entry that cannot be applied, and why it cannot.
+    fn targets(&self, update: &Update) -> (Vec<VariantKey>, Option<Reason>) {
+        if update.entries.is_empty() {
+            return (Vec::new(), Some(Reason::Empty));
+        }
+        if update.entries.len() > MAX_ENTRIES {
+            return (Vec::new(), Some(Reason::TooManyEntries));
+        }
+        let mut seen = BTreeSet::new();
+        let mut keys = Vec::with_capacity(update.entries.len());
+        for entry in &update.entries {
+            match self.target(&update.collection, entry) {
+                Err(reason) => return (keys, Some(reason)),
+                Ok(key) if !seen.insert(key.clone()) => return (keys, Some(Reason::Duplicate)),
+                Ok(key) if self.rejected.contains(&key) => return (keys, Some(Reason::Rejected)),
+                Ok(key) => keys.push(key),
+            }
+        }
+        (keys, None)
+    }
+
+    fn target(&self, id: &str, entry: &Entry) -> Result<VariantKey, Reason> {
+        let collection = self.collections.get(id).ok_or(Reason::UnknownCollection)?;
+        let locale = entry.locale.as_ref().unwrap_or(&collection.primary);
+        if *locale != collection.primary && !collection.secondary.contains(locale) {
+            return Err(Reason::UnknownLocale);
+        }
+        let variants = collection.items.get(&entry.id).ok_or(Reason::UnknownItem)?;
+        if !variants.contains_key(locale) {
+            return Err(Reason::MissingVariant);
+        }
+        Ok(VariantKey {
+            collection: id.to_owned(),
+            item: entry.id.clone(),
+            locale: locale.clone(),
+        })
+    }
+
+    fn write(&mut self, update: &Update, keys: Vec<VariantKey>) -> Vec<Updated> {
+        let mut updated = Vec::with_capacity(keys.len());
+        for (entry, key) in update.entries.iter().zip(keys) {
+            let Some(collection) = self.collections.get_mut(&key.collection) else {
+                continue;
+            };
+            let primary = collection.primary == key.locale;
+            let Some(variant) = collection
+                .items
+                .get_mut(&key.item)
+                .and_then(|item| item.get_mut(&key.locale))
+            else {
+                continue;
+            };
+            self.ticks += 1;
+            entry.apply_to(variant, timestamp(self.ticks));
+            updated.push(Updated {
+                key,
+                primary,
+                variant: variant.clone(),
+            });
+        }
+        updated
+    }
+}

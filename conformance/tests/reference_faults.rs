@@ -1,0 +1,269 @@
+//! Each fault of the faulty server is what it says.
+
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use support::{A, C, rename_a, request, site};
+use webflow_cms_conformance::reference::{Fault, FaultyServer, ViolationKind};
+
+mod support;
+
+async fn faulty(faults: impl IntoIterator<Item = Fault>) -> FaultyServer {
+    let server = FaultyServer::serve(site().build()).await.unwrap();
+    server.inject(faults);
+    server
+}
+
+async fn try_patch(server: &FaultyServer) -> reqwest::Result<Response> {
+    request(&server.base_url(), &server.token(), rename_a().to_string())
+        .send()
+        .await
+}
+
+fn name_of_a(server: &FaultyServer) -> Value {
+    server.model().variant(C, A, None).unwrap().field_data["name"].clone()
+}
+
+/// The kind of the innermost I/O error.
+fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    let mut found = None;
+    while let Some(error) = source {
+        found = error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind)
+            .or(found);
+        source = error.source();
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_connection_without_a_fault_passes_the_answer_through_and_reads_chunked_bodies() {
+    let server = faulty([]).await;
+    assert_eq!(
+        try_patch(&server)
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap()["items"][0]["id"],
+        A
+    );
+    let text = rename_a().to_string();
+    let (head, tail) = text.split_at(10);
+    let raw = format!(
+        "PATCH /v2/collections/x/../{C}/items HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{head}\r\n{:X};ext=1\r\n{tail}\r\n0\r\n\r\n",
+        server.token(),
+        head.len(),
+        tail.len(),
+    );
+    let answer = exchange_raw(&server, raw.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
+    let log = server.log();
+    assert_eq!(log[1].json, Some(rename_a()));
+    assert_eq!(
+        log[1].path,
+        format!("/v2/collections/x/../{C}/items"),
+        "the path comes as it was sent"
+    );
+    let kinds: Vec<_> = log[1]
+        .violations
+        .iter()
+        .map(|violation| violation.kind)
+        .collect();
+    assert_eq!(kinds, [ViolationKind::Path]);
+
+    exchange_raw(
+        &server,
+        b"GET http://localhost/v2/sites?a=b HTTP/1.1\r\n\r\n",
+    )
+    .await;
+    let exchange = server.log().pop().unwrap();
+    assert_eq!(
+        (exchange.path.as_str(), exchange.query.as_deref()),
+        ("/v2/sites", Some("a=b"))
+    );
+}
+
+async fn exchange_raw(server: &FaultyServer, bytes: &[u8]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = server.base_url().replace("http://", "").replace("/v2", "");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn resets_are_resets_and_only_the_last_of_them_acts() {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    let server = faulty([
+        Fault::ResetBeforeReading,
+        Fault::ResetBeforeActing,
+        Fault::ResetAfterActing,
+    ])
+    .await;
+
+    assert!(matches!(
+        io_kind(&try_patch(&server).await.unwrap_err()),
+        Some(ConnectionReset | BrokenPipe)
+    ));
+    assert_eq!((server.unread(), server.log().len()), (1, 0));
+
+    assert_eq!(
+        io_kind(&try_patch(&server).await.unwrap_err()),
+        Some(ConnectionReset)
+    );
+    assert_eq!((name_of_a(&server), server.log().len()), (json!("a"), 1));
+    assert!(server.log()[0].reply.is_none());
+
+    assert_eq!(
+        io_kind(&try_patch(&server).await.unwrap_err()),
+        Some(ConnectionReset)
+    );
+    assert_eq!((name_of_a(&server), server.log().len()), (json!("new"), 2));
+    assert_eq!(
+        server.log()[1].reply.as_ref().map(|reply| reply.status),
+        Some(StatusCode::OK)
+    );
+    assert_eq!(server.pending_faults(), 0);
+}
+
+#[tokio::test]
+async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
+    for after in [0, 1, 50, usize::MAX] {
+        for fault in [Fault::CutBody { after }, Fault::CutChunked { after }] {
+            let server = faulty([fault.clone()]).await;
+            let response = try_patch(&server).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            let error = response.bytes().await.unwrap_err();
+            assert!(error.is_body() || error.is_decode(), "{fault:?}: {error:?}");
+            assert_eq!(
+                (name_of_a(&server), server.log()[0].fault.clone()),
+                (json!("new"), fault)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cut_head_garbage_and_raw_bytes_are_sent_as_they_are() {
+    let server = faulty([
+        Fault::CutHead,
+        Fault::Garbage(b"SSH-2.0-nonsense\r\n".to_vec()),
+        Fault::Raw(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno".to_vec()),
+    ])
+    .await;
+    assert!(try_patch(&server).await.is_err());
+    assert_eq!(name_of_a(&server), "new");
+    assert!(try_patch(&server).await.is_err());
+    server.core().reset(site().build().model());
+    let response = try_patch(&server).await.unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            response.text().await.unwrap().as_str()
+        ),
+        (503, "no")
+    );
+    assert_eq!(name_of_a(&server), "a");
+}
+
+#[tokio::test]
+async fn silence_lasts_and_ends_with_the_server() {
+    let limit = Duration::from_millis(100);
+    for (fault, name) in [
+        (Fault::SilenceBeforeActing, "a"),
+        (Fault::SilenceAfterActing, "new"),
+    ] {
+        let server = faulty([fault]).await;
+        assert!(
+            tokio::time::timeout(limit, try_patch(&server))
+                .await
+                .is_err(),
+            "nothing is answered"
+        );
+        assert_eq!(name_of_a(&server), name);
+    }
+
+    let server = faulty([Fault::SilenceAfterActing]).await;
+    let pending =
+        tokio::spawn(request(&server.base_url(), &server.token(), rename_a().to_string()).send());
+    while server.log().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(server);
+    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+        .await
+        .expect("the connection ends");
+    assert!(answer.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_reset_ends_open_connections() {
+    let server = faulty([Fault::SilenceAfterActing]).await;
+    let pending =
+        tokio::spawn(request(&server.base_url(), &server.token(), rename_a().to_string()).send());
+    while server.log().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    server.reset(site().build().model());
+    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+        .await
+        .expect("the connection ends");
+    assert!(answer.unwrap().is_err());
+    assert!(
+        try_patch(&server).await.is_ok(),
+        "new connections are served"
+    );
+}
+
+#[tokio::test]
+async fn a_head_alone_is_followed_by_nothing() {
+    let server = faulty([Fault::HeadOnly]).await;
+    let mut response = try_patch(&server).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let chunk = tokio::time::timeout(Duration::from_millis(100), response.chunk()).await;
+    assert!(chunk.is_err(), "{chunk:?}");
+}
+
+#[tokio::test]
+async fn a_drip_goes_on_after_the_body() {
+    let pause = Duration::ZERO;
+    let server = faulty([Fault::Drip { pause }]).await;
+    let mut response = try_patch(&server).await.unwrap();
+    let body = server.log()[0].reply.as_ref().unwrap().body.clone();
+    let mut bytes = Vec::new();
+    while bytes.len() < body.len() + 100 {
+        bytes.extend_from_slice(&response.chunk().await.unwrap().expect("it has no end"));
+    }
+    assert!(bytes.starts_with(&body));
+    assert!(bytes.ends_with(b"  "));
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_nothing_gives_its_fault_back() {
+    let server = faulty([Fault::CutHead]).await;
+    assert_eq!(exchange_nothing(&server).await, "");
+    assert_eq!(server.pending_faults(), 1);
+    assert!(try_patch(&server).await.is_err());
+    server.otherwise(Fault::ResetAfterActing);
+    assert!(try_patch(&server).await.is_err());
+    assert!(try_patch(&server).await.is_err());
+    server.reset(site().build().model());
+    assert!(try_patch(&server).await.is_ok());
+}
+
+async fn exchange_nothing(server: &FaultyServer) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = server.base_url().replace("http://", "").replace("/v2", "");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
