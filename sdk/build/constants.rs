@@ -1,0 +1,44 @@
+//! The numbers that the document holds.
+
+use std::error::Error;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use serde_json::Value;
+
+const OPERATION: &str = "/paths/~1collections~1{collection_id}~1items/patch";
+
+/// The limit of a batch, the documented statuses and the base URL, as constants.
+pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
+    let limit = usize::try_from(
+        document
+            .pointer("/components/schemas/UpdateItemsRequest/properties/items/maxItems")
+            .and_then(Value::as_u64)
+            .ok_or("the document does not say how many items a request may carry")?,
+    )?;
+    let statuses = document
+        .pointer(&format!("{OPERATION}/responses"))
+        .and_then(Value::as_object)
+        .ok_or("the document has no responses")?
+        .keys()
+        .map(|status| status.parse::<u16>())
+        .collect::<Result<Vec<_>, _>>()?;
+    let base_url = document
+        .pointer("/servers/0/url")
+        .and_then(Value::as_str)
+        .ok_or("the document names no server")?;
+    let scope = document
+        .pointer(&format!("{OPERATION}/x-required-scope"))
+        .and_then(Value::as_str)
+        .ok_or("the document names no scope")?;
+    Ok(quote! {
+        /// How many item updates one request may carry, at the most.
+        pub(crate) const MAX_ITEMS: usize = #limit;
+        /// The statuses that the endpoint's reference documents.
+        pub const DOCUMENTED_STATUSES: &[u16] = &[#(#statuses),*];
+        /// Where Webflow's Data API is.
+        pub const BASE_URL: &str = #base_url;
+        /// The scope that a token needs to update items.
+        pub const REQUIRED_SCOPE: &str = #scope;
+    })
+}

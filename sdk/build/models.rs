@@ -1,0 +1,186 @@
+//! The types that users see, taken from the generated ones: generic over what an item's field data is read into or
+//! written from, with ids that need no allocation, and one flat struct that reads both shapes of an answer.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, Field, File, GenericArgument, Ident, Item, ItemStruct, PathArguments, Type,
+    parse_quote,
+};
+
+/// Types that are generic, because the field data of an item is in them.
+const GENERIC: [&str; 3] = ["CollectionItem", "ItemUpdate", "UpdateItemsRequest"];
+/// Types that the generic ones name as their field data.
+const FIELD_DATA: [&str; 2] = ["CollectionItemFieldData", "ItemUpdateFieldData"];
+/// Types that are taken as they are.
+const PLAIN: [&str; 1] = ["Pagination"];
+
+/// The models, from the code of the typed client.
+pub(crate) fn from_client(client: &TokenStream) -> Result<TokenStream, String> {
+    let file: File = syn::parse2(client.clone()).map_err(|error| error.to_string())?;
+    let types = file
+        .items
+        .into_iter()
+        .find_map(|item| match item {
+            Item::Mod(module) if module.ident == "types" => module.content.map(|(_, items)| items),
+            _ => None,
+        })
+        .ok_or("the generated client has no types")?;
+    let take = |name: &str| {
+        types
+            .iter()
+            .find_map(|item| match item {
+                Item::Struct(item) if item.ident == name => Some(item.clone()),
+                _ => None,
+            })
+            .ok_or(format!("the document has no schema {name}"))
+    };
+
+    let mut models = Vec::new();
+    for name in GENERIC {
+        models.push(generic(take(name)?));
+    }
+    for name in PLAIN {
+        models.push(plain(take(name)?));
+    }
+    let answer = answer(&take("CollectionItemList")?, &take("CollectionItem")?)?;
+    Ok(quote! { #(#models)* #answer })
+}
+
+/// The struct with a type parameter in place of its field data.
+fn generic(item: ItemStruct) -> ItemStruct {
+    let mut item = plain(item);
+    item.generics = parse_quote! { <F = crate::FieldData> };
+    // The derive would ask for `F: Default`, because a field of that type may be absent.
+    item.attrs.push(parse_quote! {
+        #[serde(bound(serialize = "F: ::serde::Serialize", deserialize = "F: ::serde::de::DeserializeOwned"))]
+    });
+    GenericFieldData.visit_item_struct_mut(&mut item);
+    item
+}
+
+fn plain(mut item: ItemStruct) -> ItemStruct {
+    item.attrs
+        .retain(|attribute| !attribute.path().is_ident("derive"));
+    item.attrs
+        .push(parse_quote! { #[derive(Clone, Debug, ::serde::Deserialize, ::serde::Serialize)] });
+    item.attrs.push(parse_quote! { #[non_exhaustive] });
+    item.attrs.iter_mut().for_each(without_schema);
+    for field in &mut item.fields {
+        field.attrs.iter_mut().for_each(without_schema);
+        if !field
+            .attrs
+            .iter()
+            .any(|attribute| attribute.path().is_ident("doc"))
+        {
+            field
+                .attrs
+                .push(parse_quote! { #[doc = "What was received beside the documented members."] });
+        }
+        inline_id(field);
+    }
+    item
+}
+
+/// Reads an item or a list of items in one pass: every member of both, none of them required.
+fn answer(list: &ItemStruct, item: &ItemStruct) -> Result<TokenStream, String> {
+    let mut seen = Vec::<Ident>::new();
+    let mut fields = Vec::new();
+    for field in list.fields.iter().chain(&item.fields) {
+        let ident = field.ident.clone().ok_or("a schema became a tuple")?;
+        if seen.contains(&ident) {
+            continue;
+        }
+        let mut field = field.clone();
+        let flat = field
+            .attrs
+            .iter()
+            .any(|attribute| attribute.to_token_stream().to_string().contains("flatten"));
+        if !flat && !is_option(&field.ty) {
+            let ty = field.ty;
+            field.ty = parse_quote! { ::std::option::Option<#ty> };
+            field.attrs.push(parse_quote! { #[serde(default)] });
+        }
+        inline_id(&mut field);
+        field
+            .attrs
+            .retain(|attribute| attribute.path().is_ident("serde"));
+        seen.push(ident);
+        fields.push(field);
+    }
+    let mut answer: ItemStruct = parse_quote! {
+        #[derive(::serde::Deserialize)]
+        #[serde(bound(deserialize = "F: ::serde::de::DeserializeOwned"))]
+        pub(crate) struct Answer<F> { #(#fields),* }
+    };
+    for field in &mut answer.fields {
+        field.vis = parse_quote! { pub(crate) };
+    }
+    GenericFieldData.visit_item_struct_mut(&mut answer);
+    Ok(answer.into_token_stream())
+}
+
+fn is_option(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "Option"))
+}
+
+/// Ids come as strings; ours keep the usual 24 characters without an allocation.
+fn inline_id(field: &mut Field) {
+    let Some(ident) = &field.ident else { return };
+    if ident == "id" || ident.to_string().ends_with("_id") {
+        InlineId.visit_type_mut(&mut field.ty);
+    }
+}
+
+struct InlineId;
+
+impl VisitMut for InlineId {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "String"))
+        {
+            *ty = parse_quote! { crate::ReceivedId };
+        } else {
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+}
+
+/// Replaces the type of the field data by the parameter, and hands the parameter to the types that take it.
+struct GenericFieldData;
+
+impl VisitMut for GenericFieldData {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        let Type::Path(path) = ty else { return };
+        let Some(last) = path.path.segments.last_mut() else {
+            return;
+        };
+        let name = last.ident.to_string();
+        if FIELD_DATA.contains(&name.as_str()) {
+            *ty = parse_quote! { F };
+        } else if GENERIC.contains(&name.as_str()) && last.arguments.is_none() {
+            let parameter: GenericArgument = parse_quote! { F };
+            last.arguments = PathArguments::AngleBracketed(parse_quote! { <#parameter> });
+            path.path = syn::Path::from(last.clone());
+        }
+    }
+}
+
+/// Descriptions stay; the copy of the JSON schema that the generator appends to them does not.
+fn without_schema(attribute: &mut Attribute) {
+    let syn::Meta::NameValue(meta) = &attribute.meta else {
+        return;
+    };
+    let syn::Expr::Lit(syn::ExprLit {
+        lit: syn::Lit::Str(text),
+        ..
+    }) = &meta.value
+    else {
+        return;
+    };
+    if let Some((description, _)) = text.value().split_once("<details>") {
+        let description = description.trim().trim_matches('`').to_owned();
+        *attribute = parse_quote! { #[doc = #description] };
+    }
+}

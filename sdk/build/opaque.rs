@@ -1,0 +1,43 @@
+//! Makes every body of the document opaque bytes, so that the generated methods carry what the hand-written layer
+//! has written and hand back what the server sent, untouched.
+
+use serde_json::{Map, Value, json};
+
+/// The document with a binary schema for each body, and without the schemas that nothing refers to any more.
+pub(crate) fn bodies(document: &Value) -> Result<Value, String> {
+    let mut document = document.clone();
+    make_opaque(&mut document)?;
+    if let Some(components) = document
+        .get_mut("components")
+        .and_then(Value::as_object_mut)
+    {
+        components.remove("schemas");
+        components.remove("examples");
+    }
+    Ok(document)
+}
+
+fn make_opaque(value: &mut Value) -> Result<(), String> {
+    match value {
+        Value::Object(members) => {
+            if let Some(content) = members.get_mut("content").and_then(Value::as_object_mut) {
+                *content = binary(content)?;
+            }
+            members.values_mut().try_for_each(make_opaque)
+        }
+        Value::Array(elements) => elements.iter_mut().try_for_each(make_opaque),
+        _ => Ok(()),
+    }
+}
+
+fn binary(content: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    match content.keys().find(|media| *media != "application/json") {
+        Some(other) => Err(format!(
+            "the document has a body of media type {other}, and only JSON is carried"
+        )),
+        None => Ok(Map::from_iter([(
+            "application/octet-stream".to_owned(),
+            json!({ "schema": { "type": "string", "format": "binary" } }),
+        )])),
+    }
+}

@@ -1,0 +1,362 @@
+//! The client and how it is made.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use reqwest::Url;
+
+use crate::error::{Error, InvalidInput};
+use crate::generated::{self, raw, wire};
+use crate::transport::{Parts, Transport};
+use crate::{Batch, Clock, CollectionId, SystemClock, Token, UpdateRequest};
+
+/// Updates items of Webflow's CMS with one token. Clones share their connections.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), webflow_cms::Error> {
+/// use webflow_cms::{Batch, Client, CollectionId, ItemId, ItemUpdate, Token};
+///
+/// let client = Client::new(Token::new("…")?)?;
+/// let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+/// let lamp = ItemUpdate::new(ItemId::new("66f6ed9576ddacf3149d5ea6")?).field("price", &99.5)?;
+/// let response = client.update(&collection, &Batch::new([lamp])?).await?;
+/// assert_eq!(response.unconfirmed().count(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    base_url: Arc<str>,
+    transport: Transport,
+    wire: wire::Client,
+}
+
+impl Client {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::build`].
+    pub fn new(token: Token) -> Result<Self, Error> {
+        Self::builder(token).build()
+    }
+
+    /// Starts a client with settings of your own.
+    pub fn builder(token: Token) -> ClientBuilder {
+        ClientBuilder::new(token)
+    }
+
+    /// Prepares the update of a batch of items in a collection; `.await` sends it, as one request.
+    pub fn update<'a>(&'a self, collection: &CollectionId, batch: &'a Batch) -> UpdateRequest<'a> {
+        UpdateRequest::new(self, *collection, batch)
+    }
+
+    /// The client that is generated from the OpenAPI document, sending through this one's transport.
+    #[must_use]
+    pub fn raw(&self) -> raw::Client {
+        raw::Client::new_with_client(
+            &self.base_url,
+            self.transport.parts().http.clone(),
+            self.transport.clone(),
+        )
+    }
+
+    /// Where the requests go.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn wire(&self) -> &wire::Client {
+        &self.wire
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("base_url", &self.base_url)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`Client`].
+#[must_use = "a builder does nothing until it builds"]
+pub struct ClientBuilder {
+    token: Token,
+    base_url: String,
+    http: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+    timeout: Duration,
+    user_agent: Option<String>,
+    max_answer_bytes: usize,
+    allow_plain_http: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl ClientBuilder {
+    fn new(token: Token) -> Self {
+        Self {
+            token,
+            base_url: generated::BASE_URL.to_owned(),
+            http: reqwest::Client::builder(),
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            user_agent: None,
+            max_answer_bytes: 64 * 1024 * 1024,
+            allow_plain_http: false,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Where the requests go. The default is Webflow's Data API, `https://api.webflow.com/v2`.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = base_url.into();
+        self
+    }
+
+    /// How long a connection may take to come about, 10 seconds unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a request may take from its start to the last byte of the answer, 60 seconds unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The name of your application, such as `catalogue-sync/1.4`, to stand before `webflow-cms/VERSION` in the user
+    /// agent.
+    pub fn user_agent(mut self, application: impl Into<String>) -> Self {
+        self.user_agent = Some(application.into());
+        self
+    }
+
+    /// The reqwest settings to start from: proxies, certificates, resolvers. Redirects, timeouts and the user agent
+    /// are set by this builder whatever they say.
+    pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// How many bytes the body of an answer may have, decoded; 64 MiB unless set. What is longer is not read on.
+    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
+        self.max_answer_bytes = bytes;
+        self
+    }
+
+    /// Consents to a base URL without encryption to another machine, which shows the token to everybody on the way.
+    /// This machine needs no consent.
+    pub fn allow_plain_http(mut self, allow: bool) -> Self {
+        self.allow_plain_http = allow;
+        self
+    }
+
+    /// Where the time comes from: the operating system unless set.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`], [`InvalidInput::NoTls`], [`InvalidInput::UserAgent`] or
+    /// [`InvalidInput::ZeroTimeout`]; [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set
+    /// up, for want of the system's certificates for instance.
+    pub fn build(self) -> Result<Client, Error> {
+        let base_url = checked_base_url(&self.base_url, self.allow_plain_http)?;
+        if self.timeout.is_zero() || self.connect_timeout.is_zero() {
+            return Err(InvalidInput::ZeroTimeout.into());
+        }
+        let http = self
+            .http
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout)
+            .user_agent(user_agent(self.user_agent.as_deref())?)
+            .build()
+            .map_err(Error::transport)?;
+        let transport = Transport::new(Parts {
+            http: http.clone(),
+            token: self.token,
+            clock: self.clock,
+            max_answer_bytes: self.max_answer_bytes,
+        });
+        let wire = wire::Client::new_with_client(&base_url, http, transport.clone());
+        Ok(Client {
+            base_url: base_url.into(),
+            transport,
+            wire,
+        })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClientBuilder")
+            .field("token", &self.token)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn user_agent(application: Option<&str>) -> Result<HeaderValue, Error> {
+    const OWN: &str = concat!("webflow-cms/", env!("CARGO_PKG_VERSION"));
+    let text = match application {
+        None => OWN.to_owned(),
+        Some(application) => format!("{application} {OWN}"),
+    };
+    HeaderValue::from_str(&text).map_err(|_| InvalidInput::UserAgent.into())
+}
+
+/// The base URL without a slash at its end, if it can be used.
+fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<String, Error> {
+    let refused = |reason| Error::from(InvalidInput::BaseUrl { reason });
+    let url = Url::parse(text).map_err(|_| refused("cannot be read as a URL, or has no host"))?;
+    // The parser would take `https:///v2` to mean the host `v2`.
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+    if authority.starts_with(['/', '\\', '?', '#']) || authority.is_empty() {
+        return Err(refused("has no host"));
+    }
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| refused("has no host"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused(
+            "holds a user or a password; the token is all that is needed",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused("has a query or a fragment"));
+    }
+    match url.scheme() {
+        "https" if cfg!(any(feature = "rustls", feature = "native-tls")) => {}
+        "https" => return Err(InvalidInput::NoTls.into()),
+        "http" if allow_plain_http || is_this_machine(host) => {}
+        "http" => return Err(InvalidInput::PlainHttp { host: host.into() }.into()),
+        _ => return Err(refused("is neither https nor http")),
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> InvalidInput {
+        checked_base_url(url, false)
+            .expect_err("refused")
+            .invalid_input()
+            .cloned()
+            .expect("bad input")
+    }
+
+    #[test]
+    fn a_base_url_keeps_its_path_and_loses_the_slash_at_its_end() {
+        let checked = |url| checked_base_url(url, false).expect("usable");
+        assert_eq!(
+            checked("http://127.0.0.1:8080/v2/"),
+            "http://127.0.0.1:8080/v2"
+        );
+        assert_eq!(checked("http://localhost"), "http://localhost");
+        assert_eq!(checked("http://[::1]:9/beta"), "http://[::1]:9/beta");
+    }
+
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[test]
+    fn the_default_is_webflows_own() {
+        assert_eq!(
+            checked_base_url(generated::BASE_URL, false).expect("usable"),
+            "https://api.webflow.com/v2"
+        );
+    }
+
+    #[test]
+    fn a_base_url_without_a_host_is_refused() {
+        for url in [
+            "https://",
+            "http:///v2",
+            "https:",
+            "file:///v2",
+            "data:text/plain,x",
+        ] {
+            assert!(
+                matches!(refused(url), InvalidInput::BaseUrl { .. }),
+                "{url}"
+            );
+        }
+        assert_eq!(
+            refused("https:///v2"),
+            InvalidInput::BaseUrl {
+                reason: "has no host"
+            }
+        );
+    }
+
+    #[test]
+    fn a_base_url_that_hides_something_is_refused() {
+        for url in [
+            "",
+            "/v2",
+            "ftp://a/v2",
+            "http://u:p@localhost/",
+            "http://localhost/?a",
+            "http://localhost/#a",
+        ] {
+            assert!(
+                matches!(refused(url), InvalidInput::BaseUrl { .. }),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_needs_consent() {
+        for host in [
+            "api.webflow.com",
+            "10.0.0.1",
+            "localhost.example",
+            "127.0.0.1.example",
+            "[2001:db8::1]",
+        ] {
+            let url = format!("http://{host}/v2");
+            assert_eq!(refused(&url), InvalidInput::PlainHttp { host: host.into() });
+            assert!(checked_base_url(&url, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_user_agent_names_the_application_first() {
+        let own = format!("webflow-cms/{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(user_agent(None).expect("fits"), own);
+        assert_eq!(
+            user_agent(Some("sync/1.4")).expect("fits"),
+            format!("sync/1.4 {own}")
+        );
+        assert!(user_agent(Some("two\nlines")).is_err());
+    }
+}

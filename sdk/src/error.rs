@@ -1,0 +1,346 @@
+//! The one error type.
+
+mod answer;
+mod detail;
+mod input;
+mod kind;
+mod transport;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+pub(crate) use answer::Head;
+pub use detail::ErrorDetail;
+pub use input::InvalidInput;
+pub use kind::ErrorKind;
+
+use crate::{RateLimit, UpdateResponse};
+
+/// Why an update did not come to a readable success: one word wide, with everything that the service said.
+///
+/// Three questions decide what to do next, and each has an answer here: [`kind`](Self::kind) says what went wrong,
+/// [`may_have_acted`](Self::may_have_acted) whether items may have changed, and
+/// [`is_retryable`](Self::is_retryable) whether the same request may succeed at another time.
+///
+/// ```
+/// use webflow_cms::{ErrorKind, InvalidInput, ItemId};
+///
+/// let error = ItemId::new("a/b").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+/// assert!(!error.may_have_acted());
+/// assert!(matches!(error.invalid_input(), Some(InvalidInput::ItemId { .. })));
+/// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    answer: Option<Box<Answer>>,
+    /// What was read, when the field data of some item did not fit the type that was asked for.
+    response: Option<Box<UpdateResponse>>,
+    reason: Option<Box<str>>,
+    source: Option<Source>,
+}
+
+enum Source {
+    Input(InvalidInput),
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What an answer said, as far as it could be read.
+#[derive(Default)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    retry_after: Option<Duration>,
+    body: String,
+    body_complete: bool,
+    code: Option<Box<str>>,
+    message: Option<Box<str>>,
+    external_reference: Option<Box<str>>,
+    details: Vec<ErrorDetail>,
+}
+
+impl Error {
+    fn new(kind: ErrorKind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            answer: None,
+            response: None,
+            reason: None,
+            source: None,
+        }))
+    }
+
+    fn with_answer(mut self, answer: Answer) -> Self {
+        self.0.answer = Some(Box::new(answer));
+        self
+    }
+
+    fn with_reason(mut self, reason: impl Into<Box<str>>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(Source::Other(source.into()));
+        self
+    }
+
+    pub(crate) fn with_response(mut self, response: Box<UpdateResponse>) -> Self {
+        self.0.response = Some(response);
+        self
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        self.0.answer.as_deref()
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the service may have changed items all the same.
+    ///
+    /// It is `false` when nothing was sent, and for a refusal with a 4xx status other than 408. That a refused batch
+    /// changed nothing is an assumption: Webflow does not document it, and it was observed for live items only.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        self.0.kind.may_have_acted(self.status())
+    }
+
+    /// Whether the same request may succeed at another time: after a refused or cut connection, a timeout, and the
+    /// statuses 408, 429 and 5xx without 501 and 505.
+    ///
+    /// It speaks of chances, not of safety. An update holds absolute values, so sending it again ends in the same
+    /// state, but Webflow imports a file or an image again each time that its field is written. Where
+    /// [`may_have_acted`](Self::may_have_acted) is `true`, that is the price of another try.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind.is_retryable(self.status())
+    }
+
+    /// The status of the answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.answer().map(|answer| answer.status)
+    }
+
+    /// Webflow's name of the error, such as `validation_error`. The set is open; a number is given as its digits.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.answer()?.code.as_deref()
+    }
+
+    /// What Webflow said, for people to read.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.answer()?.message.as_deref()
+    }
+
+    /// Webflow's reference to more about the error, which is null in every documented example.
+    #[must_use]
+    pub fn external_reference(&self) -> Option<&str> {
+        self.answer()?.external_reference.as_deref()
+    }
+
+    /// The single reasons, in any of the forms in which Webflow gives them; empty if there are none.
+    #[must_use]
+    pub fn details(&self) -> &[ErrorDetail] {
+        self.answer().map_or(&[], |answer| &answer.details)
+    }
+
+    /// How long the answer asks to wait, in its `Retry-After` headers: seconds or a date.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.answer()?.retry_after
+    }
+
+    /// The requests that the token may make and has left, as far as the answer says.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        self.answer()
+            .map(|answer| RateLimit::from_headers(&answer.headers))
+            .unwrap_or_default()
+    }
+
+    /// The headers of the answer, if there was one.
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.answer().map(|answer| &answer.headers)
+    }
+
+    /// The body of the answer as text, up to 8 KiB of it, if there was an answer.
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        self.answer().map(|answer| answer.body.as_str())
+    }
+
+    /// Whether [`body`](Self::body) is all of the body, and not just its beginning.
+    #[must_use]
+    pub fn is_body_complete(&self) -> bool {
+        self.answer().is_some_and(|answer| answer.body_complete)
+    }
+
+    /// What was refused before anything was sent, if this is such an error.
+    #[must_use]
+    pub fn invalid_input(&self) -> Option<&InvalidInput> {
+        match &self.0.source {
+            Some(Source::Input(input)) => Some(input),
+            _ => None,
+        }
+    }
+
+    /// The answer with its field data as plain JSON, if all that could not be read was the field data of some item
+    /// in the type that was asked for. The update has succeeded then, and this says what came of it.
+    #[must_use]
+    pub fn update_response(&self) -> Option<&UpdateResponse> {
+        self.0.response.as_deref()
+    }
+}
+
+impl From<InvalidInput> for Error {
+    fn from(input: InvalidInput) -> Self {
+        let mut error = Self::new(ErrorKind::InvalidInput);
+        error.0.source = Some(Source::Input(input));
+        error
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.0.kind {
+            ErrorKind::InvalidInput => {
+                return match &self.0.source {
+                    Some(Source::Input(input)) => input.fmt(formatter),
+                    _ => formatter.write_str("invalid input"),
+                };
+            }
+            ErrorKind::BadRequest => "the request was refused",
+            ErrorKind::Unauthorized => "the token was not accepted",
+            ErrorKind::Forbidden => "the token lacks the right",
+            ErrorKind::NotFound => "not found",
+            ErrorKind::Conflict => "the request contradicts the state of the site",
+            ErrorKind::PayloadTooLarge => "the request is too large",
+            ErrorKind::TooManyRequests => "too many requests",
+            ErrorKind::Server => "the service failed",
+            ErrorKind::OtherStatus => "an answer that is not documented",
+            ErrorKind::UnreadableAnswer => "the answer cannot be read",
+            ErrorKind::Connect => "no connection to the service",
+            ErrorKind::Timeout => "the time for the request ran out",
+            ErrorKind::ConnectionCut => "the connection was cut before the answer was complete",
+            ErrorKind::Transport => "the transport failed",
+        };
+        formatter.write_str(what)?;
+        if let Some(status) = self.status() {
+            write!(formatter, " (status {}", status.as_u16())?;
+            if let Some(code) = self.code() {
+                write!(formatter, ", {}", Printable(code))?;
+            }
+            formatter.write_str(")")?;
+        }
+        if let Some(reason) = &self.0.reason {
+            write!(formatter, ": {}", Printable(reason))?;
+        } else if let Some(message) = self.message() {
+            write!(formatter, ": {}", Printable(message))?;
+        }
+        Ok(())
+    }
+}
+
+/// A server's words on one line: what a terminal would act on is escaped, and a long text is cut.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        const MOST: usize = 500;
+        for (position, character) in self.0.chars().enumerate() {
+            if position == MOST {
+                return formatter.write_char('…');
+            }
+            if character.is_control() {
+                write!(formatter, "{}", character.escape_default())?;
+            } else {
+                formatter.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Error");
+        shown.field("kind", &self.0.kind);
+        if let Some(answer) = self.answer() {
+            shown
+                .field("status", &answer.status.as_u16())
+                .field("code", &answer.code)
+                .field("message", &answer.message)
+                .field("details", &answer.details)
+                .field("retry_after", &answer.retry_after)
+                .field("rate_limit", &self.rate_limit())
+                .field("body", &answer.body);
+        }
+        if let Some(reason) = &self.0.reason {
+            shown.field("reason", reason);
+        }
+        match &self.0.source {
+            Some(Source::Input(input)) => shown.field("input", input),
+            Some(Source::Other(source)) => shown.field("source", source),
+            None => &mut shown,
+        };
+        shown
+            .field("may_have_acted", &self.may_have_acted())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.source {
+            // Its text is this error's own, so as a source it would be said twice.
+            Some(Source::Input(_)) | None => None,
+            Some(Source::Other(source)) => Some(&**source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide_and_can_cross_threads() {
+        fn can_cross<T: Send + Sync + 'static>() {}
+        can_cross::<Error>();
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_servers_words_cannot_steer_a_terminal() {
+        let error = Error::new(ErrorKind::BadRequest).with_reason("\u{1b}[2J\r\nok");
+        assert_eq!(
+            error.to_string(),
+            "the request was refused: \\u{1b}[2J\\r\\nok"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_in_the_text_and_kept_in_the_value() {
+        let message = "x".repeat(10_000);
+        let answer = Answer {
+            message: Some(message.clone().into()),
+            ..Answer::default()
+        };
+        let error = Error::new(ErrorKind::BadRequest).with_answer(answer);
+        assert!(error.to_string().chars().count() < 600);
+        assert_eq!(error.message(), Some(message.as_str()));
+    }
+}

@@ -1,0 +1,143 @@
+//! From an answer that is no success to an error.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use super::{Answer, Error, ErrorDetail, ErrorKind, detail};
+use crate::Token;
+use crate::body::{Body, End};
+use crate::rate_limit::retry_after;
+
+/// How much of a body an error keeps, in bytes.
+const KEPT: usize = 8 * 1024;
+
+/// What an error is made of, besides the body: the head of the answer, and what it takes to read it.
+pub(crate) struct Head<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) token: &'a Token,
+    pub(crate) now: SystemTime,
+}
+
+impl Error {
+    /// The error that a status stands for. A body that is cut, too long or of another shape does not hide it.
+    pub(crate) fn refused(head: Head<'_>, body: Body) -> Self {
+        let error = Self::new(ErrorKind::of_status(head.status));
+        let failure = serde_json::from_slice(&body.bytes).unwrap_or(Value::Null);
+        let complete = matches!(body.end, End::Complete);
+        let error = error.with_answer(read(head, &body.bytes, complete, failure));
+        match body.end {
+            End::Complete | End::TooLarge => error,
+            End::Failed(source) => error.with_source(source),
+        }
+    }
+
+    /// The error for a 200 whose body ended badly.
+    pub(crate) fn unread(head: Head<'_>, body: Body) -> Self {
+        let complete = matches!(body.end, End::Complete);
+        let answer = read(head, &body.bytes, complete, Value::Null);
+        match body.end {
+            End::Complete => Self::new(ErrorKind::UnreadableAnswer).with_answer(answer),
+            End::TooLarge => Self::new(ErrorKind::UnreadableAnswer)
+                .with_answer(answer)
+                .with_reason("it is larger than the bound for answers"),
+            End::Failed(source) => Self::transport(source).with_answer(answer),
+        }
+    }
+
+    /// The error for a whole 200 that is not an answer, and why.
+    pub(crate) fn unreadable(head: Head<'_>, body: &[u8], reason: &str) -> Self {
+        let reason = head.token.redact(reason.to_owned());
+        Self::new(ErrorKind::UnreadableAnswer)
+            .with_answer(read(head, body, true, Value::Null))
+            .with_reason(reason)
+    }
+}
+
+fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answer {
+    let token = head.token;
+    let mut text = |names: &[&str]| {
+        let value = names.iter().find_map(|name| {
+            failure
+                .get_mut(name)
+                .map(Value::take)
+                .filter(|value| !value.is_null())
+        })?;
+        let text = match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Some(token.redact(text).into_boxed_str())
+    };
+    let code = text(&["code"]);
+    // `msg` is what the older router says for a path that it does not know.
+    let message = text(&["message", "msg"]);
+    let external_reference = text(&["externalReference"]);
+    let mut details = match failure.get_mut("details").map(Value::take) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(details)) => details,
+        Some(single) => vec![single],
+    };
+    details.iter_mut().for_each(|detail| redact(token, detail));
+    let mut details: Vec<_> = details.into_iter().map(ErrorDetail::read).collect();
+    if details.is_empty() {
+        details = message
+            .as_deref()
+            .map(detail::inside_message)
+            .unwrap_or_default();
+    }
+    let retry_after = retry_after(&head.headers, head.now);
+    // The token may stand across the end of what is kept, so it is looked for in the whole.
+    let mut shown = token.redact(String::from_utf8_lossy(body).into_owned());
+    if !complete {
+        shown = token.redact_end(shown);
+    }
+    let body_complete = complete && shown.len() <= KEPT;
+    if shown.len() > KEPT {
+        let end = (0..=KEPT).rev().find(|end| shown.is_char_boundary(*end));
+        shown.truncate(end.unwrap_or(0));
+        shown.shrink_to_fit();
+    }
+    Answer {
+        status: head.status,
+        headers: redact_headers(token, head.headers),
+        retry_after,
+        body_complete,
+        body: shown,
+        code,
+        message,
+        external_reference,
+        details,
+    }
+}
+
+fn redact(token: &Token, value: &mut Value) {
+    match value {
+        Value::String(text) => *text = token.redact(std::mem::take(text)),
+        Value::Array(values) => values.iter_mut().for_each(|value| redact(token, value)),
+        Value::Object(members) => {
+            *members = std::mem::take(members)
+                .into_iter()
+                .map(|(name, mut value)| {
+                    redact(token, &mut value);
+                    (token.redact(name), value)
+                })
+                .collect();
+        }
+        _ => {}
+    }
+}
+
+fn redact_headers(token: &Token, mut headers: HeaderMap) -> HeaderMap {
+    for value in headers.values_mut() {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let redacted = token.redact(text.clone());
+        if redacted != text {
+            *value = HeaderValue::from_str(&redacted)
+                .unwrap_or_else(|_| HeaderValue::from_static("[redacted]"));
+        }
+    }
+    headers
+}

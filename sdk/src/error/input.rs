@@ -1,0 +1,146 @@
+//! What can be refused before anything is sent.
+
+use std::fmt;
+
+use crate::batch::DuplicateKey;
+use crate::{Batch, CmsLocaleId};
+
+/// Input that was refused before anything was sent: what, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidInput {
+    /// A collection id that is not 24 hexadecimal digits.
+    CollectionId {
+        /// The beginning of what was given.
+        text: Box<str>,
+    },
+    /// An item id that is not 24 hexadecimal digits.
+    ItemId {
+        /// The beginning of what was given.
+        text: Box<str>,
+    },
+    /// A CMS locale id that is not 24 hexadecimal digits.
+    CmsLocaleId {
+        /// The beginning of what was given.
+        text: Box<str>,
+    },
+    /// A token without a character.
+    EmptyToken,
+    /// A token with a character that is not visible ASCII.
+    UnfitToken {
+        /// Where the first such byte is, counted from 0.
+        position: usize,
+    },
+    /// A batch without an item update.
+    EmptyBatch,
+    /// A batch with more than [`Batch::MAX_ITEMS`] item updates.
+    BatchTooLarge {
+        /// How many there are.
+        len: usize,
+    },
+    /// A batch that holds the same item in the same locale more than once.
+    DuplicateKeys(
+        /// Each entry that repeats an earlier one.
+        Vec<DuplicateKey>,
+    ),
+    /// Fields that do not serialize to a JSON object.
+    FieldsNotAnObject,
+    /// A field that is set more than once.
+    DuplicateField {
+        /// The field's slug.
+        field: Box<str>,
+    },
+    /// A number that is not finite, which JSON would turn into `null`, which clears a field.
+    NotFinite {
+        /// The path to the number, such as `dimensions.width`.
+        path: Box<str>,
+    },
+    /// A field whose own serialization failed.
+    Unserializable {
+        /// The path to the value.
+        path: Box<str>,
+        /// What its serialization said.
+        reason: Box<str>,
+    },
+    /// A base URL that cannot be used.
+    BaseUrl {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A base URL without encryption to a host that is not this machine.
+    PlainHttp {
+        /// The host.
+        host: Box<str>,
+    },
+    /// An `https` base URL in a build without the features `rustls` and `native-tls`.
+    NoTls,
+    /// A user agent that is no header value.
+    UserAgent,
+    /// A time limit of zero.
+    ZeroTimeout,
+}
+
+impl fmt::Display for InvalidInput {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = |formatter: &mut fmt::Formatter<'_>, what: &str, text: &str| {
+            write!(formatter, "{what} {text:?} is not 24 hexadecimal digits")
+        };
+        match self {
+            Self::CollectionId { text } => id(formatter, "collection id", text),
+            Self::ItemId { text } => id(formatter, "item id", text),
+            Self::CmsLocaleId { text } => id(formatter, "CMS locale id", text),
+            Self::EmptyToken => formatter.write_str("the token is empty"),
+            Self::UnfitToken { position } => {
+                write!(formatter, "the token holds a character that no token has, at byte {position}")
+            }
+            Self::EmptyBatch => formatter.write_str("the batch holds no item update"),
+            Self::BatchTooLarge { len } => {
+                write!(formatter, "the batch holds {len} item updates, and {} is the most", Batch::MAX_ITEMS)
+            }
+            Self::DuplicateKeys(duplicates) => duplicate_keys(formatter, duplicates),
+            Self::FieldsNotAnObject => formatter.write_str("the fields do not serialize to a JSON object"),
+            Self::DuplicateField { field } => write!(formatter, "the field {field:?} is set more than once"),
+            Self::NotFinite { path } => {
+                write!(formatter, "the number at {path:?} is not finite, and JSON cannot hold it")
+            }
+            Self::Unserializable { path, reason } => {
+                write!(formatter, "the value at {path:?} cannot be serialized: {reason}")
+            }
+            Self::BaseUrl { reason } => write!(formatter, "the base URL {reason}"),
+            Self::PlainHttp { host } => write!(
+                formatter,
+                "the base URL is plain http to {host}, which would show the token to the network; \
+                 allow_plain_http(true) consents to that"
+            ),
+            Self::NoTls => formatter.write_str(
+                "the base URL is https, and this build has no TLS; turn on the feature `rustls` or `native-tls`",
+            ),
+            Self::UserAgent => formatter.write_str("the user agent is no header value"),
+            Self::ZeroTimeout => formatter.write_str("a time limit is zero"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidInput {}
+
+fn duplicate_keys(formatter: &mut fmt::Formatter<'_>, duplicates: &[DuplicateKey]) -> fmt::Result {
+    const SHOWN: usize = 5;
+    formatter.write_str("the batch holds the same item in the same locale more than once: ")?;
+    for (position, duplicate) in duplicates.iter().take(SHOWN).enumerate() {
+        let separator = if position == 0 { "" } else { "; " };
+        let locale = duplicate
+            .key
+            .locale
+            .as_ref()
+            .map_or("the primary locale", CmsLocaleId::as_str);
+        write!(
+            formatter,
+            "{separator}entry {} repeats entry {} (item {}, {locale})",
+            duplicate.index, duplicate.first, duplicate.key.id
+        )?;
+    }
+    match duplicates.len().checked_sub(SHOWN) {
+        None | Some(0) => Ok(()),
+        Some(more) => write!(formatter, "; and {more} more"),
+    }
+}

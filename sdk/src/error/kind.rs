@@ -1,0 +1,99 @@
+//! What kinds of errors there are.
+
+use http::StatusCode;
+
+/// What went wrong, in the terms in which a caller decides what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// 400: the request, or the content of some item in it, was refused.
+    BadRequest,
+    /// 401: the token is missing, wrong or revoked.
+    Unauthorized,
+    /// 403: the token is known and lacks the right, usually the scope `cms:write`. Not documented for this endpoint,
+    /// but observed.
+    Forbidden,
+    /// 404: the collection, or an item or locale variant in the request, does not exist.
+    NotFound,
+    /// 409: the request contradicts the state of the site. Documented for neighbouring endpoints.
+    Conflict,
+    /// 413: the request has more bytes than the service takes. No limit is documented.
+    PayloadTooLarge,
+    /// 429: the token has used up its requests of the current minute.
+    TooManyRequests,
+    /// 500 to 599: the service failed.
+    Server,
+    /// Any other status that is not the documented answer; redirects, which are never followed, and other 2xx
+    /// included.
+    OtherStatus,
+    /// The documented status came with a body that is no answer: not JSON, of another shape, or larger than the bound.
+    UnreadableAnswer,
+    /// No connection came about, so nothing was sent.
+    Connect,
+    /// The time for the request ran out after it may have been sent.
+    Timeout,
+    /// The connection was reset or closed before the answer was complete.
+    ConnectionCut,
+    /// Any other fault of the transport, such as an answer that is not HTTP.
+    Transport,
+    /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
+    /// and where.
+    InvalidInput,
+}
+
+impl ErrorKind {
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            400 => Self::BadRequest,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            413 => Self::PayloadTooLarge,
+            429 => Self::TooManyRequests,
+            500..=599 => Self::Server,
+            _ => Self::OtherStatus,
+        }
+    }
+
+    /// Whether the service may have changed an item, given the status where there is one.
+    pub(crate) fn may_have_acted(self, status: Option<StatusCode>) -> bool {
+        match self {
+            Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::PayloadTooLarge
+            | Self::TooManyRequests
+            | Self::Connect
+            | Self::InvalidInput => false,
+            Self::OtherStatus => !status.is_some_and(|status| {
+                status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
+            }),
+            Self::Server => status != Some(StatusCode::NOT_IMPLEMENTED),
+            Self::UnreadableAnswer | Self::Timeout | Self::ConnectionCut | Self::Transport => true,
+        }
+    }
+
+    /// Whether the same request may succeed at another time.
+    pub(crate) fn is_retryable(self, status: Option<StatusCode>) -> bool {
+        match self {
+            Self::TooManyRequests | Self::Connect | Self::Timeout | Self::ConnectionCut => true,
+            Self::Server => !matches!(
+                status,
+                Some(StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED)
+            ),
+            Self::OtherStatus => status == Some(StatusCode::REQUEST_TIMEOUT),
+            Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::PayloadTooLarge
+            | Self::UnreadableAnswer
+            | Self::Transport
+            | Self::InvalidInput => false,
+        }
+    }
+}

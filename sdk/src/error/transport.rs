@@ -1,0 +1,56 @@
+//! From a fault of the transport to an error.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::{Error, ErrorKind};
+
+impl Error {
+    /// The error for a request that got no whole answer.
+    pub(crate) fn transport(error: reqwest::Error) -> Self {
+        Self::new(kind(&error)).with_source(error)
+    }
+
+    /// The error for an answer that the generated client could not make use of.
+    pub(crate) fn other(reason: impl Into<Box<str>>) -> Self {
+        Self::new(ErrorKind::Transport).with_reason(reason)
+    }
+}
+
+fn kind(error: &reqwest::Error) -> ErrorKind {
+    // A connection that takes too long is both; what counts is that nothing was sent.
+    if error.is_connect() {
+        ErrorKind::Connect
+    } else if error.is_timeout() {
+        ErrorKind::Timeout
+    } else if causes(error).any(is_cut) {
+        ErrorKind::ConnectionCut
+    } else {
+        ErrorKind::Transport
+    }
+}
+
+fn is_cut(cause: &(dyn StdError + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_incomplete_message()
+            || error.is_closed()
+            || error.is_canceled()
+            || error.is_body_write_aborted();
+    }
+    cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::UnexpectedEof
+        )
+    })
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}

@@ -1,0 +1,408 @@
+//! A serializer that refuses what JSON would quietly change, and sees each field of an object once.
+//!
+//! `serde_json` writes a number that is not finite as `null`, and Webflow takes `null` as "clear this field". It also
+//! writes a key as often as it is told. Neither can be seen in the written text, so this stands in between.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::fmt::Display;
+
+use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
+
+/// What is learned on the way, shared by all levels of one value.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// The names of the outermost object.
+    names: RefCell<Vec<Cow<'static, str>>>,
+    pub(super) duplicate: RefCell<Option<Box<str>>>,
+    pub(super) not_finite: Cell<bool>,
+    /// Whether the outermost value is JSON text that was written elsewhere.
+    pub(super) raw: Cell<bool>,
+    path: RefCell<Vec<String>>,
+}
+
+impl Findings {
+    /// The path to the value at which serialization stopped, such as `images[2].width`.
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.path.borrow().iter().rev() {
+            if !path.is_empty() && !step.starts_with('[') {
+                path.push('.');
+            }
+            path.push_str(step);
+        }
+        path
+    }
+
+    fn name<E: ser::Error>(&self, name: Cow<'static, str>) -> Result<(), E> {
+        let mut names = self.names.borrow_mut();
+        if names.contains(&name) {
+            *self.duplicate.borrow_mut() = Some(name.into());
+            return Err(E::custom("the same field twice"));
+        }
+        names.push(name);
+        Ok(())
+    }
+
+    fn at<T, E>(&self, result: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
+        if result.is_err() {
+            self.path.borrow_mut().push(step());
+        }
+        result
+    }
+}
+
+/// A value that is serialized strictly.
+pub(super) struct Strictly<'a, T: ?Sized> {
+    value: &'a T,
+    findings: &'a Findings,
+    outermost: bool,
+}
+
+impl<'a, T: ?Sized> Strictly<'a, T> {
+    /// The whole of the fields.
+    pub(super) fn outermost(value: &'a T, findings: &'a Findings) -> Self {
+        Self {
+            value,
+            findings,
+            outermost: true,
+        }
+    }
+
+    /// The value of a field.
+    pub(super) fn inner(value: &'a T, findings: &'a Findings) -> Self {
+        Self {
+            value,
+            findings,
+            outermost: false,
+        }
+    }
+}
+
+impl<T: Serialize + ?Sized> Serialize for Strictly<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            findings,
+            outermost,
+            ..
+        } = *self;
+        self.value.serialize(Strict {
+            inner: serializer,
+            findings,
+            outermost,
+        })
+    }
+}
+
+struct Strict<'a, S> {
+    inner: S,
+    findings: &'a Findings,
+    outermost: bool,
+}
+
+impl<'a, S: Serializer> Strict<'a, S> {
+    fn wrap<'v, T: ?Sized>(&self, value: &'v T) -> Strictly<'v, T>
+    where
+        'a: 'v,
+    {
+        Strictly {
+            value,
+            findings: self.findings,
+            outermost: self.outermost,
+        }
+    }
+
+    fn within<C>(inner: C, findings: &'a Findings, outermost: bool) -> Compound<'a, C> {
+        Compound {
+            inner,
+            findings,
+            outermost,
+            index: 0,
+            key: String::new(),
+        }
+    }
+
+    fn finite(&self, finite: bool) -> Result<(), S::Error> {
+        if finite {
+            return Ok(());
+        }
+        self.findings.not_finite.set(true);
+        Err(S::Error::custom("not a finite number"))
+    }
+}
+
+macro_rules! passed_on {
+    ($($method:ident($($argument:ident: $ty:ty),*);)*) => {
+        $(fn $method(self $(, $argument: $ty)*) -> Result<S::Ok, S::Error> { self.inner.$method($($argument),*) })*
+    };
+}
+
+impl<'a, S: Serializer> Serializer for Strict<'a, S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Compound<'a, S::SerializeSeq>;
+    type SerializeTuple = Compound<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Compound<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Compound<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Compound<'a, S::SerializeMap>;
+    type SerializeStruct = Compound<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Compound<'a, S::SerializeStructVariant>;
+
+    passed_on! {
+        serialize_bool(value: bool);
+        serialize_i8(value: i8);
+        serialize_i16(value: i16);
+        serialize_i32(value: i32);
+        serialize_i64(value: i64);
+        serialize_i128(value: i128);
+        serialize_u8(value: u8);
+        serialize_u16(value: u16);
+        serialize_u32(value: u32);
+        serialize_u64(value: u64);
+        serialize_u128(value: u128);
+        serialize_char(value: char);
+        serialize_str(value: &str);
+        serialize_bytes(value: &[u8]);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_struct(name: &'static str);
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        self.finite(value.is_finite())?;
+        self.inner.serialize_f32(value)
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        self.finite(value.is_finite())?;
+        self.inner.serialize_f64(value)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        let value = self.wrap(value);
+        self.inner.serialize_some(&value)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let value = self.wrap(value);
+        self.inner.serialize_newtype_struct(name, &value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let findings = self.findings;
+        let result = self.inner.serialize_newtype_variant(
+            name,
+            index,
+            variant,
+            &Strictly::inner(value, findings),
+        );
+        findings.at(result, || variant.to_owned())
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        Ok(Self::within(
+            self.inner.serialize_seq(len)?,
+            self.findings,
+            false,
+        ))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+        Ok(Self::within(
+            self.inner.serialize_tuple(len)?,
+            self.findings,
+            false,
+        ))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        Ok(Self::within(
+            self.inner.serialize_tuple_struct(name, len)?,
+            self.findings,
+            false,
+        ))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        let inner = self
+            .inner
+            .serialize_tuple_variant(name, index, variant, len)?;
+        Ok(Self::within(inner, self.findings, false))
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        Ok(Self::within(
+            self.inner.serialize_map(len)?,
+            self.findings,
+            self.outermost,
+        ))
+    }
+
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStruct, S::Error> {
+        if self.outermost && name == "$serde_json::private::RawValue" {
+            self.findings.raw.set(true);
+        }
+        Ok(Self::within(
+            self.inner.serialize_struct(name, len)?,
+            self.findings,
+            self.outermost,
+        ))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        let inner = self
+            .inner
+            .serialize_struct_variant(name, index, variant, len)?;
+        Ok(Self::within(inner, self.findings, false))
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+/// An array or object on its way out.
+struct Compound<'a, C> {
+    inner: C,
+    findings: &'a Findings,
+    outermost: bool,
+    index: usize,
+    /// The last key of a map, which may be asked for apart from its value.
+    key: String,
+}
+
+macro_rules! elements {
+    ($($trait:ident $method:ident;)*) => {
+        $(impl<C: ser::$trait> ser::$trait for Compound<'_, C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
+                let index = self.index;
+                self.index += 1;
+                let result = self.inner.$method(&Strictly::inner(value, self.findings));
+                self.findings.at(result, || format!("[{index}]"))
+            }
+
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.inner.end()
+            }
+        })*
+    };
+}
+
+elements! {
+    SerializeSeq serialize_element;
+    SerializeTuple serialize_element;
+    SerializeTupleStruct serialize_field;
+    SerializeTupleVariant serialize_field;
+}
+
+macro_rules! members {
+    ($($trait:ident;)*) => {
+        $(impl<C: ser::$trait> ser::$trait for Compound<'_, C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
+                if self.outermost {
+                    self.findings.name(Cow::Borrowed(key))?;
+                }
+                let result = self.inner.serialize_field(key, &Strictly::inner(value, self.findings));
+                self.findings.at(result, || key.to_owned())
+            }
+
+            fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
+                self.inner.skip_field(key)
+            }
+
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.inner.end()
+            }
+        })*
+    };
+}
+
+members! {
+    SerializeStruct;
+    SerializeStructVariant;
+}
+
+impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
+    type Ok = C::Ok;
+    type Error = C::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
+        self.key = key_text(key).map_err(C::Error::custom)?;
+        if self.outermost {
+            self.findings.name(Cow::Owned(self.key.clone()))?;
+        }
+        self.inner.serialize_key(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
+        let result = self
+            .inner
+            .serialize_value(&Strictly::inner(value, self.findings));
+        self.findings.at(result, || self.key.clone())
+    }
+
+    fn end(self) -> Result<C::Ok, C::Error> {
+        self.inner.end()
+    }
+}
+
+/// The text that a key will have, which only the serializer of JSON keys knows.
+fn key_text<T: Serialize + ?Sized>(key: &T) -> serde_json::Result<String> {
+    struct Only<'a, T: ?Sized>(&'a T);
+
+    impl<T: Serialize + ?Sized> Serialize for Only<'_, T> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(self.0, &())?;
+            map.end()
+        }
+    }
+
+    match Only(key).serialize(serde_json::value::Serializer)? {
+        serde_json::Value::Object(members) => {
+            Ok(members.into_iter().map(|(name, _)| name).collect())
+        }
+        _ => Ok(String::new()),
+    }
+}

@@ -1,0 +1,48 @@
+//! Code that the build makes of the OpenAPI document. `cargo xtask codegen` prints it.
+
+pub(crate) use constants::MAX_ITEMS;
+pub use constants::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
+pub(crate) use models::Answer;
+pub use models::{CollectionItem, Pagination};
+pub(crate) use models::{ItemUpdate, UpdateItemsRequest};
+
+mod constants {
+    include!(concat!(env!("OUT_DIR"), "/constants.rs"));
+}
+
+#[allow(clippy::all, unreachable_pub, dead_code, reason = "generated")]
+mod models {
+    include!(concat!(env!("OUT_DIR"), "/models.rs"));
+}
+
+/// The client that the generator makes of the OpenAPI document as it stands: paths, parameters and bodies one to one.
+///
+/// It is for what the rest of this crate does not offer. Make it with
+/// [`Client::raw`](crate::Client::raw); its requests then take the same way as all others. What it is lenient
+/// about, and how its errors look, is the generator's choice and may change with the generator's version: in
+/// particular an error whose body is not of the documented form loses its status.
+#[allow(
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    unreachable_pub,
+    elided_lifetimes_in_paths,
+    rustdoc::all,
+    reason = "generated"
+)]
+pub mod raw {
+    include!(concat!(env!("OUT_DIR"), "/raw.rs"));
+}
+
+#[allow(
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    elided_lifetimes_in_paths,
+    reason = "generated"
+)]
+pub(crate) mod wire {
+    include!(concat!(env!("OUT_DIR"), "/wire.rs"));
+}

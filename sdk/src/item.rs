@@ -1,0 +1,136 @@
+//! What is to change in one item.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::{CmsLocaleId, Fields, ItemId, generated};
+
+/// What an update addresses: an item in one locale, or in the primary locale where none is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey {
+    /// The item.
+    pub id: ItemId,
+    /// The locale, or none for the primary one.
+    pub locale: Option<CmsLocaleId>,
+}
+
+impl fmt::Display for ItemKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.locale {
+            None => write!(formatter, "{}", self.id),
+            Some(locale) => write!(formatter, "{} in {locale}", self.id),
+        }
+    }
+}
+
+/// The changes to one item in one locale. What is not set is not sent, and stays as it is.
+///
+/// ```
+/// use webflow_cms::{CmsLocaleId, ItemId, ItemUpdate};
+///
+/// let update = ItemUpdate::new(ItemId::new("66f6ed9576ddacf3149d5ea6")?)
+///     .locale(CmsLocaleId::new("66f6e966c9e1dc700a857ca4")?)
+///     .draft(true)
+///     .field("name", "Lampe Étoile")?
+///     .clear("subtitle")?;
+/// # Ok::<_, webflow_cms::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemUpdate {
+    key: ItemKey,
+    archived: Option<bool>,
+    draft: Option<bool>,
+    fields: Option<Fields>,
+}
+
+impl ItemUpdate {
+    /// An update of an item, in its primary locale unless [`locale`](Self::locale) is called.
+    #[must_use]
+    pub fn new(id: ItemId) -> Self {
+        Self {
+            key: ItemKey { id, locale: None },
+            archived: None,
+            draft: None,
+            fields: None,
+        }
+    }
+
+    /// The locale to change. Without it Webflow changes the primary locale only.
+    #[must_use]
+    pub fn locale(mut self, locale: CmsLocaleId) -> Self {
+        self.key.locale = Some(locale);
+        self
+    }
+
+    /// Archives the item or takes it out of the archive. An archived item leaves the live site when the whole site is
+    /// next published.
+    #[must_use]
+    pub fn archived(mut self, archived: bool) -> Self {
+        self.archived = Some(archived);
+        self
+    }
+
+    /// Makes the item a draft or not. Mind that `false` queues the item for the next publication of the site, and that
+    /// `true` does not take a published item off the site.
+    #[must_use]
+    pub fn draft(mut self, draft: bool) -> Self {
+        self.draft = Some(draft);
+        self
+    }
+
+    /// Sets the fields to those of a value that serializes to a JSON object. What was set before is replaced.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fields::new`].
+    pub fn fields<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, Error> {
+        self.fields = Some(Fields::new(value)?);
+        Ok(self)
+    }
+
+    /// Sets the fields. What was set before is replaced.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Fields) -> Self {
+        self.fields = Some(fields);
+        self
+    }
+
+    /// Sets one more field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fields::set`].
+    pub fn field<T: Serialize + ?Sized>(mut self, slug: &str, value: &T) -> Result<Self, Error> {
+        self.fields.get_or_insert_default().set(slug, value)?;
+        Ok(self)
+    }
+
+    /// Clears a field, by an explicit `null`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fields::clear`].
+    pub fn clear(mut self, slug: &str) -> Result<Self, Error> {
+        self.fields.get_or_insert_default().clear(slug)?;
+        Ok(self)
+    }
+
+    /// What the update addresses.
+    #[must_use]
+    pub fn key(&self) -> ItemKey {
+        self.key
+    }
+
+    /// The entry as the document describes it.
+    pub(crate) fn entry(&self) -> generated::ItemUpdate<&Fields> {
+        generated::ItemUpdate {
+            id: self.key.id.into(),
+            cms_locale_id: self.key.locale.map(Into::into),
+            is_archived: self.archived,
+            is_draft: self.draft,
+            field_data: self.fields.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Updates items of Webflow's CMS in batches, through `PATCH /v2/collections/{collection_id}/items`.
+//!
+//! The client is generated from an OpenAPI document at build time. The layer on top makes it safe: ids, locales,
+//! batches and tokens are checked types, so that what the service would refuse, or would take in another way than it
+//! was meant, never leaves the machine; an answer is read in both of its documented shapes; and one [`Error`] says
+//! what went wrong, whether items may have changed all the same, and whether trying again can help.
+//!
+//! ```no_run
+//! use serde::Serialize;
+//! use webflow_cms::{Batch, Client, CmsLocaleId, CollectionId, ItemId, ItemUpdate, Token};
+//!
+//! #[derive(Serialize)]
+//! struct Lamp<'a> {
+//!     name: &'a str,
+//!     price: f64,
+//! }
+//!
+//! # async fn example() -> Result<(), webflow_cms::Error> {
+//! let client = Client::new(Token::new(std::env::var("WEBFLOW_TOKEN").unwrap_or_default())?)?;
+//! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+//! let lamp = ItemId::new("66f6ed9576ddacf3149d5ea6")?;
+//! let french = CmsLocaleId::new("66f6e966c9e1dc700a857ca4")?;
+//!
+//! let batch = Batch::new([
+//!     ItemUpdate::new(lamp).fields(&Lamp { name: "Star lamp", price: 99.5 })?,
+//!     ItemUpdate::new(lamp).locale(french).field("name", "Lampe Étoile")?,
+//! ])?;
+//! let response = client.update(&collection, &batch).await?;
+//! for (entry, key) in response.unconfirmed() {
+//!     eprintln!("entry {entry} ({key}) did not come back");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! `rustls` (default) and `native-tls` choose what encrypts; without either the crate compiles and talks plain http to
+//! this machine, for tests. `gzip` (default) lets the service compress its answers.
+//!
+//! # Panics
+//!
+//! Nothing in this crate panics.
+
+mod batch;
+mod body;
+mod client;
+mod clock;
+mod error;
+mod field_data;
+mod fields;
+mod generated;
+mod id;
+mod item;
+mod matching;
+mod rate_limit;
+mod response;
+mod token;
+mod transport;
+mod update;
+
+pub use batch::{Batch, DuplicateKey};
+pub use client::{Client, ClientBuilder};
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, ErrorDetail, ErrorKind, InvalidInput};
+pub use field_data::FieldData;
+pub use fields::Fields;
+pub use generated::{
+    BASE_URL, CollectionItem, DOCUMENTED_STATUSES, Pagination, REQUIRED_SCOPE, raw,
+};
+pub use id::{CmsLocaleId, CollectionId, ItemId, ReceivedId};
+pub use item::{ItemKey, ItemUpdate};
+pub use matching::Returned;
+pub use rate_limit::RateLimit;
+/// The HTTP client that this crate is built on, for [`ClientBuilder::http`].
+pub use reqwest;
+pub use response::UpdateResponse;
+pub use token::Token;
+pub use transport::Transport;
+pub use update::UpdateRequest;
+
+/// Compiles the examples of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,184 @@
+//! What came of an update.
+
+use std::fmt;
+
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::generated::Answer;
+use crate::matching::{Returned, assign};
+use crate::{Batch, CollectionItem, FieldData, ItemKey, Pagination, RateLimit, ReceivedId};
+
+/// The answer to an accepted batch: the items as they are now, and which of the sent ones did not come back.
+///
+/// Webflow documents a list and a single item as the answer; both are read into the same form. Members that the
+/// documentation does not know are kept in `extra`.
+///
+/// With `skipInvalidFiles` left at its default, an item counts as updated although a file in it may have been skipped;
+/// the service does not say so.
+#[derive(Clone)]
+pub struct UpdateResponse<F = FieldData> {
+    items: Vec<CollectionItem<F>>,
+    pagination: Option<Pagination>,
+    extra: Map<String, Value>,
+    sent: Vec<ItemKey>,
+    returned: Vec<Returned>,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl<F> UpdateResponse<F> {
+    /// Brings both shapes of an answer into one: the key `items` decides. Nothing, if it is neither.
+    pub(crate) fn read(
+        answer: Answer<F>,
+        batch: &Batch,
+        status: StatusCode,
+        headers: HeaderMap,
+    ) -> Option<Self> {
+        let (items, extra) = match (answer.items, answer.id) {
+            (Some(items), _) => (items, answer.extra),
+            (None, Some(id)) => {
+                let item = CollectionItem {
+                    id,
+                    cms_locale_id: answer.cms_locale_id,
+                    last_published: answer.last_published,
+                    last_updated: answer.last_updated,
+                    created_on: answer.created_on,
+                    is_archived: answer.is_archived,
+                    is_draft: answer.is_draft,
+                    field_data: answer.field_data,
+                    extra: answer.extra,
+                };
+                (vec![item], Map::new())
+            }
+            (None, None) => return None,
+        };
+        let sent: Vec<_> = batch.updates().iter().map(crate::ItemUpdate::key).collect();
+        let received: Vec<_> = items
+            .iter()
+            .map(|item| (&item.id, item.cms_locale_id.as_ref()))
+            .collect();
+        let returned = assign(&sent, &received);
+        Some(Self {
+            items,
+            pagination: answer.pagination,
+            extra,
+            sent,
+            returned,
+            status,
+            headers,
+        })
+    }
+
+    /// The items that came back, in the order of the answer.
+    #[must_use]
+    pub fn items(&self) -> &[CollectionItem<F>] {
+        &self.items
+    }
+
+    /// The items that came back, to keep.
+    #[must_use]
+    pub fn into_items(self) -> Vec<CollectionItem<F>> {
+        self.items
+    }
+
+    /// For each entry of the batch, in its order, what the answer holds of it.
+    #[must_use]
+    pub fn returned(&self) -> &[Returned] {
+        &self.returned
+    }
+
+    /// The item that came back for an entry of the batch, by the entry's position, counted from 0.
+    #[must_use]
+    pub fn item_of(&self, entry: usize) -> Option<&CollectionItem<F>> {
+        match self.returned.get(entry)? {
+            Returned::Item(position) => self.items.get(*position),
+            Returned::Missing | Returned::Ambiguous(_) => None,
+        }
+    }
+
+    /// The sent entries for which no item came back, or none that can be told to be theirs. The service accepted the
+    /// batch, so whether it changed them is not known.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = (usize, ItemKey)> {
+        self.sent
+            .iter()
+            .zip(&self.returned)
+            .enumerate()
+            .filter(|(_, (_, returned))| !matches!(returned, Returned::Item(_)))
+            .map(|(entry, (key, _))| (entry, *key))
+    }
+
+    /// The items that came back and belong to no entry of the batch.
+    pub fn unexpected(&self) -> impl Iterator<Item = &CollectionItem<F>> {
+        let mut expected = vec![false; self.items.len()];
+        for returned in &self.returned {
+            let positions = match returned {
+                Returned::Item(position) => std::slice::from_ref(position),
+                Returned::Ambiguous(positions) => positions,
+                Returned::Missing => &[],
+            };
+            for position in positions {
+                if let Some(expected) = expected.get_mut(*position) {
+                    *expected = true;
+                }
+            }
+        }
+        self.items
+            .iter()
+            .zip(expected)
+            .filter(|(_, expected)| !expected)
+            .map(|(item, _)| item)
+    }
+
+    /// Where the list stands among the items of the collection, if the service says so.
+    #[must_use]
+    pub fn pagination(&self) -> Option<&Pagination> {
+        self.pagination.as_ref()
+    }
+
+    /// What else the list holds, beside the documented members.
+    #[must_use]
+    pub fn extra(&self) -> &Map<String, Value> {
+        &self.extra
+    }
+
+    /// The status, which is the documented one.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The requests that the token may make and has left.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        RateLimit::from_headers(&self.headers)
+    }
+
+    /// The headers of the answer. A healthy answer of Webflow carries `Retry-After` too, which asks for no wait.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for UpdateResponse<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("UpdateResponse")
+            .field("status", &self.status.as_u16())
+            .field("rate_limit", &self.rate_limit())
+            .field("items", &self.items)
+            .field("returned", &self.returned)
+            .field("pagination", &self.pagination)
+            .field("extra", &self.extra)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> CollectionItem<F> {
+    /// The locale of this variant, where the service names it.
+    #[must_use]
+    pub fn locale(&self) -> Option<&ReceivedId> {
+        self.cms_locale_id.as_ref()
+    }
+}
