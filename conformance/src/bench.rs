@@ -1,0 +1,123 @@
+//! What a rule's check works with: the client, the reference server in both its faces, and a runtime to run them.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+
+use crate::client::{Call, ClientUnderTest, Entry, Outcome};
+use crate::reference::{Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings};
+use crate::rules::site;
+
+/// Everything that one thread needs to try cases, used for one after the other.
+pub struct Bench<'a> {
+    client: &'a dyn ClientUnderTest,
+    runtime: Handle,
+    server: ReferenceServer,
+    faulty: FaultyServer,
+}
+
+impl<'a> Bench<'a> {
+    /// Starts the servers.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub fn start(client: &'a dyn ClientUnderTest, runtime: Handle) -> std::io::Result<Self> {
+        let core = Core::new(
+            Model::new(),
+            Settings {
+                token: site::TOKEN.to_owned(),
+                ..Settings::default()
+            },
+        );
+        let server = runtime.block_on(ReferenceServer::serve(core.clone()));
+        let faulty = runtime.block_on(FaultyServer::serve(core))?;
+        Ok(Self {
+            client,
+            runtime,
+            server,
+            faulty,
+        })
+    }
+
+    /// Starts a case anew.
+    pub(crate) fn reset(&self, model: Model) {
+        self.faulty.reset(model);
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        self.server.core()
+    }
+
+    pub(crate) fn faults(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faulty.inject(faults);
+    }
+
+    pub(crate) fn log(&self) -> Vec<Exchange> {
+        self.core().log()
+    }
+
+    /// A call of the healthy server.
+    pub(crate) fn call(&self, items: Vec<Entry>) -> Call {
+        Call {
+            base_url: self.server.base_url(),
+            token: self.core().settings().token,
+            collection_id: site::COLLECTION.to_owned(),
+            skip_invalid_files: None,
+            items,
+            timeout_ms: None,
+            max_answer_bytes: None,
+        }
+    }
+
+    /// A call of the server whose connections have faults.
+    pub(crate) fn faulty_call(&self, items: Vec<Entry>) -> Call {
+        Call {
+            base_url: self.faulty.base_url(),
+            ..self.call(items)
+        }
+    }
+
+    /// Lets the client make a call.
+    pub(crate) fn update(&self, call: &Call) -> Outcome {
+        self.runtime.block_on(async {
+            AssertUnwindSafe(self.client.update(call))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|panic| {
+                    let reason = panic
+                        .downcast_ref::<String>()
+                        .map(String::as_str)
+                        .or_else(|| panic.downcast_ref::<&str>().copied())
+                        .unwrap_or("it panicked");
+                    Outcome::Crashed {
+                        reason: reason.to_owned(),
+                    }
+                })
+        })
+    }
+
+    /// The one request that was to be sent.
+    pub(crate) fn only_exchange(&self) -> Result<Exchange, String> {
+        let mut log = self.log();
+        match (log.pop(), log.len()) {
+            (Some(exchange), 0) => match exchange.violations.as_slice() {
+                [] => Ok(exchange),
+                [first, ..] => Err(format!("the request is not as documented: {first}")),
+            },
+            (None, _) => Err("no request was sent".to_owned()),
+            (Some(_), more) => Err(format!("{} requests were sent instead of one", more + 1)),
+        }
+    }
+
+    /// Fails if anything was sent.
+    pub(crate) fn nothing_sent(&self) -> Result<(), String> {
+        match self.log().len() {
+            0 => Ok(()),
+            requests => Err(format!(
+                "{requests} requests were sent, and none should have been"
+            )),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What the suite asks of a client, in words that belong to no client.
+//!
+//! A rule hands a [`Call`] to a [`ClientUnderTest`] and judges the [`Outcome`] together with what went over the wire.
+//! Everything in a call and an outcome is plain data that can be written as JSON.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A client of the endpoint, to be judged.
+pub trait ClientUnderTest: Send + Sync {
+    /// The name that reports show.
+    fn name(&self) -> &str;
+
+    /// Makes one call of the client and says what came of it.
+    fn update<'a>(&'a self, call: &'a Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+}
+
+/// One call of the client's update of items.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The base URL, with the `/v2` and without a slash at its end.
+    pub base_url: String,
+    /// The bearer token.
+    pub token: String,
+    /// The collection.
+    pub collection_id: String,
+    /// The query parameter of the same name, if it is to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_invalid_files: Option<bool>,
+    /// The entries.
+    pub items: Vec<Entry>,
+    /// How long the call may take, in milliseconds; the client's own default if it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// The bound for an answer's body in bytes, for clients that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_answer_bytes: Option<usize>,
+}
+
+impl fmt::Debug for Call {
+    /// Prints everything but the token.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Call")
+            .field("collection_id", &self.collection_id)
+            .field("skip_invalid_files", &self.skip_invalid_files)
+            .field("items", &self.items)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One entry of a call. What is not set is not to be sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The item.
+    pub id: String,
+    /// The locale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cms_locale_id: Option<String>,
+    /// The flag of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_archived: Option<bool>,
+    /// The flag of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_draft: Option<bool>,
+    /// The fields, as JSON text, so that numbers keep their digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_data: Option<Box<RawValue>>,
+}
+
+impl Entry {
+    /// An entry that names nothing but the item.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            cms_locale_id: None,
+            is_archived: None,
+            is_draft: None,
+            field_data: None,
+        }
+    }
+
+    /// The entry with a locale, or none.
+    #[must_use]
+    pub fn locale(mut self, locale: Option<&str>) -> Self {
+        self.cms_locale_id = locale.map(str::to_owned);
+        self
+    }
+
+    /// The entry with these fields. Text that is not JSON leaves them out.
+    #[must_use]
+    pub fn fields(mut self, json: &str) -> Self {
+        self.field_data = serde_json::from_str(json).ok();
+        self
+    }
+}
+
+/// What a client made of a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "outcome")]
+pub enum Outcome {
+    /// The client refused the call before it sent anything.
+    Refused(Refusal),
+    /// The client takes the answer for a success.
+    Updated(Updated),
+    /// The client takes the call for failed.
+    Failed(Failure),
+    /// The client panicked, crashed or otherwise gave no outcome.
+    Crashed {
+        /// What is known of it.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Everything that the client would print of the outcome.
+    #[must_use]
+    pub fn renderings(&self) -> &[String] {
+        match self {
+            Self::Refused(refusal) => &refusal.renderings,
+            Self::Updated(updated) => &updated.renderings,
+            Self::Failed(failure) => &failure.renderings,
+            Self::Crashed { .. } => &[],
+        }
+    }
+
+    /// The failure, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub fn failure(&self) -> Result<&Failure, String> {
+        match self {
+            Self::Failed(failure) => Ok(failure),
+            other => Err(format!("the client did not fail: {}", other.brief())),
+        }
+    }
+
+    /// The success, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub fn updated(&self) -> Result<&Updated, String> {
+        match self {
+            Self::Updated(updated) => Ok(updated),
+            other => Err(format!("the client did not succeed: {}", other.brief())),
+        }
+    }
+
+    /// The refusal, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub fn refused(&self) -> Result<&Refusal, String> {
+        match self {
+            Self::Refused(refusal) => Ok(refusal),
+            other => Err(format!(
+                "the client did not refuse the call: {}",
+                other.brief()
+            )),
+        }
+    }
+
+    fn brief(&self) -> String {
+        match self {
+            Self::Refused(refusal) => format!("it refused the call: {}", refusal.message),
+            Self::Updated(updated) => format!("it succeeded with {} items", updated.items.len()),
+            Self::Failed(failure) => {
+                format!("it failed: {:?} {:?}", failure.kind, failure.renderings)
+            }
+            Self::Crashed { reason } => format!("it crashed: {reason}"),
+        }
+    }
+}
+
+/// Why a client refused a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// What it said.
+    pub message: String,
+    /// The positions of the entries that it names as at fault.
+    #[serde(default)]
+    pub entries: Vec<usize>,
+    /// Everything that the client would print of it.
+    #[serde(default)]
+    pub renderings: Vec<String>,
+}
+
+/// What a client read from an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Updated {
+    /// The status.
+    pub status: Option<u16>,
+    /// The items, in the order of the answer.
+    pub items: Vec<Item>,
+    /// What the client says came back for each entry of the call, in its order.
+    pub entries: Vec<Returned>,
+    /// Members of the answer that are not documented.
+    #[serde(default)]
+    pub extra: Map<String, Value>,
+    /// `X-RateLimit-Limit`.
+    pub limit: Option<u64>,
+    /// `X-RateLimit-Remaining`.
+    pub remaining: Option<u64>,
+    /// Everything that the client would print of it.
+    #[serde(default)]
+    pub renderings: Vec<String>,
+}
+
+/// What a client says came back for an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// The item at this position of the answer.
+    Item(usize),
+    /// Nothing.
+    Missing,
+    /// Something, but not in a way that tells what.
+    Ambiguous,
+}
+
+/// An item as a client read it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// The id.
+    pub id: String,
+    /// The locale.
+    pub cms_locale_id: Option<String>,
+    /// The date of the same name.
+    pub last_published: Option<String>,
+    /// The date of the same name.
+    pub last_updated: Option<String>,
+    /// The date of the same name.
+    pub created_on: Option<String>,
+    /// The flag of the same name.
+    pub is_archived: Option<bool>,
+    /// The flag of the same name.
+    pub is_draft: Option<bool>,
+    /// The fields, as JSON text.
+    pub field_data: Option<Box<RawValue>>,
+    /// Members of the item that are not documented.
+    #[serde(default)]
+    pub extra: Map<String, Value>,
+}
+
+/// Why a call failed, as a client tells it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The status.
+    pub status: Option<u16>,
+    /// The error body's `code`, a number as its digits.
+    pub code: Option<String>,
+    /// The error body's `message`.
+    pub message: Option<String>,
+    /// The error body's `externalReference`.
+    pub external_reference: Option<String>,
+    /// The single reasons.
+    #[serde(default)]
+    pub details: Vec<Detail>,
+    /// The wait that `Retry-After` asks for, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// `X-RateLimit-Limit`.
+    pub limit: Option<u64>,
+    /// `X-RateLimit-Remaining`.
+    pub remaining: Option<u64>,
+    /// The beginning of the body, or all of it.
+    pub body: Option<String>,
+    /// Whether the service may have changed items.
+    pub may_have_acted: bool,
+    /// Whether another try can help.
+    pub retryable: bool,
+    /// Everything that the client would print of it.
+    #[serde(default)]
+    pub renderings: Vec<String>,
+}
+
+/// One reason of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Detail {
+    /// The field or parameter at fault.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub message: Option<String>,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureKind {
+    /// 400.
+    BadRequest,
+    /// 401.
+    Unauthorized,
+    /// 403.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 409.
+    Conflict,
+    /// 413.
+    PayloadTooLarge,
+    /// 429.
+    TooManyRequests,
+    /// 5xx.
+    Server,
+    /// Any other status.
+    OtherStatus,
+    /// The documented status with a body that is no answer.
+    UnreadableAnswer,
+    /// No connection came about.
+    Connect,
+    /// The time ran out.
+    Timeout,
+    /// The connection was reset or closed early.
+    ConnectionCut,
+    /// Another fault of the transport.
+    Transport,
+    /// None of these.
+    Unknown,
+}

@@ -1,0 +1,5 @@
+//! The clients that the suite can judge.
+
+mod sdk;
+
+pub use sdk::Sdk;

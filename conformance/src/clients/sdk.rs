@@ -1,0 +1,214 @@
+//! The crate `webflow-cms`, in this process.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use webflow_cms::{
+    Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
+    ItemUpdate, Returned as SdkReturned, Token, UpdateResponse, reqwest,
+};
+
+use crate::client::{
+    Call, ClientUnderTest, Detail, Entry, Failure, FailureKind, Item, Outcome, Refusal, Returned,
+    Updated,
+};
+
+/// The crate `webflow-cms` as a client under test.
+#[derive(Default)]
+pub struct Sdk {
+    /// Making a client takes longer than most cases do.
+    clients: Mutex<HashMap<Settings, Client>>,
+}
+
+type Settings = (String, String, Option<u64>, Option<usize>);
+
+impl ClientUnderTest for Sdk {
+    fn name(&self) -> &str {
+        "webflow-cms"
+    }
+
+    fn update<'a>(&'a self, call: &'a Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(async move {
+            match self.call(call).await {
+                Ok(response) => Outcome::Updated(updated(response)),
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
+impl Sdk {
+    async fn call(&self, call: &Call) -> Result<UpdateResponse, Error> {
+        let client = self.client(call)?;
+        let collection = CollectionId::new(&call.collection_id)?;
+        let updates = call
+            .items
+            .iter()
+            .map(update)
+            .collect::<Result<Vec<_>, _>>()?;
+        let batch = Batch::new(updates)?;
+        let mut request = client.update(&collection, &batch);
+        if let Some(skip) = call.skip_invalid_files {
+            request = request.skip_invalid_files(skip);
+        }
+        request.await
+    }
+
+    fn client(&self, call: &Call) -> Result<Client, Error> {
+        let settings = (
+            call.base_url.clone(),
+            call.token.clone(),
+            call.timeout_ms,
+            call.max_answer_bytes,
+        );
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&settings) {
+            return Ok(client.clone());
+        }
+        // Nothing here is encrypted, so loading the system's certificates would be time wasted.
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+        let mut builder = Client::builder(Token::new(&call.token)?)
+            .base_url(&call.base_url)
+            .http(http);
+        if let Some(timeout) = call.timeout_ms {
+            builder = builder.timeout(Duration::from_millis(timeout));
+        }
+        if let Some(bytes) = call.max_answer_bytes {
+            builder = builder.max_answer_bytes(bytes);
+        }
+        let client = builder.build()?;
+        clients.insert(settings, client.clone());
+        Ok(client)
+    }
+}
+
+fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
+    let mut update = ItemUpdate::new(ItemId::new(&entry.id)?);
+    if let Some(locale) = &entry.cms_locale_id {
+        update = update.locale(CmsLocaleId::new(locale)?);
+    }
+    if let Some(archived) = entry.is_archived {
+        update = update.archived(archived);
+    }
+    if let Some(draft) = entry.is_draft {
+        update = update.draft(draft);
+    }
+    match &entry.field_data {
+        Some(fields) => update.fields(fields),
+        None => Ok(update),
+    }
+}
+
+fn updated(response: UpdateResponse) -> Updated {
+    let renderings = vec![format!("{response:?}"), format!("{response:#?}")];
+    let entries = response
+        .returned()
+        .iter()
+        .map(|returned| match returned {
+            SdkReturned::Item(position) => Returned::Item(*position),
+            SdkReturned::Ambiguous(_) => Returned::Ambiguous,
+            _ => Returned::Missing,
+        })
+        .collect();
+    let rate_limit = response.rate_limit();
+    Updated {
+        status: Some(response.status().as_u16()),
+        entries,
+        extra: response.extra().clone(),
+        limit: rate_limit.limit,
+        remaining: rate_limit.remaining,
+        renderings,
+        items: response.into_items().into_iter().map(item).collect(),
+    }
+}
+
+fn item(item: webflow_cms::CollectionItem) -> Item {
+    let text = |data: FieldData| serde_json::from_str(data.as_str()).ok();
+    Item {
+        id: item.id.to_string(),
+        cms_locale_id: item.cms_locale_id.map(|locale| locale.to_string()),
+        last_published: item.last_published,
+        last_updated: item.last_updated,
+        created_on: item.created_on,
+        is_archived: item.is_archived,
+        is_draft: item.is_draft,
+        field_data: item.field_data.and_then(text),
+        extra: item.extra,
+    }
+}
+
+fn failed(error: &Error) -> Outcome {
+    let mut renderings = vec![
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{error:#?}"),
+    ];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        renderings.push(error.to_string());
+        renderings.push(format!("{error:?}"));
+        cause = error.source();
+    }
+    if error.kind() == ErrorKind::InvalidInput {
+        let entries = match error.invalid_input() {
+            Some(InvalidInput::DuplicateKeys(keys)) => {
+                keys.iter().flat_map(|key| [key.first, key.index]).collect()
+            }
+            _ => Vec::new(),
+        };
+        return Outcome::Refused(Refusal {
+            message: error.to_string(),
+            entries,
+            renderings,
+        });
+    }
+    // What an error hands out is as public as what it prints.
+    renderings.extend(error.message().map(str::to_owned));
+    renderings.extend(error.body().map(str::to_owned));
+    renderings.push(format!("{:?} {:?}", error.headers(), error.details()));
+    let rate_limit = error.rate_limit();
+    let detail = |detail: &webflow_cms::ErrorDetail| Detail {
+        field: detail.field().map(str::to_owned),
+        message: detail.message().map(str::to_owned),
+    };
+    Outcome::Failed(Failure {
+        kind: kind(error.kind()),
+        status: error.status().map(|status| status.as_u16()),
+        code: error.code().map(str::to_owned),
+        message: error.message().map(str::to_owned),
+        external_reference: error.external_reference().map(str::to_owned),
+        details: error.details().iter().map(detail).collect(),
+        retry_after_ms: error
+            .retry_after()
+            .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        limit: rate_limit.limit,
+        remaining: rate_limit.remaining,
+        body: error.body().map(str::to_owned),
+        may_have_acted: error.may_have_acted(),
+        retryable: error.is_retryable(),
+        renderings,
+    })
+}
+
+fn kind(kind: ErrorKind) -> FailureKind {
+    match kind {
+        ErrorKind::BadRequest => FailureKind::BadRequest,
+        ErrorKind::Unauthorized => FailureKind::Unauthorized,
+        ErrorKind::Forbidden => FailureKind::Forbidden,
+        ErrorKind::NotFound => FailureKind::NotFound,
+        ErrorKind::Conflict => FailureKind::Conflict,
+        ErrorKind::PayloadTooLarge => FailureKind::PayloadTooLarge,
+        ErrorKind::TooManyRequests => FailureKind::TooManyRequests,
+        ErrorKind::Server => FailureKind::Server,
+        ErrorKind::OtherStatus => FailureKind::OtherStatus,
+        ErrorKind::UnreadableAnswer => FailureKind::UnreadableAnswer,
+        ErrorKind::Connect => FailureKind::Connect,
+        ErrorKind::Timeout => FailureKind::Timeout,
+        ErrorKind::ConnectionCut => FailureKind::ConnectionCut,
+        ErrorKind::Transport => FailureKind::Transport,
+        _ => FailureKind::Unknown,
+    }
+}

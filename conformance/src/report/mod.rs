@@ -1,0 +1,5 @@
+//! Showing what came of a run.
+
+mod terminal;
+
+pub use terminal::table;

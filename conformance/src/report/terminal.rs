@@ -1,0 +1,146 @@
+//! The table that a run prints.
+
+use std::fmt::Write as _;
+
+use crate::run::{Report, RuleReport};
+
+/// The report as text: a line a rule, under its group, then what failed.
+#[must_use]
+pub fn table(report: &Report) -> String {
+    let mut text = format!("{} · seed {}\n", report.client, report.seed);
+    let width = report
+        .rules
+        .iter()
+        .map(|rule| rule.id.len())
+        .max()
+        .unwrap_or(0);
+    let mut group = "";
+    for rule in &report.rules {
+        let (this, _) = rule.id.split_once('/').unwrap_or((rule.id, ""));
+        if this != group {
+            group = this;
+            let _ = writeln!(
+                text,
+                "\n{group}{:>space$}   cases  least hits  digest",
+                "",
+                space = width.saturating_sub(group.len()) + 5
+            );
+        }
+        let _ = writeln!(text, "{}", line(rule, width));
+    }
+    let failed: Vec<_> = report.rules.iter().filter(|rule| !rule.passed()).collect();
+    for rule in &failed {
+        explain(&mut text, rule);
+    }
+    let cases: u64 = report.rules.iter().map(|rule| rule.cases).sum();
+    let passed = report.rules.len() - failed.len();
+    let _ = write!(
+        text,
+        "\n{passed} rules passed, {} failed, {cases} cases",
+        failed.len()
+    );
+    text
+}
+
+fn line(rule: &RuleReport, width: usize) -> String {
+    let verdict = if rule.passed() { "pass" } else { "FAIL" };
+    let least = rule.boundaries.values().min().copied().unwrap_or(0);
+    format!(
+        "{verdict} {:<width$}   {:>6}  {least:>10}  {}",
+        rule.id, rule.cases, rule.digest
+    )
+}
+
+fn explain(text: &mut String, rule: &RuleReport) {
+    let _ = writeln!(text, "\n{}: {}", rule.id, rule.law);
+    for shortfall in &rule.shortfalls {
+        let _ = writeln!(text, "  not tried enough: {shortfall}");
+    }
+    if let Some(failure) = &rule.failure {
+        let _ = writeln!(text, "  case {}: {}", failure.case, failure.reason);
+        let _ = writeln!(text, "  smallest input: {}", shortened(&failure.input));
+        let _ = writeln!(text, "  again with: {}", failure.replay);
+    }
+}
+
+fn shortened(input: &str) -> String {
+    const MOST: usize = 2_000;
+    match input.char_indices().nth(MOST) {
+        None => input.to_owned(),
+        Some((end, _)) => format!(
+            "{}… ({} bytes; the JSON report has all of it)",
+            &input[..end],
+            input.len()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::run::Failure;
+
+    fn report(failure: Option<Failure>, shortfalls: Vec<String>) -> Report {
+        let rule = RuleReport {
+            id: "group/name",
+            law: "a law",
+            source: "a source",
+            cases: 200,
+            digest: "00ff".to_owned(),
+            boundaries: BTreeMap::from([("edge", 50), ("other edge", 12)]),
+            failure,
+            shortfalls,
+        };
+        Report {
+            version: 1,
+            client: "a client".to_owned(),
+            seed: 7,
+            rules: vec![rule],
+        }
+    }
+
+    #[test]
+    fn a_pass_shows_cases_hits_and_digest() {
+        let text = table(&report(None, Vec::new()));
+        assert!(
+            text.contains("pass group/name      200          12  00ff"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("1 rules passed, 0 failed, 200 cases"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_failure_shows_the_law_the_input_and_how_to_see_it_again() {
+        let failure = Failure {
+            case: 3,
+            input: "[1]".to_owned(),
+            reason: "it broke".to_owned(),
+            replay: "the command".to_owned(),
+        };
+        let text = table(&report(Some(failure), Vec::new()));
+        for part in [
+            "FAIL group/name",
+            "a law",
+            "case 3: it broke",
+            "smallest input: [1]",
+            "again with: the command",
+            "1 failed",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_shortfall_is_a_failure_and_says_why() {
+        let text = table(&report(None, vec!["only 3 cases".to_owned()]));
+        assert!(
+            text.contains("FAIL group/name") && text.contains("not tried enough: only 3 cases"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! *Batch limits*: how many entries a request carries.
+
+use proptest::prelude::*;
+
+use super::{HOUSE, REFERENCE, site, wire};
+use crate::client::Entry;
+use crate::rule::{Rule, edges_first, property};
+
+const LIMIT: usize = 100;
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        never_more_than_one_hundred(),
+        refused_before_the_network(),
+        whole_and_in_order(),
+        no_duplicate_key(),
+        counts_entries_not_ids(),
+    ]
+}
+
+fn size(items: usize) -> Vec<&'static str> {
+    let name = match items {
+        0 => "0 entries",
+        1 => "1 entry",
+        2 => "2 entries",
+        99 => "99 entries",
+        100 => "100 entries",
+        101 => "101 entries",
+        102 => "102 entries",
+        199 => "199 entries",
+        200 => "200 entries",
+        201 => "201 entries",
+        _ => return Vec::new(),
+    };
+    vec![name]
+}
+
+fn never_more_than_one_hundred() -> Rule {
+    Rule::new(
+        "batch-limits/never-more-than-100",
+        "no request ever carries more than 100 entries, whatever the call holds",
+        REFERENCE,
+        &[
+            "99 entries",
+            "100 entries",
+            "101 entries",
+            "199 entries",
+            "200 entries",
+            "201 entries",
+        ],
+        property(
+            |case| {
+                edges_first(case, &[99, 100, 101, 199, 200, 201], 0..=201_usize)
+                    .prop_flat_map(site::distinct)
+                    .boxed()
+            },
+            |entries| size(entries.len()),
+            |bench, entries| {
+                bench.reset(site::model_of(entries));
+                bench.update(&bench.call(entries.clone()));
+                for exchange in bench.log() {
+                    let sent = wire::entries(&exchange)?.len();
+                    if sent > LIMIT {
+                        return Err(format!("a request carried {sent} entries"));
+                    }
+                }
+                Ok(())
+            },
+        ),
+    )
+}
+
+fn refused_before_the_network() -> Rule {
+    Rule::new(
+        "batch-limits/refused-before-the-network",
+        "a batch of no entries, or of more than 100, is refused and nothing is sent",
+        HOUSE,
+        &[
+            "0 entries",
+            "101 entries",
+            "102 entries",
+            "200 entries",
+            "201 entries",
+        ],
+        property(
+            |case| {
+                edges_first(case, &[0, 101, 102, 200, 201], 101..=260_usize)
+                    .prop_flat_map(site::distinct)
+                    .boxed()
+            },
+            |entries| size(entries.len()),
+            |bench, entries| {
+                bench.reset(site::model_of(&[]));
+                let outcome = bench.update(&bench.call(entries.clone()));
+                outcome.refused()?;
+                bench.nothing_sent()
+            },
+        ),
+    )
+}
+
+fn whole_and_in_order() -> Rule {
+    Rule::new(
+        "batch-limits/whole-and-in-order",
+        "1 to 100 entries go out in one request, all of them, in the order of the call",
+        REFERENCE,
+        &["1 entry", "2 entries", "99 entries", "100 entries"],
+        property(
+            |case| {
+                edges_first(case, &[1, 2, 99, 100], 1..=LIMIT)
+                    .prop_flat_map(site::distinct)
+                    .boxed()
+            },
+            |entries| size(entries.len()),
+            |bench, entries| {
+                bench.reset(site::model_of(entries));
+                let outcome = bench.update(&bench.call(entries.clone()));
+                wire::carries(&bench.only_exchange()?, entries)?;
+                let returned = outcome.updated()?.items.len();
+                if returned == entries.len() {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "{returned} items came back for {} entries",
+                        entries.len()
+                    ))
+                }
+            },
+        ),
+    )
+}
+
+fn no_duplicate_key() -> Rule {
+    const EDGES: [&str; 3] = ["first and last", "neighbours", "100 entries"];
+    Rule::new(
+        "batch-limits/no-duplicate-key",
+        "a batch that addresses one item in one locale twice is refused, nothing is sent, and both entries are named",
+        HOUSE,
+        &EDGES,
+        property(
+            |case| {
+                let sizes = edges_first(case, &[2, 3, LIMIT], 2..=LIMIT);
+                (
+                    sizes,
+                    any::<prop::sample::Index>(),
+                    any::<prop::sample::Index>(),
+                    any::<bool>(),
+                )
+                    .prop_flat_map(move |(size, first, second, upper)| {
+                        let (first, second) = match case % 3 {
+                            0 => (0, size - 1),
+                            1 => (first.index(size - 1), first.index(size - 1) + 1),
+                            _ => (first.index(size), second.index(size)),
+                        };
+                        let second = if first == second {
+                            (first + 1) % size
+                        } else {
+                            second
+                        };
+                        let (first, second) = (first.min(second), first.max(second));
+                        site::distinct(size).prop_map(move |mut entries| {
+                            let twin = entries[first].clone();
+                            let id = if upper {
+                                twin.id.to_ascii_uppercase()
+                            } else {
+                                twin.id
+                            };
+                            entries[second] = Entry {
+                                id,
+                                is_draft: Some(true),
+                                ..Entry::new("")
+                            }
+                            .locale(twin.cms_locale_id.as_deref());
+                            (first, second, entries)
+                        })
+                    })
+                    .boxed()
+            },
+            |(first, second, entries)| {
+                let touched = [
+                    *first == 0 && *second == entries.len() - 1,
+                    first + 1 == *second,
+                    entries.len() == LIMIT,
+                ];
+                EDGES
+                    .into_iter()
+                    .zip(touched)
+                    .filter(|(_, touched)| *touched)
+                    .map(|(name, _)| name)
+                    .collect()
+            },
+            |bench, (first, second, entries)| {
+                bench.reset(site::model_of(&[]));
+                let outcome = bench.update(&bench.call(entries.clone()));
+                bench.nothing_sent()?;
+                let refusal = outcome.refused()?;
+                if refusal.entries.contains(first) && refusal.entries.contains(second) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "the refusal names the entries {:?} and not {first} and {second}",
+                    refusal.entries
+                ))
+            },
+        ),
+    )
+}
+
+fn counts_entries_not_ids() -> Rule {
+    const EDGES: [&str; 4] = [
+        "25 ids in 4 locales",
+        "26 ids in 4 locales",
+        "100 ids",
+        "101 ids",
+    ];
+    Rule::new(
+        "batch-limits/counts-entries-not-ids",
+        "the limit counts entries: one item in three locales is three of the 100",
+        "reference page of Create Items, which counts each locale; for updates by analogy",
+        &EDGES,
+        property(
+            |case| {
+                edges_first(
+                    case,
+                    &[(25, 4), (26, 4), (100, 1), (101, 1)],
+                    (1..=60_usize, 1..=4_usize),
+                )
+            },
+            |shape| {
+                let edges = [(25, 4), (26, 4), (100, 1), (101, 1)];
+                edges
+                    .iter()
+                    .zip(EDGES)
+                    .filter(|(edge, _)| *edge == shape)
+                    .map(|(_, name)| name)
+                    .collect()
+            },
+            |bench, (ids, places)| {
+                let entries: Vec<_> = (0..*ids)
+                    .flat_map(|id| (0..*places).map(move |place| site::marked((id, place))))
+                    .collect();
+                bench.reset(site::model_of(&entries));
+                let outcome = bench.update(&bench.call(entries.clone()));
+                if entries.len() > LIMIT {
+                    outcome.refused()?;
+                    return bench.nothing_sent();
+                }
+                outcome.updated()?;
+                wire::carries(&bench.only_exchange()?, &entries)
+            },
+        ),
+    )
+}

@@ -1,0 +1,257 @@
+//! *Error mapping*, continued: bodies that are not what the status promises.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::json;
+
+use super::error_mapping::{answered, is_status};
+use super::site;
+use crate::client::{FailureKind, Outcome};
+use crate::reference::{Model, Reply, Step};
+use crate::rule::{Rule, property};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        another_shape(),
+        huge_bodies(),
+        successes_that_are_no_answer(),
+        arbitrary_bytes(),
+    ]
+}
+
+fn another_shape() -> Rule {
+    const EDGES: [&str; 6] = [
+        "html",
+        "empty",
+        "cut json",
+        "another json",
+        "not utf-8",
+        "old router",
+    ];
+    Rule::new(
+        "error-mapping/another-shape",
+        "an error whose body is HTML, empty, cut or of another shape keeps its status, its wait and its body",
+        "HTML and the older router's shape were observed; the rest is what networks do",
+        &EDGES,
+        property(
+            |case| {
+                let status = select(vec![400_u16, 401, 403, 404, 409, 413, 429, 500, 502, 503]);
+                let body = match case % 6 {
+                    0 => site::awkward_text().prop_map(|text| format!("<html><body>{text}</body></html>").into_bytes()).boxed(),
+                    1 => Just(Vec::new()).boxed(),
+                    2 => (1..60_usize)
+                        .prop_map(|at| br#"{"code":"validation_error","message":"it is cut somewhere","details":[]}"#[..at].to_vec())
+                        .boxed(),
+                    3 => select(vec!["[]", "7", "null", "\"text\"", "{}", r#"{"error":{"deep":true}}"#, r#"[{"code":"x"}]"#])
+                        .prop_map(|text| text.as_bytes().to_vec())
+                        .boxed(),
+                    4 => vec(0x80..=0xff_u8, 1..40).boxed(),
+                    _ => Just(br#"{"msg":"Route not found","code":404,"name":"RouteNotFoundError"}"#.to_vec()).boxed(),
+                };
+                (Just(case % 6), status, body).boxed()
+            },
+            |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, status, body)| {
+                let failure = answered(
+                    bench,
+                    Reply::new(*status)
+                        .header("retry-after", "7")
+                        .body(body.clone()),
+                )?;
+                is_status(&failure, *status)?;
+                if failure.retry_after_ms != Some(7000) {
+                    return Err(format!("the wait is told as {:?}", failure.retry_after_ms));
+                }
+                let text = String::from_utf8_lossy(body);
+                if failure.body.as_deref() != Some(&*text) {
+                    return Err(format!("the body is told as {:?}", failure.body));
+                }
+                let told = (failure.code.as_deref(), failure.message.as_deref());
+                if *form == 5 && told != (Some("404"), Some("Route not found")) {
+                    return Err(format!("the older router's words are told as {told:?}"));
+                }
+                Ok(())
+            },
+        ),
+    )
+}
+
+fn huge_bodies() -> Rule {
+    const EDGES: [&str; 4] = [
+        "huge error",
+        "huge success",
+        "at the bound",
+        "one byte above",
+    ];
+    const BOUND: usize = 64 * 1024;
+    Rule::new(
+        "error-mapping/huge-bodies",
+        "a body beyond the bound is not read on: an error keeps its status and a part of it, a success is unreadable",
+        "this suite: everything from a server is unbounded",
+        &EDGES,
+        property(
+            |case| {
+                (
+                    Just(case % 4),
+                    1..4_usize,
+                    select(vec![400_u16, 404, 429, 500]),
+                )
+                    .boxed()
+            },
+            |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, times, status)| {
+                bench.reset(site::model_of(&[site::marked((1, 0))]));
+                let mut call = bench.call(vec![site::marked((1, 0))]);
+                call.max_answer_bytes = Some(BOUND);
+                let padded = |length: usize| {
+                    let body = format!(r#"{{"items":[{{"id":"{}"}}]}}"#, site::item(1));
+                    let spaces = length.saturating_sub(body.len());
+                    body + &" ".repeat(spaces)
+                };
+                bench.core().script([match form {
+                    0 => Reply::new(*status).body("x".repeat(BOUND * 8 * times)),
+                    1 => Reply::new(200).body(padded(BOUND * 2 * times)),
+                    2 => Reply::new(200).body(padded(BOUND)),
+                    _ => Reply::new(200).body(padded(BOUND + 1)),
+                }]);
+                let outcome = bench.update(&call);
+                bench.only_exchange()?;
+                match form {
+                    0 => {
+                        let failure = outcome.failure()?;
+                        is_status(failure, *status)?;
+                        let kept = failure.body.as_deref().map_or(0, str::len);
+                        if (1..=BOUND).contains(&kept) {
+                            Ok(())
+                        } else {
+                            Err(format!("{kept} bytes of the body are kept"))
+                        }
+                    }
+                    2 => outcome.updated().map(|_| ()),
+                    _ => is_unreadable(&outcome),
+                }
+            },
+        ),
+    )
+}
+
+fn is_unreadable(outcome: &Outcome) -> Result<(), String> {
+    let failure = outcome.failure()?;
+    let told = (
+        failure.kind,
+        failure.status,
+        failure.may_have_acted,
+        failure.retryable,
+    );
+    if told == (FailureKind::UnreadableAnswer, Some(200), true, false) {
+        Ok(())
+    } else {
+        Err(format!("a 200 that is no answer is told as {told:?}"))
+    }
+}
+
+fn successes_that_are_no_answer() -> Rule {
+    const EDGES: [&str; 6] = [
+        "html",
+        "empty",
+        "another object",
+        "no object",
+        "cut json",
+        "wrong types",
+    ];
+    Rule::new(
+        "error-mapping/success-that-is-no-answer",
+        "a 200 that holds neither an item nor a list of items is not a success, and the service may have acted",
+        "an official client takes HTML with status 200 for a success",
+        &EDGES,
+        property(
+            |case| {
+                let body = match case % 6 {
+                    0 => vec!["<html>ok</html>", "<!doctype html><title>Sign in</title>"],
+                    1 => vec!["", " ", "\n"],
+                    2 => vec![
+                        "{}",
+                        r#"{"item":{}}"#,
+                        r#"{"pagination":{"total":1}}"#,
+                        r#"{"fieldData":{"name":"a"}}"#,
+                        r#"{"ok":true}"#,
+                    ],
+                    3 => vec!["[]", "null", "true", "0", "\"items\"", "[{\"id\":\"a\"}]"],
+                    4 => vec![
+                        "{",
+                        r#"{"items":["#,
+                        r#"{"items":[{"id":"66f6ed95"}"#,
+                        r#"{"id":"66f6"#,
+                        r#"{"items":[]} trailing"#,
+                    ],
+                    _ => vec![
+                        r#"{"items":{}}"#,
+                        r#"{"items":"none"}"#,
+                        r#"{"items":[1]}"#,
+                        r#"{"items":[{}]}"#,
+                        r#"{"items":[{"id":7}]}"#,
+                        r#"{"id":[]}"#,
+                    ],
+                };
+                (Just(case % 6), select(body)).boxed()
+            },
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (_, body)| {
+                bench.reset(Model::new());
+                bench.core().script([Reply::new(200)
+                    .header("content-type", "application/json")
+                    .body(*body)]);
+                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
+                bench.only_exchange()?;
+                is_unreadable(&outcome)
+            },
+        ),
+    )
+}
+
+fn arbitrary_bytes() -> Rule {
+    const EDGES: [&str; 4] = ["bytes", "json", "doctored answer", "deep json"];
+    Rule::new(
+        "error-mapping/arbitrary-bytes",
+        "no answer, whatever its bytes, makes the client crash or takes an error for a success",
+        "this suite: everything from a server is hostile",
+        &EDGES,
+        property(
+            |case| {
+                let status = select(vec![200_u16, 400, 401, 404, 429, 500, 418, 299]);
+                let body = match case % 4 {
+                    0 => vec(any::<u8>(), 0..200).boxed(),
+                    1 => site::value().prop_map(String::into_bytes).boxed(),
+                    2 => (vec(any::<u8>(), 1..4), any::<prop::sample::Index>())
+                        .prop_map(|(bytes, at)| {
+                            let mut body = json!({"items": [{"id": site::item(1), "fieldData": {"name": "é"}}], "pagination": {"limit": 1}})
+                                .to_string()
+                                .into_bytes();
+                            let at = at.index(body.len());
+                            let end = (at + bytes.len()).min(body.len());
+                            body.splice(at..end, bytes);
+                            body
+                        })
+                        .boxed(),
+                    _ => (1..4_000_usize).prop_map(|depth| "[".repeat(depth).into_bytes()).boxed(),
+                };
+                (Just(case % 4), status, body).boxed()
+            },
+            |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (_, status, body)| {
+                bench.reset(Model::new());
+                bench
+                    .core()
+                    .script([Step::from(Reply::new(*status).body(body.clone()))]);
+                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
+                bench.only_exchange()?;
+                match outcome {
+                    Outcome::Updated(_) if *status == 200 => Ok(()),
+                    Outcome::Failed(failure) if failure.status == Some(*status) => Ok(()),
+                    other => Err(format!("{status} became {other:?}")),
+                }
+            },
+        ),
+    )
+}

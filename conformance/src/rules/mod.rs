@@ -1,0 +1,37 @@
+//! The laws of the endpoint, one file a group.
+//!
+//! Rules hold their own literals (the limit of 100, the statuses, the names of keys), taken from Webflow's reference
+//! page and not from the OpenAPI document, so that a wrong document is caught and not repeated.
+
+mod batch_limits;
+mod bodies;
+mod error_mapping;
+mod exact;
+mod locales;
+mod payload;
+mod responses;
+pub(crate) mod site;
+mod transport;
+mod wire;
+
+use crate::rule::Rule;
+
+/// Every rule, in the order of the report.
+#[must_use]
+pub fn all() -> Vec<Rule> {
+    [
+        batch_limits::rules(),
+        locales::rules(),
+        error_mapping::rules(),
+        bodies::rules(),
+        transport::rules(),
+        payload::rules(),
+        responses::rules(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+const REFERENCE: &str = "reference page of Update Items";
+const HOUSE: &str = "this suite: bad input is refused before the network";

@@ -1,0 +1,295 @@
+//! *Error mapping*, continued: connections that break, for real.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::site;
+use crate::client::FailureKind;
+use crate::reference::{Fault, Reply};
+use crate::rule::{Rule, property};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        cut_bodies(),
+        cut_errors_keep_their_status(),
+        resets(),
+        silence(),
+        refused_connections(),
+        answers_that_are_not_http(),
+    ]
+}
+
+fn cut_bodies() -> Rule {
+    const EDGES: [&str; 4] = [
+        "before the body",
+        "inside the body",
+        "last byte missing",
+        "chunked",
+    ];
+    Rule::new(
+        "error-mapping/cut-bodies",
+        "a 200 whose body is cut is told as a cut connection after which the service may have acted",
+        "this suite: networks break",
+        &EDGES,
+        property(
+            |case| (Just(case % 4), 1..60_usize).boxed(),
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, after)| {
+                bench.reset(site::model_of(&[site::marked((1, 0))]));
+                bench.faults([match form {
+                    0 => Fault::CutBody { after: 0 },
+                    1 => Fault::CutBody { after: *after },
+                    2 => Fault::CutBody { after: usize::MAX },
+                    _ => Fault::CutChunked { after: *after },
+                }]);
+                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
+                bench.only_exchange()?;
+                let failure = outcome.failure()?;
+                let told = (
+                    failure.kind,
+                    failure.status,
+                    failure.may_have_acted,
+                    failure.retryable,
+                );
+                if told == (FailureKind::ConnectionCut, Some(200), true, true) {
+                    Ok(())
+                } else {
+                    Err(format!("a cut 200 is told as {told:?}"))
+                }
+            },
+        ),
+    )
+}
+
+fn cut_errors_keep_their_status() -> Rule {
+    const EDGES: [&str; 3] = ["429", "400", "500"];
+    Rule::new(
+        "error-mapping/cut-errors-keep-their-status",
+        "an error whose body is cut keeps its status, its wait and the part of the body that came",
+        "this suite: networks break",
+        &EDGES,
+        property(
+            |case| {
+                (
+                    select(vec![
+                        [429_u16, 400, 500][usize::try_from(case % 3).unwrap_or(0)],
+                    ]),
+                    1..20_usize,
+                )
+                    .boxed()
+            },
+            |(status, _)| {
+                EDGES
+                    .into_iter()
+                    .filter(|name| *name == status.to_string())
+                    .collect()
+            },
+            |bench, (status, after)| {
+                bench.reset(site::model_of(&[]));
+                let reply = Reply::documented(*status).map_err(|error| error.to_string())?;
+                let begin = String::from_utf8_lossy(&reply.body)
+                    .chars()
+                    .take(*after)
+                    .collect::<String>();
+                bench.core().script([reply]);
+                bench.faults([Fault::CutBody { after: *after }]);
+                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
+                bench.only_exchange()?;
+                let failure = outcome.failure()?;
+                super::error_mapping::is_status(failure, *status)?;
+                if failure.retry_after_ms != Some(60_000) {
+                    return Err(format!("the wait is told as {:?}", failure.retry_after_ms));
+                }
+                if failure.body.as_deref() == Some(&begin) {
+                    Ok(())
+                } else {
+                    Err(format!("the body is told as {:?}", failure.body))
+                }
+            },
+        ),
+    )
+}
+
+fn resets() -> Rule {
+    const EDGES: [&str; 4] = [
+        "before reading",
+        "before acting",
+        "after acting",
+        "inside the head",
+    ];
+    Rule::new(
+        "error-mapping/resets",
+        "a connection that is reset is told as cut, and since the request may have arrived, the service may have acted",
+        "this suite: networks break",
+        &EDGES,
+        property(
+            |case| (Just(case % 4), 1..30_usize).boxed(),
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, count)| {
+                let entries: Vec<_> = (0..*count).map(|item| site::marked((item, 0))).collect();
+                bench.reset(site::model_of(&entries));
+                bench.faults([match form {
+                    0 => Fault::ResetBeforeReading,
+                    1 => Fault::ResetBeforeActing,
+                    2 => Fault::ResetAfterActing,
+                    _ => Fault::CutHead,
+                }]);
+                let outcome = bench.update(&bench.faulty_call(entries));
+                let failure = outcome.failure()?;
+                let told = (
+                    failure.kind,
+                    failure.status,
+                    failure.may_have_acted,
+                    failure.retryable,
+                );
+                // A reset that comes before anything was sent may be seen while the connection comes about.
+                let early = *form == 0 && told == (FailureKind::Connect, None, false, true);
+                if !early && told != (FailureKind::ConnectionCut, None, true, true) {
+                    return Err(format!(
+                        "a reset is told as {told:?}: {:?}",
+                        failure.renderings
+                    ));
+                }
+                let requests = bench.log().len();
+                if requests <= 1 {
+                    Ok(())
+                } else {
+                    Err(format!("{requests} requests were sent"))
+                }
+            },
+        ),
+    )
+}
+
+fn silence() -> Rule {
+    const EDGES: [&str; 3] = ["no answer", "head without body", "dripping body"];
+    Rule::new(
+        "error-mapping/silence",
+        "an answer that does not come, or does not end, is told as a timeout after which the service may have acted",
+        "this suite: networks break",
+        &EDGES,
+        property(
+            |case| (Just(case % 3), 15..30_u64).boxed(),
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, timeout)| {
+                bench.reset(site::model_of(&[site::marked((1, 0))]));
+                bench.faults([match form {
+                    0 => Fault::SilenceAfterActing,
+                    1 => Fault::HeadOnly,
+                    _ => Fault::Drip {
+                        pause: Duration::from_millis(1),
+                    },
+                }]);
+                let mut call = bench.faulty_call(vec![site::marked((1, 0))]);
+                // Long enough for a head to come on a busy machine, short enough to try it a hundred times.
+                call.timeout_ms = Some(timeout * 5);
+                let outcome = bench.update(&call);
+                let failure = outcome.failure()?;
+                let told = (failure.kind, failure.may_have_acted, failure.retryable);
+                if told == (FailureKind::Timeout, true, true) {
+                    Ok(())
+                } else {
+                    Err(format!("silence is told as {told:?}"))
+                }
+            },
+        ),
+    )
+}
+
+fn refused_connections() -> Rule {
+    const EDGES: [&str; 2] = ["1 entry", "many entries"];
+    Rule::new(
+        "error-mapping/refused-connections",
+        "a connection that does not come about is told as such, and nothing can have been done",
+        "this suite: networks break",
+        &EDGES,
+        property(
+            |case| crate::rule::edges_first(case, &[1, 50], 1..=100_usize),
+            |count| {
+                vec![if *count == 1 {
+                    "1 entry"
+                } else {
+                    "many entries"
+                }]
+            },
+            |bench, count| {
+                bench.reset(site::model_of(&[]));
+                let mut call =
+                    bench.call((0..*count).map(|item| site::marked((item, 0))).collect());
+                // Nothing listens on the port that stands for discarding.
+                call.base_url = "http://127.0.0.1:9/v2".to_owned();
+                let outcome = bench.update(&call);
+                let failure = outcome.failure()?;
+                let told = (
+                    failure.kind,
+                    failure.status,
+                    failure.may_have_acted,
+                    failure.retryable,
+                );
+                if told == (FailureKind::Connect, None, false, true) {
+                    Ok(())
+                } else {
+                    Err(format!("it is told as {told:?}"))
+                }
+            },
+        ),
+    )
+}
+
+fn answers_that_are_not_http() -> Rule {
+    const EDGES: [&str; 3] = ["no http", "bad status line", "bad header"];
+    Rule::new(
+        "error-mapping/not-http",
+        "an answer that is not HTTP is told as a fault of the transport after which the service may have acted",
+        "this suite: everything from a server is hostile",
+        &EDGES,
+        property(
+            |case| {
+                let bytes = match case % 3 {
+                    0 => prop::collection::vec(any::<u8>(), 40..90)
+                        .prop_map(|mut bytes| {
+                            bytes[0] = b'#';
+                            bytes
+                        })
+                        .boxed(),
+                    1 => select(vec![
+                        "HTTP/9.9 200 OK\r\n\r\n",
+                        "HTTP/1.1 twohundred\r\n\r\n",
+                        "HTTP/1.1 20\r\n\r\n",
+                    ])
+                    .prop_map(|text| text.as_bytes().to_vec())
+                    .boxed(),
+                    _ => select(vec![
+                        "HTTP/1.1 200 OK\r\nname\u{0}: x\r\n\r\n",
+                        "HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n",
+                        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx",
+                    ])
+                    .prop_map(|text| text.as_bytes().to_vec())
+                    .boxed(),
+                };
+                (Just(case % 3), bytes).boxed()
+            },
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (_, bytes)| {
+                bench.reset(site::model_of(&[site::marked((1, 0))]));
+                bench.faults([Fault::Garbage(bytes.clone())]);
+                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
+                let failure = outcome.failure()?;
+                let known = matches!(
+                    failure.kind,
+                    FailureKind::Transport | FailureKind::ConnectionCut
+                );
+                if known && failure.status.is_none() && failure.may_have_acted {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "it is told as {:?}, {:?}",
+                        failure.kind, failure.status
+                    ))
+                }
+            },
+        ),
+    )
+}
