@@ -1,0 +1,276 @@
+//! What cannot be right is refused before anything is sent, with an error of its own that says what and where.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use support::{LAMP, builder, client, collection, lamp, one, shade, site};
+use webflow_cms::{
+    Batch, Client, ClientBuilder, CmsLocaleId, CollectionId, Error, ErrorKind, InvalidInput,
+    ItemId, ItemUpdate, Token, UpdateResponse, reqwest,
+};
+use webflow_cms_conformance::reference::ReferenceServer;
+
+type Answered = Result<UpdateResponse, Error>;
+
+/// What was refused and the error's text, if nothing reached the server.
+async fn refused(call: impl AsyncFnOnce(&ReferenceServer) -> Answered) -> (InvalidInput, String) {
+    let server = site().await;
+    let error = call(&server).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+    assert!(!error.may_have_acted() && !error.is_retryable());
+    assert!(server.log().is_empty(), "sent all the same: {error}");
+    let input = error.invalid_input().expect("what was refused");
+    (input.clone(), error.to_string())
+}
+
+async fn send(server: &ReferenceServer, updates: impl IntoIterator<Item = ItemUpdate>) -> Answered {
+    let batch = Batch::new(updates)?;
+    client(server).update(&collection(), &batch).await
+}
+
+async fn send_by(builder: ClientBuilder) -> Answered {
+    builder.build()?.update(&collection(), &one()).await
+}
+
+fn numbered(count: u32) -> impl Iterator<Item = ItemUpdate> {
+    (0..count).map(|number| ItemUpdate::new(ItemId::new(format!("{number:024x}")).expect("an id")))
+}
+
+#[tokio::test]
+async fn what_is_right_is_sent() {
+    let server = site().await;
+    send(&server, [lamp().draft(true), shade().archived(true)])
+        .await
+        .expect("an update");
+    assert_eq!(server.log().len(), 1);
+    assert!(server.log()[0].violations.is_empty());
+}
+
+#[tokio::test]
+async fn a_batch_without_an_update_is_refused() {
+    let (input, text) = refused(async |server| send(server, []).await).await;
+    assert_eq!(input, InvalidInput::EmptyBatch);
+    assert_eq!(text, "the batch holds no item update");
+}
+
+#[tokio::test]
+async fn a_batch_of_one_hundred_and_one_is_refused_with_its_size_and_the_limit() {
+    let (input, text) = refused(async |server| send(server, numbered(101)).await).await;
+    assert_eq!(input, InvalidInput::BatchTooLarge { len: 101 });
+    assert_eq!(
+        text,
+        "the batch holds 101 item updates, and 100 is the most"
+    );
+}
+
+#[tokio::test]
+async fn the_same_item_in_the_same_locale_twice_is_refused_with_both_positions() {
+    let updates = [lamp().draft(true), shade(), lamp().archived(true)];
+    let (input, text) = refused(async |server| send(server, updates).await).await;
+    let InvalidInput::DuplicateKeys(duplicates) = input else {
+        panic!("{input:?}");
+    };
+    let [duplicate] = &*duplicates else {
+        panic!("{duplicates:?}");
+    };
+    assert_eq!((duplicate.first, duplicate.index), (0, 2));
+    assert_eq!(duplicate.key, lamp().key());
+    assert_eq!(
+        text,
+        format!(
+            "the batch holds the same item in the same locale more than once: \
+             entry 2 repeats entry 0 (item {LAMP}, the primary locale)"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_id_is_refused_and_shown() {
+    for given in ["..", "a/b", "", "580e63fc8c9a982ac9b8b74"] {
+        let text: Box<str> = given.into();
+
+        let of_collection = async |server: &ReferenceServer| {
+            let collection = CollectionId::new(given)?;
+            client(server).update(&collection, &one()).await
+        };
+        let (input, said) = refused(of_collection).await;
+        assert_eq!(input, InvalidInput::CollectionId { text: text.clone() });
+        let not = format!("{given:?} is not 24 hexadecimal digits");
+        assert_eq!(said, format!("collection id {not}"));
+
+        let of_item = async |server: &_| send(server, [ItemUpdate::new(ItemId::new(given)?)]).await;
+        let (input, said) = refused(of_item).await;
+        assert_eq!(input, InvalidInput::ItemId { text: text.clone() });
+        assert_eq!(said, format!("item id {not}"));
+
+        let of_locale =
+            async |server: &_| send(server, [lamp().locale(CmsLocaleId::new(given)?)]).await;
+        let (input, said) = refused(of_locale).await;
+        assert_eq!(input, InvalidInput::CmsLocaleId { text });
+        assert_eq!(said, format!("CMS locale id {not}"));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_locale_is_refused_and_does_not_mean_the_primary_one() {
+    let to_nowhere = async |server: &_| send(server, [lamp().locale("".parse()?)]).await;
+    let (input, text) = refused(to_nowhere).await;
+    assert_eq!(input, InvalidInput::CmsLocaleId { text: "".into() });
+    assert_eq!(text, "CMS locale id \"\" is not 24 hexadecimal digits");
+}
+
+#[tokio::test]
+async fn an_empty_token_is_refused() {
+    let (input, text) = refused(async |server| {
+        let token = Token::new("")?;
+        send_by(Client::builder(token).base_url(server.base_url())).await
+    })
+    .await;
+    assert_eq!(input, InvalidInput::EmptyToken);
+    assert_eq!(text, "the token is empty");
+}
+
+#[tokio::test]
+async fn a_token_with_a_line_break_is_refused_and_not_shown() {
+    let (input, text) = refused(async |server| {
+        let token = Token::new("b7c1d0\r\ne2f3a4")?;
+        send_by(Client::builder(token).base_url(server.base_url())).await
+    })
+    .await;
+    assert_eq!(input, InvalidInput::UnfitToken { position: 6 });
+    assert_eq!(
+        text,
+        "the token holds a character that no token has, at byte 6"
+    );
+    for part in ["b7c1d0", "e2f3a4"] {
+        assert!(!text.contains(part) && !format!("{input:?}").contains(part));
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_not_finite_is_refused_with_its_path() {
+    #[derive(Serialize)]
+    struct Lamp {
+        sizes: Vec<BTreeMap<&'static str, f64>>,
+    }
+    let fields = Lamp {
+        sizes: vec![BTreeMap::new(), BTreeMap::from([("width", f64::NAN)])],
+    };
+    let (input, text) = refused(async |server| send(server, [lamp().fields(&fields)?]).await).await;
+    let path = "sizes[1].width".into();
+    assert_eq!(input, InvalidInput::NotFinite { path });
+    assert_eq!(
+        text,
+        "the number at \"sizes[1].width\" is not finite, and JSON cannot hold it"
+    );
+}
+
+#[tokio::test]
+async fn fields_that_are_no_object_are_refused() {
+    let (input, text) = refused(async |server| send(server, [lamp().fields(&[1])?]).await).await;
+    assert_eq!(input, InvalidInput::FieldsNotAnObject);
+    assert_eq!(text, "the fields do not serialize to a JSON object");
+}
+
+#[tokio::test]
+async fn the_same_field_twice_is_refused_by_its_name() {
+    let (input, text) = refused(async |server| {
+        let update = lamp().field("price", &1)?.clear("price")?;
+        send(server, [update]).await
+    })
+    .await;
+    let field = "price".into();
+    assert_eq!(input, InvalidInput::DuplicateField { field });
+    assert_eq!(text, "the field \"price\" is set more than once");
+}
+
+#[tokio::test]
+async fn a_base_url_without_a_host_is_refused() {
+    for base_url in ["http:///v2", "https:///v2", "http://"] {
+        let call = async |server: &ReferenceServer| {
+            send_by(builder(&server.base_url(), &server.token()).base_url(base_url)).await
+        };
+        let (input, text) = refused(call).await;
+        assert!(matches!(input, InvalidInput::BaseUrl { .. }), "{base_url}");
+        assert!(
+            text.starts_with("the base URL ") && text.contains("has no host"),
+            "{text}"
+        );
+    }
+}
+
+/// A client for the server by a name that is not this machine's own.
+fn by_another_name(server: &ReferenceServer) -> ClientBuilder {
+    let base_url = server.base_url().replace("127.0.0.1", "cms.example");
+    let this_machine = SocketAddr::from(([127, 0, 0, 1], 0));
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .resolve("cms.example", this_machine);
+    builder(&base_url, &server.token()).http(http)
+}
+
+#[tokio::test]
+async fn plain_http_to_another_machine_is_refused() {
+    let (input, text) = refused(async |server| send_by(by_another_name(server)).await).await;
+    let host = "cms.example".into();
+    assert_eq!(input, InvalidInput::PlainHttp { host });
+    assert_eq!(
+        text,
+        "the base URL is plain http to cms.example, which would show the token to the network; \
+         allow_plain_http(true) consents to that"
+    );
+}
+
+#[tokio::test]
+async fn plain_http_to_another_machine_is_sent_with_consent() {
+    let server = site().await;
+    send_by(by_another_name(&server).allow_plain_http(true))
+        .await
+        .expect("an update");
+    assert_eq!(server.log().len(), 1);
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[tokio::test]
+async fn https_is_refused_in_a_build_that_cannot_encrypt() {
+    let (input, text) = refused(async |server| {
+        let base_url = server.base_url().replace("http://", "https://");
+        send_by(builder(&base_url, &server.token())).await
+    })
+    .await;
+    assert_eq!(input, InvalidInput::NoTls);
+    assert_eq!(
+        text,
+        "the base URL is https, and this build has no TLS; turn on the feature `rustls` or `native-tls`"
+    );
+}
+
+#[tokio::test]
+async fn a_time_limit_of_zero_is_refused() {
+    let limits: [fn(ClientBuilder) -> ClientBuilder; 2] = [
+        |builder| builder.timeout(Duration::ZERO),
+        |builder| builder.connect_timeout(Duration::ZERO),
+    ];
+    for limit in limits {
+        let call = async |server: &ReferenceServer| {
+            send_by(limit(builder(&server.base_url(), &server.token()))).await
+        };
+        let (input, text) = refused(call).await;
+        assert_eq!(input, InvalidInput::ZeroTimeout);
+        assert_eq!(text, "a time limit is zero");
+    }
+}
+
+#[tokio::test]
+async fn a_user_agent_that_no_header_can_carry_is_refused() {
+    let (input, text) = refused(async |server| {
+        send_by(builder(&server.base_url(), &server.token()).user_agent("two\r\nlines")).await
+    })
+    .await;
+    assert_eq!(input, InvalidInput::UserAgent);
+    assert_eq!(text, "the user agent is no header value");
+}

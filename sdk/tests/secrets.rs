@@ -1,0 +1,104 @@
+//! The token is in nothing that a program prints.
+
+mod support;
+
+use std::error::Error as StdError;
+use std::fmt::Debug;
+use std::iter::successors;
+use std::time::Duration;
+
+use support::{COLLECTION, builder, collection, faulty_site, one};
+use tokio::net::TcpListener;
+use webflow_cms::raw::{ClientInfo as _, types::UpdateItemsRequest};
+use webflow_cms::{Client, ErrorKind, Token, reqwest};
+use webflow_cms_conformance::reference::Fault;
+
+const TOKEN: &str = "b7c1d0e2f3a4958677";
+
+fn shown(value: &dyn Debug) -> String {
+    format!("{value:?}\n{value:#?}")
+}
+
+fn assert_secret(value: &dyn Debug) {
+    let shown = shown(value);
+    assert!(!shown.contains(TOKEN), "{shown}");
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(error), |error| (*error).source())
+}
+
+fn client_for(base_url: &str) -> Client {
+    builder(base_url, TOKEN)
+        .timeout(Duration::from_millis(200))
+        .build()
+        .expect("a client")
+}
+
+#[test]
+fn the_token_is_not_in_the_debug_of_what_holds_it() {
+    let token = Token::new(TOKEN).expect("a token");
+    assert_eq!(format!("{token:?}"), "Token([redacted])");
+    assert_secret(&token);
+    assert_secret(&builder("http://127.0.0.1/v2", TOKEN));
+
+    let client = client_for("http://127.0.0.1/v2");
+    let raw = client.raw();
+    let batch = one();
+    let request = client.update(&collection(), &batch);
+    let holders: [&dyn Debug; 4] = [&client, &raw, raw.inner(), &request];
+    for holder in holders {
+        assert!(shown(holder).contains("[redacted]"), "it has no token");
+        assert_secret(holder);
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_not_in_what_a_failed_transport_says() {
+    let server = faulty_site().await;
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        format!("http://{}/v2", listener.local_addr().expect("an address"))
+    };
+    let faults = [
+        (closed, Fault::None, ErrorKind::Connect),
+        (
+            server.base_url(),
+            Fault::SilenceAfterActing,
+            ErrorKind::Timeout,
+        ),
+        (
+            server.base_url(),
+            Fault::ResetAfterActing,
+            ErrorKind::ConnectionCut,
+        ),
+        (
+            server.base_url(),
+            Fault::Garbage(TOKEN.into()),
+            ErrorKind::Transport,
+        ),
+    ];
+    for (base_url, fault, kind) in faults {
+        server.otherwise(fault);
+        let client = client_for(&base_url);
+        let error = client
+            .update(&collection(), &one())
+            .await
+            .expect_err("a fault");
+        assert_eq!(error.kind(), kind, "{error:?}");
+        let source = error
+            .source()
+            .and_then(|source| source.downcast_ref::<reqwest::Error>());
+        assert!(source.is_some(), "{error:?} is not reqwest's");
+        for cause in causes(&error) {
+            assert_secret(&cause);
+            assert!(!cause.to_string().contains(TOKEN), "{cause}");
+        }
+
+        let request = UpdateItemsRequest { items: Vec::new() };
+        let error = client.raw().update_items(COLLECTION, None, &request).await;
+        assert_secret(&error.expect_err("a fault"));
+    }
+}

@@ -1,0 +1,183 @@
+//! What the OpenAPI document says is what the crate says and sends.
+
+mod support;
+
+#[path = "../build/opaque.rs"]
+mod opaque;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use support::{FRENCH, client, collection, lamp, one, site};
+use webflow_cms::{
+    BASE_URL, Batch, Client, CmsLocaleId, CollectionItem, DOCUMENTED_STATUSES, ErrorKind,
+    REQUIRED_SCOPE, Token,
+};
+use webflow_cms_conformance::reference::Reply;
+
+fn document() -> Value {
+    webflow_cms_spec::document().expect("a readable document")
+}
+
+fn operation(document: &Value) -> &Value {
+    &document["paths"]["/collections/{collection_id}/items"]["patch"]
+}
+
+fn properties(schema: &str) -> Map<String, Value> {
+    let document = document();
+    let properties = document["components"]["schemas"][schema]["properties"].as_object();
+    properties.expect("properties").clone()
+}
+
+fn keys(object: &Map<String, Value>) -> BTreeSet<&str> {
+    object.keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn an_update_with_everything_set_sends_every_property_of_the_document_and_no_other() {
+    let server = site().await;
+    let update = lamp()
+        .locale(CmsLocaleId::new(FRENCH).expect("an id"))
+        .archived(false)
+        .draft(true)
+        .field("name", "Lampe")
+        .expect("a field");
+    let batch = Batch::new([update]).expect("a batch");
+    client(&server)
+        .update(&collection(), &batch)
+        .await
+        .expect("an update");
+
+    let sent = server.log().pop().and_then(|exchange| exchange.json);
+    let sent = sent.expect("a JSON body");
+    let body = sent.as_object().expect("an object");
+    let entry = sent["items"][0].as_object().expect("an object");
+    assert_eq!(keys(body), keys(&properties("UpdateItemsRequest")));
+    assert_eq!(keys(entry), keys(&properties("ItemUpdate")));
+}
+
+/// An item with every property of the document, and one that it does not know.
+fn whole_item() -> Map<String, Value> {
+    let of_type = |schema: &Value| match schema["type"].as_str() {
+        Some("string") => json!("2026-09-15T10:00:00.000Z"),
+        Some("boolean") => json!(true),
+        Some(other) => panic!("no example for the type {other}"),
+        None => json!({"name": "Lamp", "price": 99.5}),
+    };
+    let mut item: Map<_, _> = properties("CollectionItem")
+        .iter()
+        .map(|(name, schema)| (name.clone(), of_type(schema)))
+        .collect();
+    item.insert("undocumented".to_owned(), json!([1, {"a": null}]));
+    item
+}
+
+fn read(item: &Map<String, Value>) -> Result<CollectionItem, serde_json::Error> {
+    serde_json::from_str(&Value::Object(item.clone()).to_string())
+}
+
+#[test]
+fn an_item_with_every_property_of_the_document_is_read_and_written_without_loss() {
+    let item = whole_item();
+    let read = read(&item).expect("an item");
+    assert_eq!(keys(&read.extra), BTreeSet::from(["undocumented"]));
+    assert_eq!(
+        serde_json::to_value(read).expect("JSON"),
+        Value::Object(item)
+    );
+}
+
+#[test]
+fn what_the_document_does_not_require_of_an_item_may_be_absent_or_null() {
+    let required = &document()["components"]["schemas"]["CollectionItem"]["required"];
+    let required: Vec<String> = serde_json::from_value(required.clone()).expect("names");
+    for name in properties("CollectionItem").keys() {
+        let optional = !required.contains(name);
+        let mut item = whole_item();
+        item.insert(name.clone(), Value::Null);
+        assert_eq!(read(&item).is_ok(), optional, "{name} is null");
+        item.remove(name);
+        assert_eq!(read(&item).is_ok(), optional, "{name} is absent");
+    }
+}
+
+#[test]
+fn limit_server_and_scope_are_the_documents() {
+    let document = document();
+    let items = &properties("UpdateItemsRequest")["items"];
+    assert_eq!(items["maxItems"], Batch::MAX_ITEMS);
+    assert_eq!(document["servers"][0]["url"], BASE_URL);
+    assert_eq!(operation(&document)["x-required-scope"], REQUIRED_SCOPE);
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[test]
+fn a_client_without_settings_goes_to_the_documents_server() {
+    let client = Client::new(Token::new("b7c1d0e2f3a4").expect("a token")).expect("a client");
+    assert_eq!(client.base_url(), document()["servers"][0]["url"]);
+}
+
+#[tokio::test]
+async fn every_error_status_of_the_document_has_a_kind_of_its_own() {
+    let document = document();
+    let responses = operation(&document)["responses"]
+        .as_object()
+        .expect("responses");
+    let documented: Vec<u16> = responses
+        .keys()
+        .map(|status| status.parse().expect("a status"))
+        .collect();
+    assert_eq!(DOCUMENTED_STATUSES, documented);
+
+    let server = site().await;
+    let (client, batch) = (client(&server), one());
+    let mut kinds = vec![ErrorKind::OtherStatus];
+    for status in documented.into_iter().filter(|status| *status != 200) {
+        server.script([Reply::documented(status).expect("an example")]);
+        let error = client
+            .update(&collection(), &batch)
+            .await
+            .expect_err("a refusal");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+        assert!(
+            !kinds.contains(&error.kind()),
+            "{status} is {:?} too",
+            error.kind()
+        );
+        kinds.push(error.kind());
+    }
+}
+
+#[test]
+fn the_client_that_carries_bytes_differs_from_the_document_in_bodies_and_schemas_only() {
+    let mut original = document();
+    let mut opaque = opaque::bodies(&original).expect("an opaque document");
+    let binary = json!({"schema": {"type": "string", "format": "binary"}});
+    let mut bodies = 0;
+    take_contents(&mut opaque, &mut |content| {
+        assert_eq!(content, json!({"application/octet-stream": binary}));
+        bodies += 1;
+    });
+    take_contents(&mut original, &mut |_| bodies -= 1);
+    assert_eq!(bodies, 0, "a body was lost or added");
+    let components = original["components"].as_object_mut().expect("components");
+    components.remove("schemas");
+    components.remove("examples");
+    assert_eq!(opaque, original);
+}
+
+/// Takes every `content` out of a document.
+fn take_contents(value: &mut Value, taken: &mut impl FnMut(Value)) {
+    match value {
+        Value::Object(members) => {
+            members.remove("content").into_iter().for_each(&mut *taken);
+            members
+                .values_mut()
+                .for_each(|member| take_contents(member, taken));
+        }
+        Value::Array(elements) => elements
+            .iter_mut()
+            .for_each(|element| take_contents(element, taken)),
+        _ => {}
+    }
+}

@@ -1,0 +1,72 @@
+//! A site to update, and a client for it.
+
+#![allow(
+    dead_code,
+    reason = "each test binary compiles this module and uses its own part"
+)]
+
+use webflow_cms::{Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Token, reqwest};
+use webflow_cms_conformance::reference::{Builder, FaultyServer, ReferenceServer, Variant};
+
+pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
+pub(crate) const LAMP: &str = "66f6ed9576ddacf3149d5ea6";
+pub(crate) const SHADE: &str = "66f6ed9576ddacf3149d5eb7";
+pub(crate) const FRENCH: &str = "66f6e966c9e1dc700a857ca4";
+
+/// A collection with two items, the lamp in two locales.
+pub(crate) fn described() -> Builder {
+    ReferenceServer::builder()
+        .item(COLLECTION, LAMP, None, variant("Lamp", 99.5.into()))
+        .item(
+            COLLECTION,
+            LAMP,
+            Some(FRENCH),
+            variant("Lampe", 99.5.into()),
+        )
+        .item(COLLECTION, SHADE, None, variant("Shade", "cheap".into()))
+}
+
+pub(crate) async fn site() -> ReferenceServer {
+    described().start().await
+}
+
+/// The same site behind connections that break.
+pub(crate) async fn faulty_site() -> FaultyServer {
+    FaultyServer::serve(described().build())
+        .await
+        .expect("a free port")
+}
+
+fn variant(name: &str, price: serde_json::Value) -> Variant {
+    Variant::named(name, &name.to_lowercase()).field("price", price)
+}
+
+/// A client that no proxy of the environment comes in between.
+pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
+    Client::builder(Token::new(token).expect("a token"))
+        .base_url(base_url)
+        .http(reqwest::Client::builder().no_proxy())
+}
+
+pub(crate) fn client(server: &ReferenceServer) -> Client {
+    builder(&server.base_url(), &server.token())
+        .build()
+        .expect("a client")
+}
+
+pub(crate) fn collection() -> CollectionId {
+    CollectionId::new(COLLECTION).expect("an id")
+}
+
+pub(crate) fn lamp() -> ItemUpdate {
+    ItemUpdate::new(ItemId::new(LAMP).expect("an id"))
+}
+
+pub(crate) fn shade() -> ItemUpdate {
+    ItemUpdate::new(ItemId::new(SHADE).expect("an id"))
+}
+
+/// An update of the lamp alone.
+pub(crate) fn one() -> Batch {
+    Batch::new([lamp().draft(true)]).expect("a batch")
+}

@@ -1,0 +1,127 @@
+//! An encrypted round trip: the token goes to a server whose certificate is trusted, and to no other.
+#![cfg(feature = "rustls")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::CertifiedKey;
+use support::{LAMP, builder, collection, one};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
+use webflow_cms::reqwest::{self, Certificate};
+use webflow_cms::{Client, ErrorKind};
+
+const TOKEN: &str = "b7c1d0e2f3a4958677";
+
+/// A server with a certificate of its own, and what it was sent.
+struct Server {
+    address: SocketAddr,
+    certificate: Certificate,
+    requests: UnboundedReceiver<String>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let (certificate, acceptor) = identity();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (log, requests) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // A client that does not trust the certificate ends the handshake.
+                if let Ok(request) = answer(&acceptor, stream).await {
+                    log.send(request).expect("a test that listens");
+                }
+            }
+        });
+        Self {
+            address,
+            certificate,
+            requests,
+        }
+    }
+
+    fn client_that_trusts(&self, certificate: &Certificate) -> Client {
+        let http = reqwest::Client::builder().no_proxy();
+        builder(&format!("https://{}/v2", self.address), TOKEN)
+            .http(http.tls_certs_only([certificate.clone()]))
+            .build()
+            .expect("a client")
+    }
+}
+
+fn identity() -> (Certificate, TlsAcceptor) {
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .expect("a usable certificate");
+    let certificate = Certificate::from_der(cert.der()).expect("a certificate");
+    (certificate, TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Reads a request, answers with a list of one item, and gives the request.
+async fn answer(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<String> {
+    let mut stream = acceptor.accept(stream).await?;
+    let mut request = Vec::new();
+    while !request.ends_with(b"]}") {
+        if stream.read_buf(&mut request).await? == 0 {
+            break;
+        }
+    }
+    let body = format!(r#"{{"items":[{{"id":"{LAMP}"}}]}}"#);
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all((head + &body).as_bytes()).await?;
+    stream.shutdown().await?;
+    Ok(String::from_utf8_lossy(&request).into_owned())
+}
+
+#[tokio::test]
+async fn an_update_goes_encrypted_to_a_server_that_is_trusted() {
+    let mut server = Server::start().await;
+    let client = server.client_that_trusts(&server.certificate);
+    let response = client
+        .update(&collection(), &one())
+        .await
+        .expect("an update");
+    assert_eq!(response.items()[0].id.as_str(), LAMP);
+    assert_eq!(response.unconfirmed().count(), 0);
+
+    let request = server.requests.recv().await.expect("a request");
+    let authorization = format!("authorization: Bearer {TOKEN}\r\n");
+    assert!(request.contains(&authorization), "{request}");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
+    let mut server = Server::start().await;
+    let (another, _) = identity();
+    let batch = one();
+    let error = server
+        .client_that_trusts(&another)
+        .update(&collection(), &batch)
+        .await
+        .expect_err("no trust");
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(!error.may_have_acted());
+    assert!(!format!("{error:?} {error:#?}").contains(TOKEN));
+
+    // The server takes one connection after the other, so what comes first is all that came.
+    server
+        .client_that_trusts(&server.certificate)
+        .update(&collection(), &batch)
+        .await
+        .expect("an update");
+    assert!(server.requests.recv().await.is_some());
+    assert!(server.requests.try_recv().is_err(), "sent without trust");
+}

@@ -1,0 +1,189 @@
+//! Answers read into the caller's types, on the caller's terms.
+
+mod support;
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use support::{LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade, site};
+use webflow_cms::{Batch, Clock, Error, ErrorKind};
+use webflow_cms_conformance::reference::Fault;
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Product {
+    name: String,
+    price: f64,
+}
+
+fn both() -> Batch {
+    Batch::new([lamp().draft(true), shade().draft(true)]).expect("a batch")
+}
+
+#[tokio::test]
+async fn field_data_is_read_into_a_type_of_the_callers() {
+    let server = site().await;
+    let batch = one();
+    let response = client(&server)
+        .update(&collection(), &batch)
+        .fields_as::<Product>()
+        .await
+        .expect("an update");
+    let product = Product {
+        name: "Lamp".to_owned(),
+        price: 99.5,
+    };
+    assert_eq!(response.items()[0].field_data, Some(product));
+}
+
+#[tokio::test]
+async fn field_data_that_nobody_needs_is_skipped_and_every_entry_confirmed() {
+    let server = site().await;
+    let batch = both();
+    let response = client(&server)
+        .update(&collection(), &batch)
+        .fields_as::<IgnoredAny>()
+        .await
+        .expect("an update");
+    assert_eq!(response.unconfirmed().count(), 0);
+    assert_eq!(
+        response.item_of(1).map(|item| item.id.as_str()),
+        Some(SHADE)
+    );
+}
+
+#[tokio::test]
+async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
+    let server = site().await;
+    let batch = both();
+    let error = client(&server)
+        .update(&collection(), &batch)
+        .fields_as::<Product>()
+        .await
+        .expect_err("the price of the shade is a text");
+    assert_eq!(error.kind(), ErrorKind::UnreadableAnswer);
+    assert!(error.may_have_acted() && !error.is_retryable());
+    let text = error.to_string();
+    let parts = [
+        SHADE,
+        "position 1",
+        "invalid type: string \"cheap\", expected f64",
+    ];
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+    assert!(!text.contains(LAMP), "{text}");
+
+    let response = error.update_response().expect("the answer");
+    assert_eq!(response.unconfirmed().count(), 0);
+    let shade = response
+        .item_of(1)
+        .and_then(|item| item.field_data.as_ref());
+    let price = shade.and_then(|fields| fields.read::<serde_json::Value>().ok());
+    assert_eq!(price.expect("fields")["price"], "cheap");
+}
+
+#[tokio::test]
+async fn the_user_agent_names_the_application_and_the_crate() {
+    let server = site().await;
+    let client = builder(&server.base_url(), &server.token())
+        .user_agent("app/1.0")
+        .build()
+        .expect("a client");
+    client
+        .update(&collection(), &one())
+        .await
+        .expect("an update");
+    let expected = format!("app/1.0 webflow-cms/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(server.log()[0].headers["user-agent"], *expected);
+}
+
+#[derive(Debug)]
+struct Stopped(SystemTime);
+
+impl Clock for Stopped {
+    fn now(&self) -> SystemTime {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_date_is_measured_by_the_callers_clock_unless_the_answer_has_a_date() {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let after = |seconds| httpdate::fmt_http_date(now + Duration::from_secs(seconds));
+    let server = faulty_site().await;
+    let client = builder(&server.base_url(), &server.token())
+        .clock(Stopped(now))
+        .build()
+        .expect("a client");
+    let wait = async |date: &str| {
+        let head = format!(
+            "HTTP/1.1 429 Too Many Requests\r\nretry-after: {}\r\n{date}content-length: 0\r\n\r\n",
+            after(90)
+        );
+        server.inject([Fault::Raw(head.into())]);
+        let refused = client.update(&collection(), &one()).await;
+        refused.expect_err("a refusal").retry_after()
+    };
+    assert_eq!(wait("").await, Some(Duration::from_secs(90)));
+    let date = format!("date: {}\r\n", after(60));
+    assert_eq!(wait(&date).await, Some(Duration::from_secs(30)));
+}
+
+#[cfg(feature = "gzip")]
+mod gzip {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+    use webflow_cms::UpdateResponse;
+    use webflow_cms_conformance::reference::{ReferenceServer, Reply, Step};
+
+    use super::*;
+
+    const MEGABYTE: usize = 1 << 20;
+
+    fn compressed(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(body).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    fn encoded(reply: Reply) -> Reply {
+        let body = compressed(&reply.body);
+        reply.header("content-encoding", "gzip").body(body)
+    }
+
+    async fn bounded(server: &ReferenceServer) -> Result<UpdateResponse, Error> {
+        let client = builder(&server.base_url(), &server.token())
+            .max_answer_bytes(MEGABYTE)
+            .build()?;
+        client.update(&collection(), &one()).await
+    }
+
+    #[tokio::test]
+    async fn a_compressed_answer_is_asked_for_and_read() {
+        let server = site().await;
+        server.script([Step::model_then(|answer| encoded(answer.reply))]);
+        let response = bounded(&server).await.expect("an update");
+        assert_eq!(response.items()[0].id.as_str(), LAMP);
+        assert_eq!(server.log()[0].headers["accept-encoding"], "gzip");
+    }
+
+    #[tokio::test]
+    async fn a_compressed_answer_is_bounded_by_its_decoded_size() {
+        let server = site().await;
+        let list = format!(r#"{{"items":[],"more":"{}"}}"#, " ".repeat(10 * MEGABYTE));
+        let bomb = encoded(Reply::new(200).body(list));
+        assert!(bomb.body.len() < 16 * 1024, "{} bytes", bomb.body.len());
+        server.script([bomb]);
+        let error = bounded(&server).await.expect_err("too large");
+        assert_eq!(error.kind(), ErrorKind::UnreadableAnswer);
+        assert!(error.may_have_acted());
+        let text = error.to_string();
+        assert!(
+            text.ends_with("it is larger than the bound for answers"),
+            "{text}"
+        );
+        assert!(!error.is_body_complete());
+    }
+}
