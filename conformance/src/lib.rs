@@ -1,7 +1,7 @@
 //! Judges clients of Webflow's `PATCH /v2/collections/{collection_id}/items` by properties, and lends the server that
 //! they are judged against to other people's tests.
 //!
-//! - [`reference`] is that server: a model of items and locales that checks each request against the OpenAPI document
+//! - [`mod@reference`] is that server: a model of items and locales that checks each request against the OpenAPI document
 //!   and keeps a log of the wire.
 //! - [`rules`] are the laws, each tried on random inputs with weight on the edges.
 //! - [`client`] holds the words in which a rule speaks to a client, and [`clients`] the clients there are.

@@ -19,8 +19,6 @@ pub(super) fn rules() -> Vec<Rule> {
         codes_are_an_open_set(),
         details_in_every_form(),
         waits_and_limits_are_kept(),
-        redirects_are_not_followed(),
-        the_token_is_in_no_output(),
     ]
 }
 
@@ -417,120 +415,6 @@ fn waits_and_limits_are_kept() -> Rule {
                     Ok(())
                 } else {
                     Err(format!("the rate limit is told as {told:?}"))
-                }
-            },
-        ),
-    )
-}
-
-fn redirects_are_not_followed() -> Rule {
-    const EDGES: [(u16, &str); 5] = [
-        (301, "301"),
-        (302, "302"),
-        (303, "303"),
-        (307, "307"),
-        (308, "308"),
-    ];
-    Rule::new(
-        "error-mapping/redirects-are-not-followed",
-        "a redirect is told as what it is; the token and the items are sent nowhere else",
-        "this suite: the endpoint documents no redirect",
-        &["301", "302", "303", "307", "308"],
-        property(
-            |case| {
-                let targets = select(vec![
-                    "/v2/collections/elsewhere/items",
-                    "http://127.0.0.1:9/",
-                    "//localhost/",
-                    "",
-                    "items",
-                ]);
-                (
-                    edges_first(case, &EDGES.map(|(status, _)| status), Just(307)),
-                    targets,
-                )
-                    .boxed()
-            },
-            |(status, _)| {
-                EDGES
-                    .iter()
-                    .filter(|(edge, _)| edge == status)
-                    .map(|(_, name)| *name)
-                    .collect()
-            },
-            |bench, (status, target)| {
-                let failure = answered(bench, Reply::new(*status).header("location", target))?;
-                is_status(&failure, *status)
-            },
-        ),
-    )
-}
-
-fn the_token_is_in_no_output() -> Rule {
-    const EDGES: [&str; 6] = [
-        "refusal",
-        "echo in the message",
-        "echo in the body",
-        "echo in a header",
-        "echo in a detail",
-        "cut echo",
-    ];
-    Rule::new(
-        "error-mapping/token-in-no-output",
-        "the token is in nothing that the client prints or tells of an error, not even when the server repeats it",
-        "this suite: an error ends up in logs",
-        &EDGES,
-        property(
-            |case| {
-                (
-                    Just(case % 6),
-                    "[A-Za-z0-9._~+/-]{16,80}",
-                    select(vec![400_u16, 401, 403, 429, 500, 200]),
-                )
-                    .boxed()
-            },
-            |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, token, status)| {
-                bench.reset(Model::new());
-                bench
-                    .core()
-                    .configure(|settings| settings.token.clone_from(token));
-                let echo = format!("you sent Bearer {token} to us");
-                let error = json!({"code": "not_authorized", "message": "no", "details": []});
-                let with = |name: &str, value: Value| {
-                    let mut body = error.clone();
-                    body[name] = value;
-                    body
-                };
-                let reply = Reply::new(*status);
-                bench.core().script([match form {
-                    1 => reply.json(&with("message", json!(echo))),
-                    2 => reply.body(format!("<html>{echo}</html>")),
-                    3 => reply.header("x-echo", &echo).json(&error),
-                    4 => reply.json(&with(
-                        "details",
-                        json!([{ "param": token, token.as_str(): echo }]),
-                    )),
-                    // The bound on what an error keeps of a body may fall inside the token.
-                    5 => reply.body(format!("{}{echo}", "x".repeat(8 * 1024 - 30))),
-                    _ => reply.json(&error),
-                }]);
-                let mut call = bench.call(vec![site::marked((1, 0))]);
-                if *form == 0 {
-                    call.items.clear();
-                }
-                let outcome = bench.update(&call);
-                // Half a token is still a secret.
-                let half = &token[..token.len() / 2];
-                if outcome.renderings().is_empty() {
-                    return Err("the client shows nothing of its outcome".to_owned());
-                }
-                match outcome.renderings().iter().find(|text| text.contains(half)) {
-                    Some(text) => Err(format!(
-                        "the token is in {}",
-                        text.replace(half, "[half of the token]")
-                    )),
-                    None => Ok(()),
                 }
             },
         ),

@@ -5,6 +5,7 @@
 
 mod batch_limits;
 mod bodies;
+mod disclosure;
 mod error_mapping;
 mod exact;
 mod locales;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Rule> {
         batch_limits::rules(),
         locales::rules(),
         error_mapping::rules(),
+        disclosure::rules(),
         bodies::rules(),
         transport::rules(),
         payload::rules(),
