@@ -79,8 +79,20 @@ fn plain(mut item: ItemStruct) -> ItemStruct {
                 .push(parse_quote! { #[doc = "What was received beside the documented members."] });
         }
         inline_id(field);
+        lenient(field);
     }
     item
+}
+
+/// A member that is not needed to tell what was updated does not make an answer unreadable by being of another type.
+fn lenient(field: &mut Field) {
+    let needed = ["id", "cms_locale_id", "field_data"];
+    let is_needed = |ident: &Ident| needed.iter().any(|name| ident == name);
+    if is_option(&field.ty) && !field.ident.as_ref().is_some_and(is_needed) {
+        field.attrs.push(parse_quote! {
+            #[serde(default, deserialize_with = "crate::response::if_it_fits")]
+        });
+    }
 }
 
 /// Reads an item or a list of items in one pass: every member of both, none of them required.
@@ -101,6 +113,8 @@ fn answer(list: &ItemStruct, item: &ItemStruct) -> Result<TokenStream, String> {
             let ty = field.ty;
             field.ty = parse_quote! { ::std::option::Option<#ty> };
             field.attrs.push(parse_quote! { #[serde(default)] });
+        } else if !flat {
+            lenient(&mut field);
         }
         inline_id(&mut field);
         field

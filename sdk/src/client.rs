@@ -94,7 +94,7 @@ impl fmt::Debug for Client {
 pub struct ClientBuilder {
     token: Token,
     base_url: String,
-    http: reqwest::ClientBuilder,
+    http: Option<reqwest::ClientBuilder>,
     connect_timeout: Duration,
     timeout: Duration,
     user_agent: Option<String>,
@@ -108,7 +108,7 @@ impl ClientBuilder {
         Self {
             token,
             base_url: generated::BASE_URL.to_owned(),
-            http: reqwest::Client::builder(),
+            http: None,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             user_agent: None,
@@ -143,10 +143,11 @@ impl ClientBuilder {
         self
     }
 
-    /// The reqwest settings to start from: proxies, certificates, resolvers. Redirects, timeouts and the user agent
+    /// The reqwest settings to start from: proxies, certificates, resolvers. Without them the system's proxy is used, but not
+    /// for this machine. Redirects, timeouts and the user agent
     /// are set by this builder whatever they say.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
-        self.http = http;
+        self.http = Some(http);
         self
     }
 
@@ -181,8 +182,14 @@ impl ClientBuilder {
         if self.timeout.is_zero() || self.connect_timeout.is_zero() {
             return Err(InvalidInput::ZeroTimeout.into());
         }
-        let http = self
-            .http
+        // The system's proxy does not know this machine by the name that this machine has for itself.
+        let on_this_machine = base_url.host_str().is_some_and(is_this_machine);
+        let http = match self.http {
+            Some(http) => http,
+            None if on_this_machine => reqwest::Client::builder().no_proxy(),
+            None => reqwest::Client::builder(),
+        };
+        let http = http
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(self.connect_timeout)
@@ -192,11 +199,13 @@ impl ClientBuilder {
             .map_err(Error::transport)?;
         let transport = Transport::new(Parts {
             http: http.clone(),
+            base_url: base_url.clone(),
             token: self.token,
             clock: self.clock,
             max_answer_bytes: self.max_answer_bytes,
         });
-        let wire = wire::Client::new_with_client(&base_url, http, transport.clone());
+        let base_url = without_slash(&base_url);
+        let wire = wire::Client::new_with_client(base_url, http, transport.clone());
         Ok(Client {
             base_url: base_url.into(),
             transport,
@@ -224,8 +233,8 @@ fn user_agent(application: Option<&str>) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(&text).map_err(|_| InvalidInput::UserAgent.into())
 }
 
-/// The base URL without a slash at its end, if it can be used.
-fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<String, Error> {
+/// The base URL, if it can be used.
+fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<Url, Error> {
     let refused = |reason| Error::from(InvalidInput::BaseUrl { reason });
     let url = Url::parse(text).map_err(|_| refused("cannot be read as a URL, or has no host"))?;
     // The parser would take `https:///v2` to mean the host `v2`.
@@ -252,7 +261,12 @@ fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<String, Error>
         "http" => return Err(InvalidInput::PlainHttp { host: host.into() }.into()),
         _ => return Err(refused("is neither https nor http")),
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
+}
+
+/// The generated methods begin their paths with a slash.
+fn without_slash(base_url: &Url) -> &str {
+    base_url.as_str().trim_end_matches('/')
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -277,7 +291,10 @@ mod tests {
 
     #[test]
     fn a_base_url_keeps_its_path_and_loses_the_slash_at_its_end() {
-        let checked = |url| checked_base_url(url, false).expect("usable");
+        let checked = |url| {
+            let url = checked_base_url(url, false).expect("usable");
+            without_slash(&url).to_owned()
+        };
         assert_eq!(
             checked("http://127.0.0.1:8080/v2/"),
             "http://127.0.0.1:8080/v2"
@@ -290,7 +307,7 @@ mod tests {
     #[test]
     fn the_default_is_webflows_own() {
         assert_eq!(
-            checked_base_url(generated::BASE_URL, false).expect("usable"),
+            without_slash(&checked_base_url(generated::BASE_URL, false).expect("usable")),
             "https://api.webflow.com/v2"
         );
     }

@@ -56,6 +56,9 @@ impl Default for Fields {
 impl Fields {
     /// The fields of any value that serializes to a JSON object.
     ///
+    /// A `serde_json::Value` has turned a number that is not finite into `null` before it comes here, and `null` clears a
+    /// field; a struct has not.
+    ///
     /// # Errors
     ///
     /// [`InvalidInput::FieldsNotAnObject`]; [`InvalidInput::DuplicateField`] if the value writes a field twice;

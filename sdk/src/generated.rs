@@ -20,7 +20,8 @@ mod models {
 /// It is for what the rest of this crate does not offer. Make it with
 /// [`Client::raw`](crate::Client::raw); its requests then take the same way as all others. What it is lenient
 /// about, and how its errors look, is the generator's choice and may change with the generator's version: in
-/// particular an error whose body is not of the documented form loses its status.
+/// particular an error whose body is not of the documented form loses its status, and what a server repeats of the
+/// token stays in it.
 #[allow(
     clippy::all,
     clippy::allow_attributes_without_reason,

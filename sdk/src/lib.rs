@@ -40,7 +40,8 @@
 //!
 //! # Panics
 //!
-//! Nothing in this crate panics.
+//! Nothing in this crate panics, but for the constructor `raw::Client::new`, which the generator writes; take
+//! [`Client::raw`] instead.
 
 mod batch;
 mod body;

@@ -3,11 +3,13 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::generated::Answer;
 use crate::matching::{Returned, assign};
-use crate::{Batch, CollectionItem, FieldData, ItemKey, Pagination, RateLimit, ReceivedId};
+use crate::{Batch, CollectionItem, FieldData, ItemKey, Pagination, RateLimit, ReceivedId, Token};
 
 /// The answer to an accepted batch: the items as they are now, and which of the sent ones did not come back.
 ///
@@ -68,6 +70,16 @@ impl<F> UpdateResponse<F> {
             status,
             headers,
         })
+    }
+
+    /// The same without the token, should the service have repeated it beside the customer's own content.
+    pub(crate) fn redacted(mut self, token: &Token) -> Self {
+        token.redact_headers(&mut self.headers);
+        token.redact_members(&mut self.extra);
+        for item in &mut self.items {
+            token.redact_members(&mut item.extra);
+        }
+        self
     }
 
     /// The items that came back, in the order of the answer.
@@ -173,6 +185,15 @@ impl<F: fmt::Debug> fmt::Debug for UpdateResponse<F> {
             .field("extra", &self.extra)
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a member if it is of its type, and takes it for absent if it is of another.
+pub(crate) fn if_it_fits<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
 }
 
 impl<F> CollectionItem<F> {

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, InvalidInput};
 
+/// From how many characters on a token is looked for in what a server says.
+const SECRET: usize = 8;
+
 /// A token of Webflow's Data API: a site token, a workspace token or an OAuth access token, with the scope `cms:write`.
 ///
-/// It is in no `Debug` or `Display` output, and what a server repeats of it is taken out of errors.
+/// It is in no `Debug` or `Display` output, and if a server repeats it, it is taken out of errors, unless it is shorter than 8
+/// characters. What a success holds is handed out as it came.
 ///
 /// ```
 /// use webflow_cms::Token;
@@ -51,9 +56,10 @@ impl Token {
         self.authorization.clone()
     }
 
-    /// The text without the token, should a server have repeated it.
+    /// The text without the token, should a server have repeated it. A token of a few characters is nobody's secret, and
+    /// taking it out of every word would spoil what the server says.
     pub(crate) fn redact(&self, text: String) -> String {
-        if text.contains(&*self.secret) {
+        if self.secret.len() >= SECRET && text.contains(&*self.secret) {
             text.replace(&*self.secret, "[redacted]")
         } else {
             text
@@ -64,7 +70,12 @@ impl Token {
     pub(crate) fn redact_end(&self, mut text: String) -> String {
         /// Shorter beginnings are no secret, and end many texts by chance.
         const LEAST: usize = 4;
-        let cut = (LEAST..self.secret.len()).rev().find_map(|length| {
+        let least = if self.secret.len() < SECRET {
+            self.secret.len()
+        } else {
+            LEAST
+        };
+        let cut = (least..self.secret.len()).rev().find_map(|length| {
             let start = text.len().checked_sub(length)?;
             (text.get(start..) == self.secret.get(..length)).then_some(start)
         });
@@ -73,6 +84,39 @@ impl Token {
             text.push_str("[redacted]");
         }
         text
+    }
+
+    /// A JSON value without the token.
+    pub(crate) fn redact_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(std::mem::take(text)),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_value(value)),
+            Value::Object(members) => self.redact_members(members),
+            _ => {}
+        }
+    }
+
+    /// The members of a JSON object without the token.
+    pub(crate) fn redact_members(&self, members: &mut Map<String, Value>) {
+        *members = std::mem::take(members)
+            .into_iter()
+            .map(|(name, mut value)| {
+                self.redact_value(&mut value);
+                (self.redact(name), value)
+            })
+            .collect();
+    }
+
+    /// Headers without the token.
+    pub(crate) fn redact_headers(&self, headers: &mut HeaderMap) {
+        for value in headers.values_mut() {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let redacted = self.redact(text.clone());
+            if redacted != text {
+                *value = HeaderValue::from_str(&redacted)
+                    .unwrap_or_else(|_| HeaderValue::from_static("[redacted]"));
+            }
+        }
     }
 }
 
@@ -98,6 +142,8 @@ mod tests {
             token.redact_end("it ends in 012".to_owned()),
             "it ends in 012"
         );
+        let short = Token::new("item").expect("fits");
+        assert_eq!(short.redact("item_not_found".to_owned()), "item_not_found");
         assert_eq!(
             token.redact("a 0123456789abcdef b".to_owned()),
             "a [redacted] b"

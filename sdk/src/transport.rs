@@ -6,19 +6,21 @@ use std::sync::Arc;
 use http::{HeaderValue, header};
 use http_body_util::Limited;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::ResponseBuilderExt as _;
+use reqwest::{ResponseBuilderExt as _, Url};
 
 use crate::generated::{raw, wire};
 use crate::{Clock, Token};
 
 /// What sends the requests of a [`Client`](crate::Client), and of the [`raw`](crate::raw) client that is made with it.
 ///
-/// It adds the token, follows no redirect, and ends a body that grows beyond the bound for answers.
+/// It adds the token, and sends it to the client's own server only; it follows no redirect, and ends a body that grows beyond the bound for answers.
 #[derive(Clone)]
 pub struct Transport(Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) http: reqwest::Client,
+    /// Where the token may go.
+    pub(crate) base_url: Url,
     pub(crate) token: Token,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_answer_bytes: usize,
@@ -33,7 +35,13 @@ impl Transport {
         &self.0
     }
 
-    fn prepare(&self, request: &mut reqwest::Request) {
+    /// Makes a request ready, unless it would take the token to another place than the client was made for.
+    fn prepare(&self, request: &mut reqwest::Request) -> Result<(), String> {
+        if request.url().origin() != self.0.base_url.origin() {
+            return Err(
+                "the request is for another server than the client was made for".to_owned(),
+            );
+        }
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         let has_body = request.body().is_some();
         let headers = request.headers_mut();
@@ -44,6 +52,7 @@ impl Transport {
         }
         // The generator sends the version of the document with each request, which Webflow does not ask for.
         headers.remove("api-version");
+        Ok(())
     }
 
     async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
@@ -80,8 +89,7 @@ macro_rules! pass_through_transport {
     ($($client:ty => $execute:ident),*) => {
         $(impl ClientHooks<Transport> for $client {
             async fn pre<E>(&self, request: &mut reqwest::Request, _: &OperationInfo) -> Result<(), Error<E>> {
-                self.inner().prepare(request);
-                Ok(())
+                self.inner().prepare(request).map_err(Error::InvalidRequest)
             }
 
             async fn exec(&self, request: reqwest::Request, _: &OperationInfo) -> reqwest::Result<reqwest::Response> {

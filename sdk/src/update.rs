@@ -171,7 +171,8 @@ impl<'a, F> UpdateRequest<'a, F> {
             Some(reason) => reason,
             None => error.to_string(),
         };
-        let response = response.map(Box::new);
+        let token = &self.client.transport().parts().token;
+        let response = response.map(|response| Box::new(response.redacted(token)));
         Unreadable { reason, response }
     }
 }

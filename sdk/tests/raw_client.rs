@@ -153,3 +153,13 @@ async fn no_raw_client_follows_a_redirect() {
         assert!(elsewhere.log().is_empty(), "client {number} followed");
     }
 }
+
+#[tokio::test]
+async fn the_token_goes_to_no_other_server_than_the_clients_own() {
+    let (server, elsewhere) = tokio::join!(site(), site());
+    let raw = raw::Client::new(&elsewhere.base_url(), transport(&server));
+    let error = raw.update_items(COLLECTION, None, &request()).await;
+    let error = error.expect_err("another server");
+    assert!(matches!(error, raw::Error::InvalidRequest(_)), "{error:?}");
+    assert!(elsewhere.log().is_empty() && server.log().is_empty());
+}

@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use support::{FRENCH, client, collection, lamp, one, site};
 use webflow_cms::{
-    BASE_URL, Batch, Client, CmsLocaleId, CollectionItem, DOCUMENTED_STATUSES, ErrorKind,
-    REQUIRED_SCOPE, Token,
+    BASE_URL, Batch, CmsLocaleId, CollectionItem, DOCUMENTED_STATUSES, ErrorKind, REQUIRED_SCOPE,
 };
 use webflow_cms_conformance::reference::Reply;
 
@@ -113,6 +112,8 @@ fn limit_server_and_scope_are_the_documents() {
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[test]
 fn a_client_without_settings_goes_to_the_documents_server() {
+    use webflow_cms::{Client, Token};
+
     let client = Client::new(Token::new("b7c1d0e2f3a4").expect("a token")).expect("a client");
     assert_eq!(client.base_url(), document()["servers"][0]["url"]);
 }

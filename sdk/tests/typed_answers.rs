@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use support::{LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade, site};
-use webflow_cms::{Batch, Clock, Error, ErrorKind};
+use webflow_cms::{Batch, Clock, ErrorKind};
 use webflow_cms_conformance::reference::Fault;
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -66,7 +66,7 @@ async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
     let text = error.to_string();
     let parts = [
         SHADE,
-        "position 1",
+        " at position 1 ",
         "invalid type: string \"cheap\", expected f64",
     ];
     for part in parts {
@@ -135,7 +135,7 @@ mod gzip {
     use std::io::Write as _;
 
     use flate2::{Compression, write::GzEncoder};
-    use webflow_cms::UpdateResponse;
+    use webflow_cms::{Error, UpdateResponse};
     use webflow_cms_conformance::reference::{ReferenceServer, Reply, Step};
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::{Answer, Error, ErrorDetail, ErrorKind, detail};
@@ -80,7 +80,9 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
         Some(Value::Array(details)) => details,
         Some(single) => vec![single],
     };
-    details.iter_mut().for_each(|detail| redact(token, detail));
+    details
+        .iter_mut()
+        .for_each(|detail| token.redact_value(detail));
     let mut details: Vec<_> = details.into_iter().map(ErrorDetail::read).collect();
     if details.is_empty() {
         details = message
@@ -89,6 +91,8 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
             .unwrap_or_default();
     }
     let retry_after = retry_after(&head.headers, head.now);
+    let mut headers = head.headers;
+    token.redact_headers(&mut headers);
     // The token may stand across the end of what is kept, so it is looked for in the whole.
     let mut shown = token.redact(String::from_utf8_lossy(body).into_owned());
     if !complete {
@@ -102,7 +106,7 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
     }
     Answer {
         status: head.status,
-        headers: redact_headers(token, head.headers),
+        headers,
         retry_after,
         body_complete,
         body: shown,
@@ -111,33 +115,4 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
         external_reference,
         details,
     }
-}
-
-fn redact(token: &Token, value: &mut Value) {
-    match value {
-        Value::String(text) => *text = token.redact(std::mem::take(text)),
-        Value::Array(values) => values.iter_mut().for_each(|value| redact(token, value)),
-        Value::Object(members) => {
-            *members = std::mem::take(members)
-                .into_iter()
-                .map(|(name, mut value)| {
-                    redact(token, &mut value);
-                    (token.redact(name), value)
-                })
-                .collect();
-        }
-        _ => {}
-    }
-}
-
-fn redact_headers(token: &Token, mut headers: HeaderMap) -> HeaderMap {
-    for value in headers.values_mut() {
-        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let redacted = token.redact(text.clone());
-        if redacted != text {
-            *value = HeaderValue::from_str(&redacted)
-                .unwrap_or_else(|_| HeaderValue::from_static("[redacted]"));
-        }
-    }
-    headers
 }
