@@ -68,6 +68,8 @@ impl<'a> Bench<'a> {
             items,
             timeout_ms: None,
             max_answer_bytes: None,
+            max_tries: Some(1),
+            unpaced: true,
         }
     }
 

@@ -41,6 +41,12 @@ pub struct Call {
     /// The bound for an answer's body in bytes, for clients that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_answer_bytes: Option<usize>,
+    /// How often the client may send the request, the first time included; as often as it likes if it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tries: Option<u32>,
+    /// Whether the client is to send the request at once, whatever pace it keeps otherwise.
+    #[serde(default)]
+    pub unpaced: bool,
 }
 
 impl fmt::Debug for Call {
@@ -332,6 +338,8 @@ pub enum FailureKind {
     ConnectionCut,
     /// Another fault of the transport.
     Transport,
+    /// The client did not get to send it, for want of time or because the service has asked for a longer wait.
+    NotSent,
     /// None of these.
     Unknown,
 }

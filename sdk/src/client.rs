@@ -10,8 +10,13 @@ use reqwest::Url;
 
 use crate::error::{Error, InvalidInput};
 use crate::generated::{self, raw, wire};
+use crate::observer::Observers;
 use crate::transport::{Parts, Transport};
-use crate::{Batch, Clock, CollectionId, SystemClock, Token, UpdateRequest};
+use crate::tries::{CallOptions, Effects};
+use crate::{
+    Batch, Clock, CollectionId, Observer, Pace, RetryBudget, RetryPolicy, SystemClock, Token,
+    UpdateRequest,
+};
 
 /// Updates items of Webflow's CMS with one token. Clones share their connections.
 ///
@@ -70,6 +75,39 @@ impl Client {
         &self.base_url
     }
 
+    /// The same client with another way of trying again: it shares connections, pace and budget with this one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput::Backoff`].
+    pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
+        policy.check()?;
+        let mut parts = self.transport.parts().clone();
+        parts.options.retry = policy;
+        let transport = Transport::new(parts);
+        Ok(Self {
+            base_url: self.base_url.clone(),
+            wire: wire::Client::new_with_client(
+                &self.base_url,
+                transport.parts().http.clone(),
+                transport.clone(),
+            ),
+            transport,
+        })
+    }
+
+    /// The pace of the client's token, for another client with the same token.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.transport.parts().effects.pace
+    }
+
+    /// The budget for requests that are sent again.
+    #[must_use]
+    pub fn retry_budget(&self) -> &RetryBudget {
+        &self.transport.parts().effects.budget
+    }
+
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
     }
@@ -96,11 +134,11 @@ pub struct ClientBuilder {
     base_url: String,
     http: Option<reqwest::ClientBuilder>,
     connect_timeout: Duration,
-    timeout: Duration,
+    options: CallOptions,
     user_agent: Option<String>,
     max_answer_bytes: usize,
     allow_plain_http: bool,
-    clock: Arc<dyn Clock>,
+    effects: Effects,
 }
 
 impl ClientBuilder {
@@ -110,11 +148,21 @@ impl ClientBuilder {
             base_url: generated::BASE_URL.to_owned(),
             http: None,
             connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(60),
+            options: CallOptions {
+                retry: RetryPolicy::new(),
+                timeout: Duration::from_secs(60),
+                deadline: None,
+            },
             user_agent: None,
             max_answer_bytes: 64 * 1024 * 1024,
             allow_plain_http: false,
-            clock: Arc::new(SystemClock),
+            effects: Effects {
+                clock: Arc::new(SystemClock),
+                random: Arc::new(any_number),
+                pace: Pace::new(),
+                budget: RetryBudget::default(),
+                observers: Observers::default(),
+            },
         }
     }
 
@@ -130,9 +178,49 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a request may take from its start to the last byte of the answer, 60 seconds unless set.
+    /// How long a try may take from its start to the last byte of the answer, 60 seconds unless set. It covers the
+    /// connection too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// How long a call may take with all its tries and waits; without end unless set. A call ends when its next request could not be
+    /// sent before.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// How often and when calls try again: as [`RetryPolicy::new`] unless set.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.retry = policy;
+        self
+    }
+
+    /// How many requests may be sent again: 100 and one more for each ten successes unless set. To share it between
+    /// clients, give each a clone.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.effects.budget = budget;
+        self
+    }
+
+    /// How many requests a minute are sent: as many as the answers say that the token has, unless set. To share it
+    /// between clients with the same token, give each a clone; they must have the same clock too.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.effects.pace = pace;
+        self
+    }
+
+    /// Who hears of every try and every wait.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.effects.observers = Observers(Some(Arc::new(observer)));
+        self
+    }
+
+    /// Where the random part of waits comes from: a function that gives numbers from 0 to 1.
+    pub fn randomness(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.effects.random = Arc::new(random);
         self
     }
 
@@ -164,9 +252,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the time comes from: the operating system unless set.
+    /// Where the time comes from, for waits, time limits and the pace: the operating system unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.effects.clock = Arc::new(clock);
         self
     }
 
@@ -174,14 +262,15 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`], [`InvalidInput::NoTls`], [`InvalidInput::UserAgent`] or
-    /// [`InvalidInput::ZeroTimeout`]; [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set
+    /// [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`], [`InvalidInput::NoTls`], [`InvalidInput::UserAgent`],
+    /// [`InvalidInput::ZeroTimeout`] or [`InvalidInput::Backoff`]; [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set
     /// up, for want of the system's certificates for instance.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = checked_base_url(&self.base_url, self.allow_plain_http)?;
-        if self.timeout.is_zero() || self.connect_timeout.is_zero() {
+        if self.connect_timeout.is_zero() {
             return Err(InvalidInput::ZeroTimeout.into());
         }
+        self.options.check()?;
         // The system's proxy does not know this machine by the name that this machine has for itself.
         let on_this_machine = base_url.host_str().is_some_and(is_this_machine);
         let http = match self.http {
@@ -193,7 +282,8 @@ impl ClientBuilder {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(self.connect_timeout)
-            .timeout(self.timeout)
+            // Our own timer ends a try sooner, on the client's clock.
+            .timeout(FOREVER)
             .user_agent(user_agent(self.user_agent.as_deref())?)
             .build()
             .map_err(Error::transport)?;
@@ -201,8 +291,9 @@ impl ClientBuilder {
             http: http.clone(),
             base_url: base_url.clone(),
             token: self.token,
-            clock: self.clock,
             max_answer_bytes: self.max_answer_bytes,
+            options: self.options,
+            effects: self.effects,
         });
         let base_url = without_slash(&base_url);
         let wire = wire::Client::new_with_client(base_url, http, transport.clone());
@@ -219,9 +310,20 @@ impl fmt::Debug for ClientBuilder {
         formatter
             .debug_struct("ClientBuilder")
             .field("token", &self.token)
-            .field("timeout", &self.timeout)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+/// A year.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that takes randomness from the air"
+)]
+fn any_number() -> f64 {
+    fastrand::f64()
 }
 
 fn user_agent(application: Option<&str>) -> Result<HeaderValue, Error> {

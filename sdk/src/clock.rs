@@ -1,15 +1,31 @@
 //! Where the time comes from.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
-/// Tells the time. Nothing in this crate asks the system directly, so a test can pass a clock of its own.
+use tokio::time::Instant;
+
+/// What [`Clock::sleep`] returns.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
+/// Tells the time, and lets it pass. Every wait, time limit and pace of a client runs on its clock, so that a test can
+/// bring a clock of its own and see two hours go by in a millisecond.
+///
+/// What stays on the operating system's time is reqwest's own: the time that a connection may take to come about.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time of day, against which a `Retry-After` date is measured when an answer has no `Date`.
     fn now(&self) -> SystemTime;
+
+    /// The time since a moment that stays the same. It never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// A future that is ready when this much time has passed since the call. It may be dropped before.
+    fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// The clock of the operating system, which a client has unless told otherwise.
+/// The clock of the operating system, which a client has unless told otherwise. It sleeps with tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -20,5 +36,21 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for the time"
+    )]
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // The start first: it is read from the clock when it is first looked at.
+        let start = *START;
+        Instant::now().saturating_duration_since(start)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
     }
 }

@@ -15,7 +15,10 @@ pub(crate) use answer::Head;
 pub use detail::ErrorDetail;
 pub use input::InvalidInput;
 pub use kind::ErrorKind;
+pub(crate) use transport::kind as kind_of_fault;
 
+use crate::retry::GaveUp;
+use crate::tries::{FailedTry, Tries};
 use crate::{RateLimit, UpdateResponse};
 
 /// Why an update did not come to a readable success: one word wide, with everything that the service said.
@@ -42,6 +45,10 @@ struct Inner {
     response: Option<Box<UpdateResponse>>,
     reason: Option<Box<str>>,
     source: Option<Source>,
+    tries: Tries,
+    gave_up: Option<GaveUp>,
+    /// The wait that the service has asked others for, when this request was not even sent.
+    pause: Option<Duration>,
 }
 
 enum Source {
@@ -71,6 +78,9 @@ impl Error {
             response: None,
             reason: None,
             source: None,
+            tries: Tries::default(),
+            gave_up: None,
+            pause: None,
         }))
     }
 
@@ -94,6 +104,13 @@ impl Error {
         self
     }
 
+    /// The error of a call, from that of its last try.
+    pub(crate) fn after(mut self, tries: Tries, gave_up: GaveUp) -> Self {
+        self.0.tries = tries;
+        self.0.gave_up = Some(gave_up);
+        self
+    }
+
     fn answer(&self) -> Option<&Answer> {
         self.0.answer.as_deref()
     }
@@ -108,9 +125,11 @@ impl Error {
     ///
     /// It is `false` when nothing was sent, and for a refusal with a 4xx status other than 408. That a refused batch
     /// changed nothing is an assumption: Webflow does not document it, and it was observed for live items only.
+    ///
+    /// It speaks of all tries of the call: if the first one was cut off and the second one refused, it is `true`.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
-        self.0.kind.may_have_acted(self.status())
+        self.0.tries.may_have_acted || self.0.kind.may_have_acted(self.status())
     }
 
     /// Whether the same request may succeed at another time: after a refused or cut connection, a timeout, and the
@@ -154,10 +173,32 @@ impl Error {
         self.answer().map_or(&[], |answer| &answer.details)
     }
 
-    /// How long the answer asks to wait, in its `Retry-After` headers: seconds or a date.
+    /// How long the answer asks to wait, in its `Retry-After` headers: seconds or a date. For a request that was
+    /// [not sent](ErrorKind::NotSent), what is left of the wait that the service has asked another one for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.answer()?.retry_after
+        match self.answer() {
+            Some(answer) => answer.retry_after,
+            None => self.0.pause,
+        }
+    }
+
+    /// How often the request was sent.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.0.tries.count
+    }
+
+    /// What each try came to, in order; the last 32 if there were more.
+    #[must_use]
+    pub fn failed_tries(&self) -> &[FailedTry] {
+        &self.0.tries.failed
+    }
+
+    /// Why there was no other try. None for input that was refused.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GaveUp> {
+        self.0.gave_up
     }
 
     /// The requests that the token may make and has left, as far as the answer says.
@@ -234,6 +275,7 @@ impl fmt::Display for Error {
             ErrorKind::Timeout => "the time for the request ran out",
             ErrorKind::ConnectionCut => "the connection was cut before the answer was complete",
             ErrorKind::Transport => "the transport failed",
+            ErrorKind::NotSent => "the request was not sent",
         };
         formatter.write_str(what)?;
         if let Some(status) = self.status() {
@@ -248,7 +290,10 @@ impl fmt::Display for Error {
         } else if let Some(message) = self.message() {
             write!(formatter, ": {}", Printable(message))?;
         }
-        Ok(())
+        match self.tries() {
+            0 | 1 => Ok(()),
+            tries => write!(formatter, " (after {tries} tries)"),
+        }
     }
 }
 
@@ -296,6 +341,8 @@ impl fmt::Debug for Error {
             None => &mut shown,
         };
         shown
+            .field("tries", &self.0.tries.failed)
+            .field("gave_up", &self.0.gave_up)
             .field("may_have_acted", &self.may_have_acted())
             .finish_non_exhaustive()
     }

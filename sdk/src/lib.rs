@@ -54,15 +54,19 @@ mod generated;
 mod id;
 mod item;
 mod matching;
+mod observer;
+mod pace;
 mod rate_limit;
 mod response;
+mod retry;
 mod token;
 mod transport;
+mod tries;
 mod update;
 
 pub use batch::{Batch, DuplicateKey};
 pub use client::{Client, ClientBuilder};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, Sleep, SystemClock};
 pub use error::{Error, ErrorDetail, ErrorKind, InvalidInput};
 pub use field_data::FieldData;
 pub use fields::Fields;
@@ -72,12 +76,16 @@ pub use generated::{
 pub use id::{CmsLocaleId, CollectionId, ItemId, ReceivedId};
 pub use item::{ItemKey, ItemUpdate};
 pub use matching::Returned;
+pub use observer::{Observer, TryEnd, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
+pub use pace::Pace;
 pub use rate_limit::RateLimit;
 /// The HTTP client that this crate is built on, for [`ClientBuilder::http`].
 pub use reqwest;
 pub use response::UpdateResponse;
+pub use retry::{GaveUp, RetryBudget, RetryPolicy};
 pub use token::Token;
 pub use transport::Transport;
+pub use tries::FailedTry;
 pub use update::UpdateRequest;
 
 /// Compiles the examples of the project's README.

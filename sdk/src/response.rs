@@ -27,6 +27,7 @@ pub struct UpdateResponse<F = FieldData> {
     returned: Vec<Returned>,
     status: StatusCode,
     headers: HeaderMap,
+    tries: u32,
 }
 
 impl<F> UpdateResponse<F> {
@@ -69,7 +70,13 @@ impl<F> UpdateResponse<F> {
             returned,
             status,
             headers,
+            tries: 1,
         })
+    }
+
+    pub(crate) fn after(mut self, tries: u32) -> Self {
+        self.tries = tries;
+        self
     }
 
     /// The same without the token, should the service have repeated it beside the customer's own content.
@@ -158,6 +165,12 @@ impl<F> UpdateResponse<F> {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// How often the request was sent until it was answered with this.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// The requests that the token may make and has left.

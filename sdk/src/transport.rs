@@ -1,29 +1,35 @@
 //! The one way out: every request of the generated clients passes through here.
 
+mod raw;
+
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderValue, header};
-use http_body_util::Limited;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::{ResponseBuilderExt as _, Url};
+use reqwest::Url;
+use tracing::Span;
 
-use crate::generated::{raw, wire};
-use crate::{Clock, Token};
+use crate::Token;
+use crate::generated;
+use crate::tries::{CallOptions, Effects};
 
 /// What sends the requests of a [`Client`](crate::Client), and of the [`raw`](crate::raw) client that is made with it.
 ///
-/// It adds the token, and sends it to the client's own server only; it follows no redirect, and ends a body that grows beyond the bound for answers.
+/// It adds the token, and sends it to the client's own server only; it keeps the pace, tries again as the
+/// [policy](crate::RetryPolicy) says, follows no redirect, and ends a body that grows beyond the bound for answers or takes too long.
 #[derive(Clone)]
 pub struct Transport(Arc<Parts>);
 
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) http: reqwest::Client,
     /// Where the token may go.
     pub(crate) base_url: Url,
     pub(crate) token: Token,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_answer_bytes: usize,
+    pub(crate) options: CallOptions,
+    pub(crate) effects: Effects,
 }
 
 impl Transport {
@@ -55,23 +61,19 @@ impl Transport {
         Ok(())
     }
 
+    /// Sends a request once, and hears what the head of the answer says of the token's requests.
     async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
-        self.0.http.execute(request).await
-    }
-
-    /// As [`execute`](Self::execute), for those who read a body to its end whatever its length.
-    async fn execute_bounded(
-        &self,
-        request: reqwest::Request,
-    ) -> reqwest::Result<reqwest::Response> {
-        let response = self.execute(request).await?;
-        let url = response.url().clone();
-        let (mut head, body) = http::Response::from(response).into_parts();
-        if let Ok(marker) = http::Response::builder().url(url).body(()) {
-            head.extensions.extend(marker.into_parts().0.extensions);
-        }
-        let body = reqwest::Body::wrap(Limited::new(body, self.0.max_answer_bytes));
-        Ok(http::Response::from_parts(head, body).into())
+        let span = Span::current();
+        let (method, url) = (request.method().as_str(), request.url());
+        span.record("otel.name", method)
+            .record("http.request.method", method)
+            .record("url.full", url.as_str())
+            .record("server.address", url.host_str())
+            .record("server.port", url.port_or_known_default());
+        let response = self.0.http.execute(request).await?;
+        span.record("http.response.status_code", response.status().as_u16());
+        self.0.effects.heard(response.headers());
+        Ok(response)
     }
 }
 
@@ -81,23 +83,27 @@ impl fmt::Debug for Transport {
             .debug_struct("Transport")
             .field("token", &self.0.token)
             .field("max_answer_bytes", &self.0.max_answer_bytes)
+            .field("options", &self.0.options)
+            .field("pace", &self.0.effects.pace)
             .finish_non_exhaustive()
     }
 }
 
-macro_rules! pass_through_transport {
-    ($($client:ty => $execute:ident),*) => {
-        $(impl ClientHooks<Transport> for $client {
-            async fn pre<E>(&self, request: &mut reqwest::Request, _: &OperationInfo) -> Result<(), Error<E>> {
-                self.inner().prepare(request).map_err(Error::InvalidRequest)
-            }
+/// What this crate asks for, it tries again by itself, since it can tell what a try has come to.
+impl ClientHooks<Transport> for generated::wire::Client {
+    async fn pre<E>(
+        &self,
+        request: &mut reqwest::Request,
+        _: &OperationInfo,
+    ) -> Result<(), Error<E>> {
+        self.inner().prepare(request).map_err(Error::InvalidRequest)
+    }
 
-            async fn exec(&self, request: reqwest::Request, _: &OperationInfo) -> reqwest::Result<reqwest::Response> {
-                self.inner().$execute(request).await
-            }
-        })*
-    };
+    async fn exec(
+        &self,
+        request: reqwest::Request,
+        _: &OperationInfo,
+    ) -> reqwest::Result<reqwest::Response> {
+        self.inner().execute(request).await
+    }
 }
-
-// What this crate asks for, it reads up to the bound by itself, and keeps the part that it has read.
-pass_through_transport!(raw::Client => execute_bounded, wire::Client => execute);

@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -12,7 +13,9 @@ use serde::de::DeserializeOwned;
 use crate::body::{self, Body, End};
 use crate::error::{Error, Head};
 use crate::generated::{Answer, wire};
-use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, UpdateResponse};
+use crate::retry::Failed;
+use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries};
+use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
 
 /// How much of the body of a refusal is read, in bytes.
 const MAX_REFUSAL_BYTES: usize = 256 * 1024;
@@ -27,6 +30,7 @@ pub struct UpdateRequest<'a, F = FieldData> {
     collection: CollectionId,
     batch: &'a Batch,
     skip_invalid_files: Option<bool>,
+    options: CallOptions,
     field_data: PhantomData<fn() -> F>,
 }
 
@@ -37,6 +41,7 @@ impl<'a> UpdateRequest<'a> {
             collection,
             batch,
             skip_invalid_files: None,
+            options: client.transport().parts().options.clone(),
             field_data: PhantomData,
         }
     }
@@ -60,6 +65,7 @@ impl<'a, F> UpdateRequest<'a, F> {
             collection,
             batch,
             skip_invalid_files,
+            options,
             ..
         } = self;
         UpdateRequest {
@@ -67,11 +73,36 @@ impl<'a, F> UpdateRequest<'a, F> {
             collection,
             batch,
             skip_invalid_files,
+            options,
             field_data: PhantomData,
         }
     }
 
+    /// How this call tries again, in place of the client's way.
+    ///
+    /// A policy whose first back-off is longer than its longest is refused when it is sent.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.retry = policy;
+        self
+    }
+
+    /// How long a try of this call may take from its start to the last byte of the answer, in place of the client's
+    /// time. Zero is refused when it is sent.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// How long this call may take with all its tries and waits, in place of the client's deadline. Zero is refused
+    /// when it is sent.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
     /// Sends the batch. `.await` on the request itself does the same.
+    ///
+    /// Dropping the future stops the call at once, whatever it is at; a request that is under way may still be acted on.
     ///
     /// # Errors
     ///
@@ -79,47 +110,21 @@ impl<'a, F> UpdateRequest<'a, F> {
     /// all the same.
     pub async fn send(self) -> Result<UpdateResponse<F>, Error>
     where
-        F: DeserializeOwned,
+        F: DeserializeOwned + Send,
     {
-        let parts = self.client.transport().parts();
-        let head = |status: StatusCode, headers: HeaderMap| Head {
-            status,
-            headers,
-            token: &parts.token,
-            now: parts.clock.now(),
+        self.options.check()?;
+        let mut attempt = BatchAttempt {
+            body: self.batch.body()?,
+            request: &self,
         };
-        match self.request(self.batch.body()?).await {
-            Ok(response) => {
-                let (status, headers, body) = read(response, parts.max_answer_bytes).await;
-                if let End::Complete = body.end {
-                    self.accepted(status, headers.clone(), &body.bytes)
-                        .map_err(|unreadable| {
-                            unreadable.into_error(head(status, headers), &body.bytes)
-                        })
-                } else {
-                    Err(Error::unread(head(status, headers), body))
-                }
-            }
-            Err(GeneratedError::ErrorResponse(response)) => {
-                let (status, headers, body) = read(response, MAX_REFUSAL_BYTES).await;
-                Err(Error::refused(head(status, headers), body))
-            }
-            Err(GeneratedError::UnexpectedResponse(response)) => {
-                let (status, headers, body) =
-                    read(ResponseValue::stream(response), MAX_REFUSAL_BYTES).await;
-                Err(Error::refused(head(status, headers), body))
-            }
-            Err(
-                GeneratedError::CommunicationError(error)
-                | GeneratedError::InvalidUpgrade(error)
-                | GeneratedError::ResponseBodyError(error),
-            ) => Err(Error::transport(error)),
-            Err(GeneratedError::InvalidRequest(reason) | GeneratedError::Custom(reason)) => {
-                Err(Error::other(reason))
-            }
-            Err(GeneratedError::InvalidResponsePayload(..)) => {
-                Err(Error::other("the answer was read twice"))
-            }
+        let mut tries = Tries::default();
+        let effects = &self.client.transport().parts().effects;
+        let called = effects.call(&self.options, &mut attempt, &mut tries).await;
+        match called {
+            Ok(response) => Ok(response.after(tries.count)),
+            Err(Ended::Failed(error, gave_up)) => Err(error.after(tries, gave_up)),
+            Err(Ended::NotAgain(error, why)) => Err(error.after(tries, why.into())),
+            Err(Ended::NotSent(why)) => Err(Error::not_sent(why)),
         }
     }
 
@@ -131,6 +136,33 @@ impl<'a, F> UpdateRequest<'a, F> {
         client
             .update_items(self.collection.as_str(), self.skip_invalid_files, body)
             .await
+    }
+
+    fn head(&self, status: StatusCode, headers: HeaderMap) -> Head<'_> {
+        let parts = self.client.transport().parts();
+        Head {
+            status,
+            headers,
+            token: &parts.token,
+            now: parts.effects.clock.now(),
+        }
+    }
+
+    /// Makes a response or an error of what was read of a documented answer.
+    fn judged(
+        &self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<UpdateResponse<F>, Error>
+    where
+        F: DeserializeOwned,
+    {
+        if !matches!(body.end, End::Complete) {
+            return Err(Error::unread(self.head(status, headers), body));
+        }
+        self.accepted(status, headers.clone(), &body.bytes)
+            .map_err(|unreadable| unreadable.into_error(self.head(status, headers), &body.bytes))
     }
 
     fn accepted(
@@ -177,6 +209,86 @@ impl<'a, F> UpdateRequest<'a, F> {
     }
 }
 
+/// A batch on its way, with the body that every try sends.
+struct BatchAttempt<'r, 'a, F> {
+    request: &'r UpdateRequest<'a, F>,
+    body: Bytes,
+}
+
+impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, '_, F> {
+    type Success = UpdateResponse<F>;
+    type Fault = Error;
+
+    fn len(&self) -> u64 {
+        u64::try_from(self.body.len()).unwrap_or(u64::MAX)
+    }
+
+    async fn send(&mut self, mut timer: Timer) -> Result<Read<UpdateResponse<F>>, Read<Error>> {
+        let fault = |value| Read {
+            value,
+            status: None,
+            bytes: 0,
+        };
+        let sending = Box::pin(self.request.request(self.body.clone()));
+        let Some(answered) = timer.within(sending).await else {
+            return Err(fault(Error::timed_out()));
+        };
+        let (answer, accepted) = match answered {
+            Ok(response) => (response, true),
+            Err(GeneratedError::ErrorResponse(response)) => (response, false),
+            Err(GeneratedError::UnexpectedResponse(response)) => {
+                (ResponseValue::stream(response), false)
+            }
+            Err(
+                GeneratedError::CommunicationError(error)
+                | GeneratedError::InvalidUpgrade(error)
+                | GeneratedError::ResponseBodyError(error),
+            ) => return Err(fault(Error::transport(error))),
+            Err(GeneratedError::InvalidRequest(reason) | GeneratedError::Custom(reason)) => {
+                return Err(fault(Error::other(reason)));
+            }
+            Err(GeneratedError::InvalidResponsePayload(..)) => {
+                return Err(fault(Error::other("the answer was read twice")));
+            }
+        };
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let length = answer.content_length();
+        let bound = if accepted {
+            self.request.client.transport().parts().max_answer_bytes
+        } else {
+            MAX_REFUSAL_BYTES
+        };
+        let body = body::read(answer.into_inner_stream(), bound, length, &mut timer).await;
+        let bytes = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);
+        let read = if accepted {
+            self.request.judged(status, headers, body)
+        } else {
+            Err(Error::refused(self.request.head(status, headers), body))
+        };
+        let status = Some(status);
+        match read {
+            Ok(value) => Ok(Read {
+                value,
+                status,
+                bytes,
+            }),
+            Err(value) => Err(Read {
+                value,
+                status,
+                bytes,
+            }),
+        }
+    }
+
+    fn failed(error: &Error) -> Failed {
+        Failed {
+            kind: error.kind(),
+            status: error.status(),
+            retry_after: error.retry_after(),
+        }
+    }
+}
+
 impl<'a, F: DeserializeOwned + Send + 'a> IntoFuture for UpdateRequest<'a, F> {
     type Output = Result<UpdateResponse<F>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
@@ -213,12 +325,4 @@ fn first_unfit<F: DeserializeOwned>(items: &[CollectionItem<FieldData>]) -> Opti
         let error = item.field_data.as_ref()?.read::<F>().err()?;
         Some(format!("the field data of item {} at position {position} do not fit the type asked for: {error}", item.id))
     })
-}
-
-async fn read(response: ResponseValue<ByteStream>, bound: usize) -> (StatusCode, HeaderMap, Body) {
-    let status = response.status();
-    let headers = response.headers().clone();
-    let length = response.content_length();
-    let body = body::read(response.into_inner_stream(), bound, length).await;
-    (status, headers, body)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use support::{LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade, site};
-use webflow_cms::{Batch, Clock, ErrorKind};
+use webflow_cms::{Batch, Clock, ErrorKind, Sleep};
 use webflow_cms_conformance::reference::Fault;
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -104,6 +104,14 @@ struct Stopped(SystemTime);
 impl Clock for Stopped {
     fn now(&self) -> SystemTime {
         self.0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
     }
 }
 

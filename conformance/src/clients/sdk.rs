@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use webflow_cms::{
     Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
-    ItemUpdate, Returned as SdkReturned, Token, UpdateResponse, reqwest,
+    ItemUpdate, Pace, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse, reqwest,
 };
 
 use crate::client::{
@@ -23,7 +23,14 @@ pub struct Sdk {
     clients: Mutex<HashMap<Settings, Client>>,
 }
 
-type Settings = (String, String, Option<u64>, Option<usize>);
+type Settings = (
+    String,
+    String,
+    Option<u64>,
+    Option<usize>,
+    Option<u32>,
+    bool,
+);
 
 impl ClientUnderTest for Sdk {
     fn name(&self) -> &str {
@@ -63,6 +70,8 @@ impl Sdk {
             call.token.clone(),
             call.timeout_ms,
             call.max_answer_bytes,
+            call.max_tries,
+            call.unpaced,
         );
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&settings) {
@@ -78,6 +87,12 @@ impl Sdk {
         }
         if let Some(bytes) = call.max_answer_bytes {
             builder = builder.max_answer_bytes(bytes);
+        }
+        if let Some(tries) = call.max_tries {
+            builder = builder.retry(RetryPolicy::new().max_tries(tries));
+        }
+        if call.unpaced {
+            builder = builder.pace(Pace::off());
         }
         let client = builder.build()?;
         clients.insert(settings, client.clone());
@@ -209,6 +224,7 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Timeout => FailureKind::Timeout,
         ErrorKind::ConnectionCut => FailureKind::ConnectionCut,
         ErrorKind::Transport => FailureKind::Transport,
+        ErrorKind::NotSent => FailureKind::NotSent,
         _ => FailureKind::Unknown,
     }
 }

@@ -29,7 +29,7 @@ impl Error {
         let complete = matches!(body.end, End::Complete);
         let error = error.with_answer(read(head, &body.bytes, complete, failure));
         match body.end {
-            End::Complete | End::TooLarge => error,
+            End::Complete | End::TooLarge | End::TimedOut => error,
             End::Failed(source) => error.with_source(source),
         }
     }
@@ -43,6 +43,9 @@ impl Error {
             End::TooLarge => Self::new(ErrorKind::UnreadableAnswer)
                 .with_answer(answer)
                 .with_reason("it is larger than the bound for answers"),
+            End::TimedOut => Self::new(ErrorKind::Timeout)
+                .with_answer(answer)
+                .with_reason("the answer did not come to its end"),
             End::Failed(source) => Self::transport(source).with_answer(answer),
         }
     }

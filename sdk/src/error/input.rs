@@ -78,6 +78,12 @@ pub enum InvalidInput {
     UserAgent,
     /// A time limit of zero.
     ZeroTimeout,
+    /// A pace of no requests.
+    Pace,
+    /// A share of a pace that is not above 0 and at the most 1.
+    Share,
+    /// A back-off that begins with a longer wait than its longest.
+    Backoff,
 }
 
 impl fmt::Display for InvalidInput {
@@ -117,6 +123,9 @@ impl fmt::Display for InvalidInput {
             ),
             Self::UserAgent => formatter.write_str("the user agent is no header value"),
             Self::ZeroTimeout => formatter.write_str("a time limit is zero"),
+            Self::Pace => formatter.write_str("a pace of 0 requests a minute would send nothing"),
+            Self::Share => formatter.write_str("the share of a pace is not above 0 and at the most 1"),
+            Self::Backoff => formatter.write_str("the first back-off is longer than the longest"),
         }
     }
 }

@@ -36,12 +36,38 @@ pub enum ErrorKind {
     ConnectionCut,
     /// Any other fault of the transport, such as an answer that is not HTTP.
     Transport,
+    /// The request was not sent: its turn would have come only after the deadline of the call, or after a longer wait
+    /// than the policy grants. [`Error::gave_up`](crate::Error::gave_up) says which, and
+    /// [`Error::retry_after`](crate::Error::retry_after) how long the service has asked to wait.
+    NotSent,
     /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
     /// and where.
     InvalidInput,
 }
 
 impl ErrorKind {
+    /// The name that traces show.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Server => "server",
+            Self::OtherStatus => "other_status",
+            Self::UnreadableAnswer => "unreadable_answer",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::ConnectionCut => "connection_cut",
+            Self::Transport => "transport",
+            Self::NotSent => "not_sent",
+            Self::InvalidInput => "invalid_input",
+        }
+    }
+
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             400 => Self::BadRequest,
@@ -67,6 +93,7 @@ impl ErrorKind {
             | Self::PayloadTooLarge
             | Self::TooManyRequests
             | Self::Connect
+            | Self::NotSent
             | Self::InvalidInput => false,
             Self::OtherStatus => !status.is_some_and(|status| {
                 status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
@@ -79,7 +106,11 @@ impl ErrorKind {
     /// Whether the same request may succeed at another time.
     pub(crate) fn is_retryable(self, status: Option<StatusCode>) -> bool {
         match self {
-            Self::TooManyRequests | Self::Connect | Self::Timeout | Self::ConnectionCut => true,
+            Self::TooManyRequests
+            | Self::Connect
+            | Self::Timeout
+            | Self::ConnectionCut
+            | Self::NotSent => true,
             Self::Server => !matches!(
                 status,
                 Some(StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED)

@@ -2,13 +2,37 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
 use super::{Error, ErrorKind};
+use crate::pace::NotNow;
 
 impl Error {
     /// The error for a request that got no whole answer.
     pub(crate) fn transport(error: reqwest::Error) -> Self {
         Self::new(kind(&error)).with_source(error)
+    }
+
+    /// The error for a try whose time ran out before the head of an answer came.
+    pub(crate) fn timed_out() -> Self {
+        Self::new(ErrorKind::Timeout).with_reason("no answer came")
+    }
+
+    /// The error for a call of which nothing was sent.
+    pub(crate) fn not_sent(why: NotNow) -> Self {
+        let (reason, pause) = match why {
+            NotNow::WaitTooLong(pause) => (
+                "the service has asked for a longer wait than the policy grants",
+                pause,
+            ),
+            NotNow::DeadlineTooNear(pause) => {
+                ("its turn comes after the deadline of the call", pause)
+            }
+        };
+        let mut error = Self::new(ErrorKind::NotSent).with_reason(reason);
+        error.0.pause = Some(pause).filter(|pause| *pause > Duration::ZERO);
+        error.0.gave_up = Some(why.into());
+        error
     }
 
     /// The error for an answer that the generated client could not make use of.
@@ -17,7 +41,7 @@ impl Error {
     }
 }
 
-fn kind(error: &reqwest::Error) -> ErrorKind {
+pub(crate) fn kind(error: &reqwest::Error) -> ErrorKind {
     // A connection that takes too long is both; what counts is that nothing was sent.
     if error.is_connect() {
         ErrorKind::Connect

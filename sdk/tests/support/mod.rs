@@ -5,7 +5,10 @@
     reason = "each test binary compiles this module and uses its own part"
 )]
 
-use webflow_cms::{Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Token, reqwest};
+use webflow_cms::{
+    Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Pace, RetryPolicy, Token,
+    reqwest,
+};
 use webflow_cms_conformance::reference::{Builder, FaultyServer, ReferenceServer, Variant};
 
 pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
@@ -41,11 +44,13 @@ fn variant(name: &str, price: serde_json::Value) -> Variant {
     Variant::named(name, &name.to_lowercase()).field("price", price)
 }
 
-/// A client that no proxy of the environment comes in between.
+/// A client that no proxy of the environment comes in between, and that sends each request once and at once.
 pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
     Client::builder(Token::new(token).expect("a token"))
         .base_url(base_url)
         .http(reqwest::Client::builder().no_proxy())
+        .retry(RetryPolicy::never())
+        .pace(Pace::off())
 }
 
 pub(crate) fn client(server: &ReferenceServer) -> Client {

@@ -1,0 +1,227 @@
+//! What a client tells of its work while it is at it.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::{Clock, ErrorKind};
+
+/// Hears of every try and every wait of a client, for metrics. Each method does nothing unless written.
+///
+/// What it hears holds no secret. It is called on the way of the request, so it should be quick; if it panics, the
+/// request goes on.
+///
+/// Each start is followed by its end, also when the call is dropped in between.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use webflow_cms::{Observer, TryEnded};
+///
+/// #[derive(Debug, Default)]
+/// struct Sent(AtomicU64);
+///
+/// impl Observer for Sent {
+///     fn try_ended(&self, ended: &TryEnded) {
+///         self.0.fetch_add(ended.bytes_sent, Ordering::Relaxed);
+///     }
+/// }
+/// ```
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// A request is about to be sent.
+    fn try_started(&self, started: &TryStarted) {
+        let _ = started;
+    }
+
+    /// The answer was read, or there will be none.
+    fn try_ended(&self, ended: &TryEnded) {
+        let _ = ended;
+    }
+
+    /// A call begins to wait.
+    fn wait_started(&self, started: &WaitStarted) {
+        let _ = started;
+    }
+
+    /// A call has waited.
+    fn wait_ended(&self, ended: &WaitEnded) {
+        let _ = ended;
+    }
+}
+
+/// A request is about to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TryStarted {
+    /// The number of the try within its call, counted from 1.
+    pub number: u32,
+    /// The length of the request's body in bytes.
+    pub bytes_sent: u64,
+}
+
+/// A try is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TryEnded {
+    /// The number of the try within its call, counted from 1.
+    pub number: u32,
+    /// How it ended.
+    pub end: TryEnd,
+    /// The status of the answer, if there was one.
+    pub status: Option<StatusCode>,
+    /// The length of the request's body in bytes.
+    pub bytes_sent: u64,
+    /// How many bytes of the answer's body were read, decoded.
+    pub bytes_received: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How a try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TryEnd {
+    /// With the documented answer.
+    Succeeded,
+    /// With an error of this kind.
+    Failed(ErrorKind),
+    /// The call was dropped.
+    Dropped,
+}
+
+/// A call begins to wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaitStarted {
+    /// Why.
+    pub cause: WaitCause,
+    /// How long, as it looks now. A wait for the pace can become shorter or longer.
+    pub expected: Duration,
+}
+
+/// A call has waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaitEnded {
+    /// Why.
+    pub cause: WaitCause,
+    /// How long it was.
+    pub waited: Duration,
+}
+
+/// Why a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitCause {
+    /// For its turn among the requests of the token, which are spread over the minute.
+    Pace,
+    /// Because the service asked for a wait with `Retry-After`.
+    RetryAfter,
+    /// Before another try, for a time of our own choice.
+    Backoff,
+}
+
+impl WaitCause {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pace => "pace",
+            Self::RetryAfter => "retry-after",
+            Self::Backoff => "backoff",
+        }
+    }
+}
+
+/// Who is told, if anybody is. A panic of theirs stays with them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observers(pub(crate) Option<Arc<dyn Observer>>);
+
+impl Observers {
+    fn tell(&self, tell: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.0 {
+            // The panic hook has reported it, and nothing of ours was in its hands.
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+        }
+    }
+
+    pub(crate) fn try_started<'a>(
+        &'a self,
+        clock: &'a dyn Clock,
+        number: u32,
+        bytes_sent: u64,
+    ) -> TryGuard<'a> {
+        self.tell(|observer| observer.try_started(&TryStarted { number, bytes_sent }));
+        TryGuard {
+            observers: self,
+            clock,
+            started: clock.elapsed(),
+            ended: TryEnded {
+                number,
+                end: TryEnd::Dropped,
+                status: None,
+                bytes_sent,
+                bytes_received: 0,
+                took: Duration::ZERO,
+            },
+        }
+    }
+
+    pub(crate) fn wait_started<'a>(
+        &'a self,
+        clock: &'a dyn Clock,
+        cause: WaitCause,
+        expected: Duration,
+    ) -> WaitGuard<'a> {
+        tracing::debug!(cause = cause.name(), ?expected, "waiting");
+        self.tell(|observer| observer.wait_started(&WaitStarted { cause, expected }));
+        WaitGuard {
+            observers: self,
+            clock,
+            cause,
+            started: clock.elapsed(),
+        }
+    }
+}
+
+/// Tells the end of a try when it goes, as dropped unless it was told otherwise.
+pub(crate) struct TryGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    started: Duration,
+    ended: TryEnded,
+}
+
+impl TryGuard<'_> {
+    pub(crate) fn ended(mut self, end: TryEnd, status: Option<StatusCode>, bytes_received: u64) {
+        self.ended.end = end;
+        self.ended.status = status;
+        self.ended.bytes_received = bytes_received;
+    }
+}
+
+impl Drop for TryGuard<'_> {
+    fn drop(&mut self) {
+        self.ended.took = self.clock.elapsed().saturating_sub(self.started);
+        self.observers
+            .tell(|observer| observer.try_ended(&self.ended));
+    }
+}
+
+/// Tells the end of a wait when it goes.
+pub(crate) struct WaitGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    cause: WaitCause,
+    started: Duration,
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        let ended = WaitEnded {
+            cause: self.cause,
+            waited: self.clock.elapsed().saturating_sub(self.started),
+        };
+        self.observers.tell(|observer| observer.wait_ended(&ended));
+    }
+}

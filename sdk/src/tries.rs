@@ -1,0 +1,280 @@
+//! The loop around every request: wait for the turn, try, wait, try again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use http::{HeaderMap, StatusCode};
+use tracing::Instrument;
+
+use crate::error::{Error, InvalidInput};
+use crate::observer::{Observers, TryEnd};
+use crate::pace::{NotNow, Pace, Patience};
+use crate::retry::{Draw, Failed, Next};
+use crate::{Clock, ErrorKind, GaveUp, RateLimit, RetryBudget, RetryPolicy, Sleep, WaitCause};
+
+/// What a call goes by, unless it says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct CallOptions {
+    pub(crate) retry: RetryPolicy,
+    /// For one try.
+    pub(crate) timeout: Duration,
+    /// For the whole call.
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl CallOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.timeout.is_zero() || self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return Err(InvalidInput::ZeroTimeout.into());
+        }
+        self.retry.check()
+    }
+}
+
+/// What the calls of a client and of its clones have in common.
+#[derive(Clone)]
+pub(crate) struct Effects {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    pub(crate) pace: Pace,
+    pub(crate) budget: RetryBudget,
+    pub(crate) observers: Observers,
+}
+
+/// A source of numbers from 0 to 1.
+pub(crate) type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// A try that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailedTry {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The status of the answer, if there was one.
+    pub status: Option<StatusCode>,
+    /// Whether the service may have acted on this try.
+    pub may_have_acted: bool,
+    /// How long the call waited after it: none, if no other try came.
+    pub waited: Option<Duration>,
+}
+
+/// The tries of a call so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    pub(crate) count: u32,
+    pub(crate) failed: Vec<FailedTry>,
+    pub(crate) may_have_acted: bool,
+}
+
+impl Tries {
+    /// More than this many are counted, but not kept one by one.
+    const KEPT: usize = 32;
+
+    fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
+        let may_have_acted = failed.may_have_acted();
+        self.may_have_acted |= may_have_acted;
+        if self.failed.len() == Self::KEPT {
+            self.failed.remove(0);
+        }
+        self.failed.push(FailedTry {
+            kind: failed.kind,
+            status: failed.status,
+            may_have_acted,
+            waited,
+        });
+    }
+}
+
+/// The end of a call that did not succeed.
+pub(crate) enum Ended<F> {
+    /// The last try failed, and there was no other.
+    Failed(F, GaveUp),
+    /// A try failed, and the turn of the next one did not come.
+    NotAgain(F, NotNow),
+    /// Not even one request was sent.
+    NotSent(NotNow),
+}
+
+/// One request, to be sent once or more often.
+pub(crate) trait Attempt {
+    type Success: Send;
+    type Fault: Send;
+
+    /// How many bytes the request's body has.
+    fn len(&self) -> u64;
+
+    /// Sends it once.
+    fn send(
+        &mut self,
+        timer: Timer,
+    ) -> impl Future<Output = Result<Read<Self::Success>, Read<Self::Fault>>> + Send;
+
+    fn failed(fault: &Self::Fault) -> Failed;
+}
+
+/// What came of a try, and how many bytes of the answer's body were read for it.
+pub(crate) struct Read<T> {
+    pub(crate) value: T,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) bytes: u64,
+}
+
+/// Runs out after a time; covers all phases of a try.
+pub(crate) struct Timer(Sleep);
+
+impl Timer {
+    /// What the future gives, unless the time runs out before.
+    pub(crate) async fn within<T>(&mut self, future: impl Future<Output = T> + Unpin) -> Option<T> {
+        match select(future, &mut self.0).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+impl Effects {
+    /// Sends a request, and sends it again as the policy says.
+    pub(crate) async fn call<A: Attempt + Send>(
+        &self,
+        options: &CallOptions,
+        attempt: &mut A,
+        tries: &mut Tries,
+    ) -> Result<A::Success, Ended<A::Fault>> {
+        let clock = &*self.clock;
+        let deadline = options
+            .deadline
+            .map(|deadline| clock.elapsed().saturating_add(deadline));
+        let patience = Patience {
+            clock,
+            observers: &self.observers,
+            deadline,
+            longest_wait: options.retry.longest_wait(),
+        };
+        let left = || deadline.map(|deadline| deadline.saturating_sub(clock.elapsed()));
+        let mut before: Option<(A::Fault, Option<Draw<'_>>)> = None;
+        loop {
+            let turn = self.pace.turn(patience).await;
+            let (fault, draw) = before
+                .take()
+                .map_or((None, None), |(fault, draw)| (Some(fault), draw));
+            if let Err(why) = turn {
+                return Err(match fault {
+                    Some(fault) => Ended::NotAgain(fault, why),
+                    None => Ended::NotSent(why),
+                });
+            }
+            if let Some(draw) = draw {
+                draw.spend();
+            }
+            tries.count = tries.count.saturating_add(1);
+            let time = left().map_or(options.timeout, |left| left.min(options.timeout));
+            let fault = match self.try_once(attempt, tries.count, time).await {
+                Ok(success) => {
+                    self.budget.succeeded();
+                    return Ok(success);
+                }
+                Err(fault) => fault,
+            };
+            let failed = A::failed(&fault);
+            let next = options
+                .retry
+                .next(&failed, tries.count, left(), || (self.random)());
+            self.hold_others(&failed, &next, options, tries.count);
+            let (wait, cause) = match next {
+                Next::Wait { wait, cause } => (wait, cause),
+                Next::Stop(why) => {
+                    tries.failed(&failed, None);
+                    return Err(Ended::Failed(fault, why));
+                }
+            };
+            let draw = if failed.status == Some(StatusCode::TOO_MANY_REQUESTS) {
+                None
+            } else {
+                match self.budget.draw() {
+                    Some(draw) => Some(draw),
+                    None => {
+                        tries.failed(&failed, None);
+                        return Err(Ended::Failed(fault, GaveUp::BudgetSpent));
+                    }
+                }
+            };
+            tries.failed(&failed, Some(wait));
+            self.wait(cause, wait).await;
+            before = Some((fault, draw));
+        }
+    }
+
+    async fn try_once<A: Attempt + Send>(
+        &self,
+        attempt: &mut A,
+        number: u32,
+        time: Duration,
+    ) -> Result<A::Success, A::Fault> {
+        let guard = self
+            .observers
+            .try_started(&*self.clock, number, attempt.len());
+        let span = tracing::info_span!(
+            "http.client.request",
+            otel.kind = "client",
+            otel.name = tracing::field::Empty,
+            http.request.method = tracing::field::Empty,
+            http.request.resend_count = (number > 1).then(|| number - 1),
+            http.request.body.size = attempt.len(),
+            url.full = tracing::field::Empty,
+            server.address = tracing::field::Empty,
+            server.port = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            http.response.body.size = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+        );
+        let timer = Timer(self.clock.sleep(time));
+        let read = attempt.send(timer).instrument(span.clone()).await;
+        match read {
+            Ok(read) => {
+                span.record("http.response.body.size", read.bytes);
+                guard.ended(TryEnd::Succeeded, read.status, read.bytes);
+                Ok(read.value)
+            }
+            Err(read) => {
+                let kind = A::failed(&read.value).kind;
+                span.record("http.response.body.size", read.bytes);
+                match read.status {
+                    Some(status) if !status.is_success() => {
+                        span.record("error.type", status.as_str());
+                    }
+                    _ => {
+                        span.record("error.type", kind.name());
+                    }
+                }
+                guard.ended(TryEnd::Failed(kind), read.status, read.bytes);
+                Err(read.value)
+            }
+        }
+    }
+
+    /// Stops every call of the token for as long as the service asked, or for our own wait if it said too many
+    /// requests and no time.
+    fn hold_others(&self, failed: &Failed, next: &Next, options: &CallOptions, tries: u32) {
+        let pause = match (failed.asked_wait(), failed.kind) {
+            (Some(asked), _) => asked,
+            (None, ErrorKind::TooManyRequests) => match next {
+                Next::Wait { wait, .. } => *wait,
+                Next::Stop(_) => options.retry.own_wait(tries, 0.0),
+            },
+            _ => return,
+        };
+        self.pace.pause(self.clock.elapsed().saturating_add(pause));
+    }
+
+    async fn wait(&self, cause: WaitCause, wait: Duration) {
+        let _waiting = self.observers.wait_started(&*self.clock, cause, wait);
+        self.clock.sleep(wait).await;
+    }
+
+    /// Takes in what the head of an answer says of the token's requests.
+    pub(crate) fn heard(&self, headers: &HeaderMap) {
+        self.pace
+            .learn(RateLimit::from_headers(headers), self.clock.elapsed());
+    }
+}
