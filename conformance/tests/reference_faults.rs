@@ -246,6 +246,47 @@ async fn a_drip_goes_on_after_the_body() {
 }
 
 #[tokio::test]
+async fn bodies_without_end_and_of_ten_gigabytes_come_as_fast_as_they_are_read() {
+    const LENGTH: u64 = 10_000_000_000;
+    const READ: usize = 3_000_000;
+    let server = faulty([
+        Fault::Endless { chunk: 7 },
+        Fault::Endless { chunk: 100_000 },
+        Fault::Oversized { length: LENGTH },
+    ])
+    .await;
+    for announced in [None, None, Some(LENGTH)] {
+        let mut response = try_patch(&server).await.unwrap();
+        assert_eq!(
+            (response.status(), response.content_length()),
+            (StatusCode::OK, announced)
+        );
+        let mut bytes = Vec::new();
+        while bytes.len() < READ {
+            bytes.extend_from_slice(&response.chunk().await.unwrap().expect("it has no end"));
+        }
+        let body = server.log().pop().unwrap().reply.unwrap().body;
+        let (start, rest) = bytes.split_at(body.len());
+        assert_eq!(start, body);
+        assert!(rest.iter().all(|byte| *byte == b' '));
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_body_has_the_announced_length() {
+    let server = faulty([
+        Fault::Oversized { length: 200_000 },
+        Fault::Oversized { length: 0 },
+    ])
+    .await;
+    for least in [200_000, 1] {
+        let bytes = try_patch(&server).await.unwrap().bytes().await.unwrap();
+        let own = server.log().pop().unwrap().reply.unwrap().body.len();
+        assert_eq!(bytes.len(), own.max(least));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_sends_nothing_gives_its_fault_back() {
     let server = faulty([Fault::CutHead]).await;
     assert_eq!(exchange_nothing(&server).await, "");

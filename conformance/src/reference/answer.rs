@@ -1,9 +1,11 @@
 //! How the model's answers look on the wire, where the service leaves room.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::limiter::{Limiter, Verdict};
 use super::reply::{Basis, Reply};
 use super::update::{Refusal, Updated};
 
@@ -37,6 +39,16 @@ pub enum AnswerShape {
     List,
     /// A bare item if one item was updated, else a list.
     ItemWhenSingle,
+}
+
+/// How the answer to a request that comes too early says how long to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryAfterForm {
+    /// In whole seconds, rounded up.
+    #[default]
+    Seconds,
+    /// As a date, rounded up to the second, beside a `Date` header that is rounded down.
+    Date,
 }
 
 /// The rate headers on every answer that is not scripted. `None` leaves a header out.
@@ -78,6 +90,10 @@ pub struct Settings {
     pub omitted: Vec<String>,
     /// The rate headers.
     pub rate: RateHeaders,
+    /// The rate limit that is kept, if any. It decides the numbers in the rate headers.
+    pub limiter: Option<Limiter>,
+    /// How the limiter's answers say how long to wait.
+    pub retry_after_form: RetryAfterForm,
 }
 
 impl Default for Settings {
@@ -90,6 +106,8 @@ impl Default for Settings {
             pagination: true,
             omitted: Vec::new(),
             rate: RateHeaders::default(),
+            limiter: None,
+            retry_after_form: RetryAfterForm::default(),
         }
     }
 }
@@ -104,6 +122,8 @@ impl fmt::Debug for Settings {
             .field("pagination", &self.pagination)
             .field("omitted", &self.omitted)
             .field("rate", &self.rate)
+            .field("limiter", &self.limiter)
+            .field("retry_after_form", &self.retry_after_form)
             .finish_non_exhaustive()
     }
 }
@@ -138,6 +158,42 @@ impl Settings {
                 .json(&refusal.body())
                 .on(refusal.basis()),
         )
+    }
+
+    /// Lets the limiter see a request. The answer, if it is refused.
+    pub(super) fn limit(&mut self, elapsed: Duration, now: SystemTime) -> Option<Reply> {
+        let verdict = self.limiter.as_mut()?.ask(elapsed);
+        let RateHeaders {
+            limit, remaining, ..
+        } = &mut self.rate;
+        *limit = limit.map(|_| verdict.limit);
+        *remaining = remaining.map(|_| verdict.remaining);
+        (!verdict.admitted).then(|| self.too_many(&verdict, now))
+    }
+
+    fn too_many(&self, verdict: &Verdict, now: SystemTime) -> Reply {
+        let reply = Reply::documented(429).unwrap_or_else(|_| Reply::new(429));
+        let reply = RATE_HEADERS.into_iter().fold(reply, Reply::without_header);
+        let reply = self.with_rate(reply.on(Basis::Documented));
+        if self.rate.retry_after.is_none() {
+            return reply;
+        }
+        match self.retry_after_form {
+            RetryAfterForm::Seconds => reply.header(
+                "retry-after",
+                &whole_seconds(verdict.retry_after).to_string(),
+            ),
+            RetryAfterForm::Date => {
+                let today = now
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default();
+                let until = whole_seconds(today.saturating_add(verdict.retry_after));
+                let until = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
+                reply
+                    .header("date", &httpdate::fmt_http_date(now))
+                    .header("retry-after", &httpdate::fmt_http_date(until))
+            }
+        }
     }
 
     pub(super) fn with_rate(&self, mut reply: Reply) -> Reply {
@@ -202,6 +258,13 @@ impl Settings {
             }
         }
     }
+}
+
+const RATE_HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "retry-after"];
+
+/// Rounded up.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 fn remove(object: &mut Value, key: &str) {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
@@ -13,6 +14,7 @@ use super::faults::Fault;
 use super::log::Exchange;
 use super::model::Model;
 use super::reply::{Basis, Reply};
+use super::time::{RealTime, Time};
 use super::update::{Update, Updated};
 use super::validate::{self, Checked};
 
@@ -99,6 +101,7 @@ impl ModelAnswer {
 #[derive(Clone)]
 pub struct Core {
     state: Arc<Mutex<State>>,
+    time: Arc<dyn Time>,
 }
 
 struct State {
@@ -108,45 +111,98 @@ struct State {
     initial_settings: Settings,
     script: VecDeque<Step>,
     log: Vec<Exchange>,
+    /// How often the log was begun anew.
+    resets: u64,
+}
+
+/// A request that is in the log and was not answered yet.
+pub(super) struct Arrived {
+    collection: Option<String>,
+    index: usize,
+    resets: u64,
 }
 
 impl Core {
-    /// A core with an empty script and an empty log.
+    /// A core with an empty script and an empty log, on the time of the operating system.
     #[must_use]
     pub fn new(model: Model, settings: Settings) -> Self {
+        Self::with_time(model, settings, RealTime::default())
+    }
+
+    /// A core with an empty script and an empty log, on a time of its own.
+    #[must_use]
+    pub fn with_time(model: Model, settings: Settings, time: impl Time) -> Self {
         let state = State {
             model,
             initial_settings: settings.clone(),
             settings,
             script: VecDeque::new(),
             log: Vec::new(),
+            resets: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
+            time: Arc::new(time),
         }
     }
 
     /// Answers a request and logs it.
     ///
-    /// A request that violates the API document is refused and leaves the script as it is. Any other takes the next
-    /// step of the script, or is answered by the model if there is none.
+    /// A request that the [limiter](Settings::limiter) does not admit, or that violates the API document, is refused and
+    /// leaves the script as it is. Any other takes the next step of the script, or is answered by the model if there is
+    /// none.
     pub fn handle(&self, request: Request) -> Reply {
-        self.handle_under(request, Fault::None)
+        let arrived = self.arrive(request, Fault::None);
+        self.act(&arrived)
     }
 
-    pub(super) fn handle_under(&self, request: Request, fault: Fault) -> Reply {
+    /// Logs a request, which is not answered yet.
+    pub(super) fn arrive(&self, request: Request, fault: Fault) -> Arrived {
+        let at = self.time.elapsed();
         let mut state = self.lock();
         let checked = validate::check(&request, &state.settings.token);
-        let (reply, applied) = state.answer(&request, &checked);
-        state.record(request, checked, Some(reply.clone()), applied, fault);
+        let arrived = Arrived {
+            collection: checked.collection.clone(),
+            index: state.log.len(),
+            resets: state.resets,
+        };
+        state.record(request, checked, fault, at);
+        arrived
+    }
+
+    /// Answers a request that is in the log. One that a reset has taken out of it gets nothing but a 503.
+    pub(super) fn act(&self, arrived: &Arrived) -> Reply {
+        let (elapsed, now) = (self.time.elapsed(), self.time.now());
+        let mut state = self.lock();
+        let State {
+            model,
+            settings,
+            script,
+            log,
+            resets,
+            ..
+        } = &mut *state;
+        let known = *resets == arrived.resets;
+        let Some(exchange) = log.get_mut(arrived.index).filter(|_| known) else {
+            return Reply::new(503);
+        };
+        let (reply, applied) = match settings.limit(elapsed, now) {
+            Some(too_many) => (too_many, 0),
+            None => {
+                let collection = arrived.collection.as_deref();
+                answer(model, settings, script, exchange, collection)
+            }
+        };
+        exchange.acted_at = Some(elapsed);
+        exchange.applied = applied;
+        exchange.reply = Some(reply.clone());
         reply
     }
 
-    /// Logs a request that gets no answer.
-    pub(super) fn record_unanswered(&self, request: Request, fault: Fault) {
-        let mut state = self.lock();
-        let checked = validate::check(&request, &state.settings.token);
-        state.record(request, checked, None, 0, fault);
+    /// The time that the core goes by.
+    #[must_use]
+    pub fn time(&self) -> &Arc<dyn Time> {
+        &self.time
     }
 
     /// Appends steps to the script.
@@ -184,6 +240,19 @@ impl Core {
         self.lock().log.clone()
     }
 
+    /// Looks at the log without a copy of it. The function must not call the core.
+    pub fn read_log<T>(&self, read: impl FnOnce(&[Exchange]) -> T) -> T {
+        read(&self.lock().log)
+    }
+
+    /// Changes the limit of the [limiter](Settings::limiter), if there is one, from now on.
+    pub fn set_limit(&self, limit: u32) {
+        let now = self.time.elapsed();
+        if let Some(limiter) = &mut self.lock().settings.limiter {
+            limiter.set_limit(now, limit);
+        }
+    }
+
     /// Starts anew with this model: no script, no log, and the settings that the core was made with.
     pub fn reset(&self, model: Model) {
         let mut state = self.lock();
@@ -191,6 +260,7 @@ impl Core {
         state.settings = state.initial_settings.clone();
         state.script.clear();
         state.log.clear();
+        state.resets += 1;
     }
 
     /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
@@ -210,67 +280,50 @@ impl fmt::Debug for Core {
     }
 }
 
+/// The answer to a request, and how many entries the model applied for it.
+fn answer(
+    model: &mut Model,
+    settings: &Settings,
+    script: &mut VecDeque<Step>,
+    exchange: &Exchange,
+    collection: Option<&str>,
+) -> (Reply, usize) {
+    let (Some(collection), Some(json), []) =
+        (collection, &exchange.json, exchange.violations.as_slice())
+    else {
+        return (settings.with_rate(validate::refusal(exchange)), 0);
+    };
+    let mut serve = || serve(model, settings, &Update::from_body(collection, json));
+    match script.pop_front() {
+        Some(Step::Reply(reply)) => (reply, 0),
+        Some(Step::ModelThen(change)) => {
+            let (answer, applied) = serve();
+            (change(answer), applied)
+        }
+        Some(Step::Model) | None => {
+            let (answer, applied) = serve();
+            (answer.reply, applied)
+        }
+    }
+}
+
+fn serve(model: &mut Model, settings: &Settings, update: &Update) -> (ModelAnswer, usize) {
+    match model.apply(update) {
+        Ok(updated) => {
+            let applied = updated.len();
+            let reply = settings.updated(&updated);
+            (ModelAnswer { reply, updated }, applied)
+        }
+        Err(refusal) => {
+            let reply = settings.refused(&refusal);
+            let updated = Vec::new();
+            (ModelAnswer { reply, updated }, refusal.applied)
+        }
+    }
+}
+
 impl State {
-    /// The answer to a request, and how many entries the model applied for it.
-    fn answer(&mut self, request: &Request, checked: &Checked) -> (Reply, usize) {
-        let (Some(collection), Some(json), []) = (
-            &checked.collection,
-            &checked.json,
-            checked.violations.as_slice(),
-        ) else {
-            return (
-                self.settings
-                    .with_rate(validate::refusal(request, &checked.violations)),
-                0,
-            );
-        };
-        let update = || Update::from_body(collection, json);
-        match self.script.pop_front() {
-            Some(Step::Reply(reply)) => (reply, 0),
-            Some(Step::ModelThen(change)) => {
-                let (answer, applied) = self.serve(&update());
-                (change(answer), applied)
-            }
-            Some(Step::Model) | None => {
-                let (answer, applied) = self.serve(&update());
-                (answer.reply, applied)
-            }
-        }
-    }
-
-    fn serve(&mut self, update: &Update) -> (ModelAnswer, usize) {
-        match self.model.apply(update) {
-            Ok(updated) => {
-                let applied = updated.len();
-                (
-                    ModelAnswer {
-                        reply: self.settings.updated(&updated),
-                        updated,
-                    },
-                    applied,
-                )
-            }
-            Err(refusal) => {
-                let reply = self.settings.refused(&refusal);
-                (
-                    ModelAnswer {
-                        reply,
-                        updated: Vec::new(),
-                    },
-                    refusal.applied,
-                )
-            }
-        }
-    }
-
-    fn record(
-        &mut self,
-        request: Request,
-        checked: Checked,
-        reply: Option<Reply>,
-        applied: usize,
-        fault: Fault,
-    ) {
+    fn record(&mut self, request: Request, checked: Checked, fault: Fault, at: Duration) {
         let Request {
             method,
             path,
@@ -289,6 +342,8 @@ impl State {
         let index = self.log.len();
         self.log.push(Exchange {
             index,
+            at,
+            acted_at: None,
             method,
             path,
             query,
@@ -296,8 +351,8 @@ impl State {
             body,
             json,
             violations,
-            reply,
-            applied,
+            reply: None,
+            applied: 0,
             fault,
         });
     }

@@ -164,7 +164,7 @@ fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::
 /// How the body of an answer is delimited.
 #[derive(Clone, Copy)]
 pub(super) enum Framing {
-    Length(usize),
+    Length(u64),
     Chunked,
 }
 

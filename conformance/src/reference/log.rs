@@ -1,6 +1,7 @@
 //! The log of the wire.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -17,6 +18,10 @@ use super::validate::Violation;
 pub struct Exchange {
     /// The position in the log, from 0.
     pub index: usize,
+    /// When the request was read, on the server's time.
+    pub at: Duration,
+    /// When it was answered or, if a fault kept the answer back, when the core acted; `None` if it did not.
+    pub acted_at: Option<Duration>,
     /// The method.
     pub method: Method,
     /// The path, undecoded.

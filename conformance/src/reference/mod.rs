@@ -39,12 +39,15 @@
 //! | 404 for an unknown collection, item or missing variant; 400 for an unknown locale | assumed |
 //! | 400 for no entries, more than 100, or two entries for one variant | assumed |
 //! | 400 for an undocumented query parameter, a key twice in one object, or an `api-version` header | assumed |
+//! | how the requests of a minute are counted, see [`Limiter`]; that every request counts, an invalid one too | assumed |
 
 mod answer;
 mod clock;
+mod connection;
 mod contract;
 mod core;
 mod faults;
+mod faulty_server;
 mod http1;
 mod json;
 mod limiter;
@@ -52,17 +55,20 @@ mod log;
 mod model;
 mod reply;
 mod server;
+mod time;
 mod update;
 mod validate;
 
-pub use answer::{AnswerOrder, AnswerShape, PrimaryEcho, RateHeaders, Settings};
+pub use answer::{AnswerOrder, AnswerShape, PrimaryEcho, RateHeaders, RetryAfterForm, Settings};
 pub use contract::ContractError;
 pub use core::{Core, ModelAnswer, Request, Step};
-pub use faults::{Fault, FaultyServer};
+pub use faults::Fault;
+pub use faulty_server::FaultyServer;
 pub use limiter::{Limiter, Verdict};
 pub use log::Exchange;
 pub use model::{Model, Variant, VariantKey};
 pub use reply::{Basis, Reply, UndocumentedStatus};
 pub use server::{Builder, ReferenceServer};
+pub use time::{Lasting, RealTime, Sleep, Time};
 pub use update::{Entry, MAX_ENTRIES, Reason, Refusal, Update, Updated};
 pub use validate::{Violation, ViolationKind};

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::contract::Contract;
 use super::core::Request;
 use super::json;
+use super::log::Exchange;
 use super::reply::{Basis, Reply};
 
 /// What is wrong with a request.
@@ -101,7 +102,13 @@ pub(super) fn check(request: &Request, token: &str) -> Checked {
 }
 
 /// The answer to a request with these violations, of which the gravest decides.
-pub(super) fn refusal(request: &Request, violations: &[Violation]) -> Reply {
+pub(super) fn refusal(exchange: &Exchange) -> Reply {
+    let Exchange {
+        method,
+        path,
+        violations,
+        ..
+    } = exchange;
     let has = |kind| violations.iter().any(|violation| violation.kind == kind);
     if has(ViolationKind::Contract) {
         let reasons: Vec<_> = violations
@@ -114,7 +121,7 @@ pub(super) fn refusal(request: &Request, violations: &[Violation]) -> Reply {
     }
     if has(ViolationKind::Path) || has(ViolationKind::Method) {
         let body = json!({
-            "msg": format!("Route not found: {} {}", request.method, request.path),
+            "msg": format!("Route not found: {method} {path}"),
             "code": 404,
             "name": "RouteNotFoundError",
             "errorEnum": "RouteNotFound",

@@ -1,0 +1,209 @@
+//! The reference server behind connections that break, and take their time.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::connection::connection;
+use super::core::Core;
+use super::faults::Fault;
+use super::log::Exchange;
+use super::model::Model;
+
+/// A server whose connections have faults. It serves a [`Core`] on a port of the local machine, one request a
+/// connection, and stops when it is dropped.
+///
+/// It lives on the runtime that started it. A request that is not HTTP/1.1, or has more than 32 MiB, ends the
+/// connection and is not logged.
+pub struct FaultyServer {
+    core: Core,
+    address: SocketAddr,
+    plan: SharedPlan,
+    /// Connections end when the number changes, and all tasks when the sender is gone.
+    generation: watch::Sender<u64>,
+}
+
+/// How long a request is kept waiting before the core acts, and how long after it, by the request's number.
+type Latency = Arc<dyn Fn(usize) -> (Duration, Duration) + Send + Sync>;
+
+#[derive(Default)]
+struct Plan {
+    next: VecDeque<Fault>,
+    otherwise: Fault,
+    latency: Option<Latency>,
+    unread: usize,
+    read: usize,
+}
+
+/// What is planned for the connections to come, and a count of what they were.
+#[derive(Clone, Default)]
+pub(super) struct SharedPlan(Arc<Mutex<Plan>>);
+
+impl SharedPlan {
+    fn lock(&self) -> MutexGuard<'_, Plan> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fault of the next connection, and whether it was injected.
+    pub(super) fn take_fault(&self) -> (Fault, bool) {
+        let mut plan = self.lock();
+        match plan.next.pop_front() {
+            Some(fault) => (fault, true),
+            None => (plan.otherwise.clone(), false),
+        }
+    }
+
+    pub(super) fn give_back(&self, fault: Fault) {
+        self.lock().next.push_front(fault);
+    }
+
+    pub(super) fn count_unread(&self) {
+        self.lock().unread += 1;
+    }
+
+    /// Counts a request that was read. How long it is kept waiting, before and after the core acts.
+    pub(super) fn next_latency(&self) -> (Duration, Duration) {
+        let (number, latency) = {
+            let mut plan = self.lock();
+            plan.read += 1;
+            (plan.read - 1, plan.latency.clone())
+        };
+        latency.map_or_else(Default::default, |latency| latency(number))
+    }
+}
+
+impl FaultyServer {
+    /// Serves a core; at first without faults.
+    ///
+    /// # Errors
+    ///
+    /// No port of the local machine can be bound.
+    pub async fn serve(core: Core) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let plan = SharedPlan::default();
+        let (generation, changes) = watch::channel(0);
+        tokio::spawn(accept(listener, core.clone(), plan.clone(), changes));
+        Ok(Self {
+            core,
+            address,
+            plan,
+            generation,
+        })
+    }
+
+    /// Appends faults; each connection takes the next. A connection that closes without sending a byte gives its fault
+    /// back.
+    pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.plan.lock().next.extend(faults);
+    }
+
+    /// Sets the fault of each connection for which none was [injected](Self::inject).
+    pub fn otherwise(&self, fault: Fault) {
+        self.plan.lock().otherwise = fault;
+    }
+
+    /// Sets how long requests are kept waiting: before the core acts, and between that and the answer. The function gets the
+    /// number of the request, counted from 0 as they are read.
+    ///
+    /// A request whose client has gone meanwhile is still acted on, when its time has come.
+    pub fn latency(&self, latency: impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static) {
+        self.plan.lock().latency = Some(Arc::new(latency));
+    }
+
+    /// The number of injected faults that no connection has taken yet.
+    #[must_use]
+    pub fn pending_faults(&self) -> usize {
+        self.plan.lock().next.len()
+    }
+
+    /// The number of connections that were [reset before reading](Fault::ResetBeforeReading), which the log lacks.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.plan.lock().unread
+    }
+
+    /// The base URL for clients, in place of `https://api.webflow.com/v2`. It has no slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v2", self.address)
+    }
+
+    /// The bearer token that requests must carry.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.core.settings().token
+    }
+
+    /// The core, for the script and the settings.
+    #[must_use]
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The model as it is now.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        self.core.model()
+    }
+
+    /// The log since the last [reset](Self::reset).
+    #[must_use]
+    pub fn log(&self) -> Vec<Exchange> {
+        self.core.log()
+    }
+
+    /// Starts anew with this model: open connections are dropped, faults, latency, script and log cleared, and the settings are
+    /// again those that the core was made with.
+    pub fn reset(&self, model: Model) {
+        *self.plan.lock() = Plan::default();
+        self.generation.send_modify(|generation| *generation += 1);
+        self.core.reset(model);
+    }
+}
+
+impl fmt::Debug for FaultyServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyServer")
+            .field("base_url", &self.base_url())
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    core: Core,
+    plan: SharedPlan,
+    mut changes: watch::Receiver<u64>,
+) {
+    loop {
+        changes.borrow_and_update();
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => continue,
+            },
+            changed = changes.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+        };
+        let (core, plan, mut changes) = (core.clone(), plan.clone(), changes.clone());
+        // Whatever was reset before this connection came is not about it.
+        changes.mark_unchanged();
+        tokio::spawn(async move {
+            tokio::select! {
+                // The client sees whatever went wrong; there is nobody else to tell.
+                _ = connection(stream, &core, &plan) => {}
+                _ = changes.changed() => {}
+            }
+        });
+    }
+}

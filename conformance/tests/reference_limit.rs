@@ -1,0 +1,235 @@
+//! The server answers by itself when requests come too fast.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, header};
+use serde_json::{Value, json};
+use support::{A, C, rename_a, request, site};
+use webflow_cms_conformance::reference::{
+    Basis, Core, Fault, FaultyServer, Limiter, RateHeaders, ReferenceServer, Reply, Request,
+    RetryAfterForm, Settings, Sleep, Time,
+};
+
+mod support;
+
+/// A time that a test sets.
+#[derive(Clone, Debug, Default)]
+struct ByHand(Arc<Mutex<Duration>>);
+
+impl ByHand {
+    fn set(&self, milliseconds: u64) {
+        *self.0.lock().unwrap() = Duration::from_millis(milliseconds);
+    }
+}
+
+impl Time for ByHand {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000) + self.elapsed()
+    }
+
+    fn elapsed(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn limited(limiter: Limiter, change: impl FnOnce(&mut Settings)) -> (Core, ByHand) {
+    let (site, time) = (site().build(), ByHand::default());
+    let mut settings = Settings {
+        limiter: Some(limiter),
+        ..Settings::default()
+    };
+    change(&mut settings);
+    (Core::with_time(site.model(), settings, time.clone()), time)
+}
+
+fn patch(core: &Core) -> Reply {
+    let mut headers = HeaderMap::new();
+    let bearer = format!("Bearer {}", core.settings().token);
+    headers.insert(header::AUTHORIZATION, bearer.parse().unwrap());
+    headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+    core.handle(Request {
+        method: Method::PATCH,
+        path: format!("/v2/collections/{C}/items"),
+        query: None,
+        headers,
+        body: rename_a().to_string().into(),
+    })
+}
+
+/// The status, and the rate headers in the order limit, remaining, wait.
+fn seen(reply: &Reply) -> (u16, [Option<&str>; 3]) {
+    let names = ["x-ratelimit-limit", "x-ratelimit-remaining", "retry-after"];
+    let value = |name| Some(reply.headers.get(name)?.to_str().unwrap());
+    (reply.status.as_u16(), names.map(value))
+}
+
+#[test]
+fn a_request_too_many_gets_the_documented_429_and_every_answer_the_numbers() {
+    let (core, time) = limited(Limiter::sliding_window(2), |_| {});
+    let healthy = patch(&core);
+    assert_eq!(seen(&healthy), (200, [Some("2"), Some("1"), Some("60")]));
+    time.set(5_000);
+    assert_eq!(
+        seen(&patch(&core)),
+        (200, [Some("2"), Some("0"), Some("60")])
+    );
+    let refused = patch(&core);
+    assert_eq!(seen(&refused), (429, [Some("2"), Some("0"), Some("55")]));
+    assert_eq!(refused.body, Reply::documented(429).unwrap().body);
+    assert_eq!(refused.basis, Basis::Documented);
+}
+
+#[test]
+fn a_wait_is_told_in_whole_seconds_rounded_up() {
+    let (core, time) = limited(Limiter::sliding_window(1), |_| {});
+    patch(&core);
+    for (milliseconds, told) in [(1, "60"), (1_000, "59"), (59_001, "1"), (59_999, "1")] {
+        time.set(milliseconds);
+        assert_eq!(seen(&patch(&core)).1[2], Some(told), "{milliseconds}");
+    }
+    time.set(60_000);
+    assert_eq!(seen(&patch(&core)).0, 200);
+}
+
+#[test]
+fn a_wait_is_told_as_a_date_that_is_not_too_early() {
+    let (core, time) = limited(Limiter::sliding_window(1), |settings| {
+        settings.retry_after_form = RetryAfterForm::Date;
+    });
+    time.set(700);
+    patch(&core);
+    time.set(1_300);
+    let reply = patch(&core);
+    assert_eq!(reply.headers["date"], "Sun, 09 Sep 2001 01:46:41 GMT");
+    assert_eq!(
+        reply.headers["retry-after"], "Sun, 09 Sep 2001 01:47:41 GMT",
+        "60.7 seconds after the start"
+    );
+}
+
+#[test]
+fn a_header_that_is_left_out_stays_out() {
+    let (core, _) = limited(Limiter::sliding_window(1), |settings| {
+        settings.rate = RateHeaders {
+            limit: Some(1_000),
+            remaining: None,
+            retry_after: None,
+        };
+    });
+    assert_eq!(seen(&patch(&core)), (200, [Some("1"), None, None]));
+    assert_eq!(seen(&patch(&core)), (429, [Some("1"), None, None]));
+}
+
+#[test]
+fn the_limit_comes_before_the_script_and_before_the_model() {
+    let (core, time) = limited(Limiter::sliding_window(1), |_| {});
+    core.script([Reply::new(500), Reply::new(418)]);
+    let statuses = [0, 1, 60_000, 120_000].map(|milliseconds| {
+        time.set(milliseconds);
+        patch(&core).status.as_u16()
+    });
+    assert_eq!(statuses, [500, 429, 418, 200]);
+    let applied: Vec<_> = core.log().iter().map(|exchange| exchange.applied).collect();
+    assert_eq!(applied, [0, 0, 0, 1]);
+}
+
+#[test]
+fn the_limit_changes_when_it_is_set_and_starts_anew_with_a_reset() {
+    let (core, _) = limited(Limiter::sliding_window(1), |_| {});
+    let statuses = |count| {
+        vec![(); count]
+            .into_iter()
+            .map(|()| patch(&core).status.as_u16())
+    };
+    assert_eq!(statuses(2).collect::<Vec<_>>(), [200, 429]);
+    core.set_limit(3);
+    assert_eq!(statuses(3).collect::<Vec<_>>(), [200, 200, 429]);
+    core.reset(site().build().model());
+    assert_eq!(statuses(2).collect::<Vec<_>>(), [200, 429]);
+}
+
+#[test]
+fn the_log_tells_when_requests_came_and_when_the_core_acted() {
+    let (core, time) = limited(Limiter::sliding_window(9), |_| {});
+    for milliseconds in [250, 500] {
+        time.set(milliseconds);
+        patch(&core);
+    }
+    let times = |log: &[webflow_cms_conformance::reference::Exchange]| {
+        log.iter()
+            .map(|exchange| {
+                (
+                    exchange.at.as_millis(),
+                    exchange.acted_at.map(|at| at.as_millis()),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(core.read_log(times), [(250, Some(250)), (500, Some(500))]);
+}
+
+#[tokio::test]
+async fn both_faces_keep_the_limit() {
+    let core = limited(Limiter::token_bucket(2), |_| {}).0;
+    let healthy = ReferenceServer::serve(core.clone()).await;
+    let faulty = FaultyServer::serve(core).await.unwrap();
+    for (base_url, status) in [
+        (healthy.base_url(), 200),
+        (faulty.base_url(), 200),
+        (healthy.base_url(), 429),
+        (faulty.base_url(), 429),
+    ] {
+        let body = rename_a().to_string();
+        let answer = request(&base_url, &faulty.token(), body).send().await;
+        assert_eq!(answer.unwrap().status(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_the_core_does_not_act_on_does_not_count() {
+    let server = FaultyServer::serve(limited(Limiter::sliding_window(1), |_| {}).0)
+        .await
+        .unwrap();
+    server.inject([Fault::ResetBeforeActing]);
+    let send = || request(&server.base_url(), &server.token(), rename_a().to_string()).send();
+    assert!(send().await.is_err());
+    assert_eq!(send().await.unwrap().status(), 200);
+    let acted: Vec<_> = server
+        .log()
+        .iter()
+        .map(|exchange| exchange.acted_at)
+        .collect();
+    assert_eq!(acted, [None, Some(Duration::ZERO)]);
+}
+
+#[tokio::test]
+async fn latency_delays_the_model_and_then_the_answer() {
+    let server = FaultyServer::serve(site().build()).await.unwrap();
+    let (before, after) = (Duration::from_millis(30), Duration::from_millis(50));
+    server.latency(move |number| match number {
+        0 => (Duration::ZERO, Duration::ZERO),
+        _ => (before, after),
+    });
+    let send = || request(&server.base_url(), &server.token(), rename_a().to_string()).send();
+    send().await.unwrap();
+    let pending = tokio::spawn(send());
+    while server.log().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.log()[1].acted_at.is_none());
+    let body: Value = pending.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(body["items"][0]["id"], json!(A));
+    let log = server.log();
+    let [first, second] = log.as_slice() else {
+        panic!("{log:?}")
+    };
+    assert!(first.acted_at.unwrap() - first.at < before);
+    assert!(second.acted_at.unwrap() - second.at >= before);
+    let now = server.core().time().elapsed();
+    assert!(now - second.acted_at.unwrap() >= after);
+}
