@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use super::connection::connection;
@@ -15,6 +15,9 @@ use super::core::Core;
 use super::faults::Fault;
 use super::log::Exchange;
 use super::model::Model;
+
+/// How many connections may come at once. Of those beyond, the system would hear nothing for a second.
+const BACKLOG: u32 = 4096;
 
 /// A server whose connections have faults. It serves a [`Core`] on a port of the local machine, one request a
 /// connection, and stops when it is dropped.
@@ -85,7 +88,9 @@ impl FaultyServer {
     ///
     /// No port of the local machine can be bound.
     pub async fn serve(core: Core) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let plan = SharedPlan::default();
         let (generation, changes) = watch::channel(0);

@@ -1,0 +1,223 @@
+//! Time that passes only when everybody waits for it.
+
+mod drive;
+mod state;
+mod timer;
+mod within;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use webflow_cms::{Clock, Observer, TryEnded, TryStarted, WaitEnded, WaitStarted};
+
+use crate::reference::{Lasting, Sleep, Time};
+use state::Shared;
+use timer::Timer;
+
+pub use drive::Stalled;
+pub use state::Counts;
+
+/// 2026-01-01T00:00:00Z, in seconds from the epoch.
+const START: u64 = 1_767_225_600;
+
+/// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by in
+/// a millisecond, and each wait ends at the exact instant.
+///
+/// It is the clock *and* the observer of the clients (each call of which goes through [`caller`](Self::caller)), and the
+/// [time of the server](crate::reference::Core::with_time). From them it knows when time may pass:
+///
+/// - each caller waits, or has a request under way;
+/// - each request under way was read by the server, and is held there on purpose: by a latency, a silence, a dripping
+///   body;
+/// - whoever was woken has been polled.
+///
+/// Then time jumps to the earliest timer, which alone is fired, in the order of creation among those of one instant. So
+/// what follows from a timer is through, over the network and back, before the next one is looked at. The same run has the
+/// same instants, each time.
+///
+/// Time passes within [`run`](Self::run), on a current-thread runtime of tokio. A clock that tokio pauses would not do: it
+/// jumps whenever no task is ready, which is also when an answer is still on its way through a socket.
+///
+/// Clones share the time.
+///
+/// ```
+/// use std::time::Duration;
+/// use webflow_cms_conformance::VirtualTime;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let time = VirtualTime::new();
+/// let (first, second) = time
+///     .run(async {
+///         let wait = async |seconds| {
+///             time.pause(Duration::from_secs(seconds)).await;
+///             time.elapsed()
+///         };
+///         tokio::join!(wait(7_200), wait(60))
+///     })
+///     .await;
+/// assert_eq!((first.as_secs(), second.as_secs()), (7_200, 60));
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct VirtualTime(Arc<Shared>);
+
+impl VirtualTime {
+    /// A time that has not begun to pass.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.look(|state| state.now)
+    }
+
+    /// The time of day. It is midnight at the start of 2026, UTC, when nothing has passed.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(START) + self.elapsed()
+    }
+
+    /// Counts a call as one that time has to mind, from its first poll until it is ready or dropped. A call within a call
+    /// is part of it.
+    pub fn caller<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        let time = self.clone();
+        async move {
+            let _caller = (!within::a_call()).then(|| time.count(|counts| &mut counts.callers));
+            let mut call = pin!(call);
+            poll_fn(|context| within::call(|| call.as_mut().poll(context))).await
+        }
+    }
+
+    /// A wait of the test's own, such as one before it drops a call or changes a limit.
+    pub fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (time, sleep) = (self.clone(), self.timer(duration));
+        self.caller(async move {
+            let _waiting = time.waiting();
+            sleep.await;
+        })
+    }
+
+    /// A request is under way for as long as what is returned lasts. For clients that do not tell it through their
+    /// [`Observer`].
+    pub fn trying(&self) -> Counted {
+        self.0.change(|state| state.started += 1);
+        self.count(|counts| &mut counts.in_flight)
+    }
+
+    /// A caller waits for as long as what is returned lasts. For clients that do not tell it through their [`Observer`].
+    pub fn waiting(&self) -> Counted {
+        self.count(|counts| &mut counts.waiting)
+    }
+
+    /// Who is where at the moment.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.look(state::State::counts)
+    }
+
+    fn count(&self, what: fn(&mut Counts) -> &mut i64) -> Counted {
+        self.0.change(|state| *what(&mut state.counts) += 1);
+        Counted {
+            shared: Arc::clone(&self.0),
+            what,
+        }
+    }
+
+    fn timer(&self, duration: Duration) -> Timer {
+        Timer::new(Arc::clone(&self.0), duration)
+    }
+}
+
+impl fmt::Debug for VirtualTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualTime")
+            .field("elapsed", &self.elapsed())
+            .field("counts", &self.counts())
+            .finish()
+    }
+}
+
+/// Is counted until it is dropped.
+#[must_use = "it is counted until it is dropped"]
+pub struct Counted {
+    shared: Arc<Shared>,
+    what: fn(&mut Counts) -> &mut i64,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.shared
+            .change(|state| *(self.what)(&mut state.counts) -= 1);
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted").finish_non_exhaustive()
+    }
+}
+
+impl Clock for VirtualTime {
+    fn now(&self) -> SystemTime {
+        self.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> webflow_cms::Sleep {
+        Box::pin(self.timer(duration))
+    }
+}
+
+impl Observer for VirtualTime {
+    fn try_started(&self, _: &TryStarted) {
+        self.0.change(|state| {
+            state.started += 1;
+            state.counts.in_flight += 1;
+        });
+    }
+
+    fn try_ended(&self, _: &TryEnded) {
+        self.0.change(|state| state.counts.in_flight -= 1);
+    }
+
+    fn wait_started(&self, _: &WaitStarted) {
+        self.0.change(|state| state.counts.waiting += 1);
+    }
+
+    fn wait_ended(&self, _: &WaitEnded) {
+        self.0.change(|state| state.counts.waiting -= 1);
+    }
+}
+
+impl Time for VirtualTime {
+    fn now(&self) -> SystemTime {
+        self.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(self.timer(duration))
+    }
+
+    fn arrived(&self) -> Lasting {
+        self.0.change(|state| state.arrived += 1);
+        Box::new(self.count(|counts| &mut counts.open))
+    }
+
+    fn held(&self) -> Lasting {
+        Box::new(self.count(|counts| &mut counts.held))
+    }
+}
