@@ -131,7 +131,7 @@ async fn hours_of_waits_for_a_limit_pass_at_once_and_end_exactly() {
         (0..=120).map(|minute| minute * 60).collect::<Vec<_>>()
     );
     assert_eq!(arrivals(&server).len(), 241);
-    assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+    assert!(start.elapsed() < 20 * SECOND, "{:?}", start.elapsed());
     assert_eq!(time.counts(), Counts::default());
 }
 

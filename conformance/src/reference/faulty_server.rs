@@ -19,6 +19,9 @@ use super::model::Model;
 /// How many connections may come at once. Of those beyond, the system would hear nothing for a second.
 const BACKLOG: u32 = 4096;
 
+/// The generation of a server that has stopped.
+const CLOSED: u64 = u64::MAX;
+
 /// A server whose connections have faults. It serves a [`Core`] on a port of the local machine, one request a
 /// connection, and stops when it is dropped.
 ///
@@ -30,6 +33,7 @@ pub struct FaultyServer {
     plan: SharedPlan,
     /// Connections end when the number changes, and all tasks when the sender is gone.
     generation: watch::Sender<u64>,
+    connections: watch::Sender<usize>,
 }
 
 /// How long a request is kept waiting before the core acts, and how long after it, by the request's number.
@@ -42,6 +46,22 @@ struct Plan {
     latency: Option<Latency>,
     unread: usize,
     read: usize,
+}
+
+/// Is counted as long as its connection is served.
+struct Served(watch::Sender<usize>);
+
+impl Served {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// What is planned for the connections to come, and a count of what they were.
@@ -94,13 +114,37 @@ impl FaultyServer {
         let address = listener.local_addr()?;
         let plan = SharedPlan::default();
         let (generation, changes) = watch::channel(0);
-        tokio::spawn(accept(listener, core.clone(), plan.clone(), changes));
+        // The listener is counted too, so that all of it is over when nothing is counted.
+        let connections = watch::Sender::new(0);
+        let listening = Served::new(&connections);
+        tokio::spawn(accept(
+            listener,
+            core.clone(),
+            plan.clone(),
+            changes,
+            listening,
+        ));
         Ok(Self {
             core,
             address,
             plan,
             generation,
+            connections,
         })
+    }
+
+    /// The number of connections that are open at the moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.borrow().saturating_sub(1)
+    }
+
+    /// Stops the server, and waits until its port and all connections are closed.
+    pub(crate) async fn close(&self) {
+        self.generation.send_replace(CLOSED);
+        let mut connections = self.connections.subscribe();
+        // There is a sender, so this is no error.
+        let _ = connections.wait_for(|count| *count == 0).await;
     }
 
     /// Appends faults; each connection takes the next. A connection that closes without sending a byte gives its fault
@@ -187,9 +231,12 @@ async fn accept(
     core: Core,
     plan: SharedPlan,
     mut changes: watch::Receiver<u64>,
+    listening: Served,
 ) {
     loop {
-        changes.borrow_and_update();
+        if *changes.borrow_and_update() == CLOSED {
+            return;
+        }
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
@@ -203,7 +250,12 @@ async fn accept(
         let (core, plan, mut changes) = (core.clone(), plan.clone(), changes.clone());
         // Whatever was reset before this connection came is not about it.
         changes.mark_unchanged();
+        if *changes.borrow() == CLOSED {
+            return;
+        }
+        let served = Served::new(&listening.0);
         tokio::spawn(async move {
+            let _served = served;
             tokio::select! {
                 // The client sees whatever went wrong; there is nobody else to tell.
                 _ = connection(stream, &core, &plan) => {}

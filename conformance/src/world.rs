@@ -1,0 +1,158 @@
+//! What it takes to try a client's behaviour in time.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use crate::reference::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Settings, Step};
+use crate::virtual_time::{Stalled, VirtualTime};
+
+/// A [virtual time](VirtualTime) and a server that lives in it, on a runtime of their own. It is made once and used for
+/// case after case, each of which [begins](Self::reset) with a new time and a new server: nothing of a case is left in the
+/// next one, not even a connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use webflow_cms_conformance::World;
+/// use webflow_cms_conformance::reference::{Limiter, Model, Settings};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let world = World::new(Settings::default())?;
+/// for limit in [60, 120] {
+///     world.reset(Model::new())?;
+///     world.limit(Limiter::sliding_window(limit));
+///     let time = world.time();
+///     // Clients of `world.base_url()` with `time.clone()` as their clock and as their observer go here.
+///     world.run(time.pause(Duration::from_secs(7_200))).expect("time passes");
+///     assert!(world.log().is_empty());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct World {
+    // The server goes before the runtime that it lives on.
+    scene: RefCell<Scene>,
+    runtime: Runtime,
+    settings: Settings,
+}
+
+#[derive(Clone)]
+struct Scene {
+    time: VirtualTime,
+    server: Arc<FaultyServer>,
+}
+
+impl Scene {
+    async fn new(model: Model, settings: Settings) -> io::Result<Self> {
+        let time = VirtualTime::new();
+        let core = Core::with_time(model, settings, time.clone());
+        let server = Arc::new(FaultyServer::serve(core).await?);
+        Ok(Self { time, server })
+    }
+}
+
+impl World {
+    /// Makes a world with an empty model. Each case begins with these settings.
+    ///
+    /// # Errors
+    ///
+    /// There is no runtime or no port to be had.
+    pub fn new(settings: Settings) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let scene = runtime.block_on(Scene::new(Model::new(), settings.clone()))?;
+        Ok(Self {
+            scene: RefCell::new(scene),
+            runtime,
+            settings,
+        })
+    }
+
+    /// Begins a case: with this model, with the settings that the world was made with, and with nothing else. The base URL
+    /// is another one.
+    ///
+    /// # Errors
+    ///
+    /// There is no port to be had.
+    pub fn reset(&self, model: Model) -> io::Result<()> {
+        let scene = Scene::new(model, self.settings.clone());
+        let scene = self.runtime.block_on(scene)?;
+        let old = self.scene.replace(scene).server;
+        self.runtime.block_on(old.close());
+        Ok(())
+    }
+
+    /// Runs a future in this world, as [`VirtualTime::try_run`] does.
+    ///
+    /// # Errors
+    ///
+    /// Nothing happened for 20 seconds of real time, and time could not pass.
+    pub fn run<F: Future>(&self, future: F) -> Result<F::Output, Stalled> {
+        let time = self.time();
+        self.runtime.block_on(time.try_run(future))
+    }
+
+    /// The time of this case.
+    #[must_use]
+    pub fn time(&self) -> VirtualTime {
+        self.scene.borrow().time.clone()
+    }
+
+    /// The server of this case.
+    #[must_use]
+    pub fn server(&self) -> Arc<FaultyServer> {
+        Arc::clone(&self.scene.borrow().server)
+    }
+
+    /// The base URL for the clients of this case.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.server().base_url()
+    }
+
+    /// The log of this case.
+    #[must_use]
+    pub fn log(&self) -> Vec<Exchange> {
+        self.server().log()
+    }
+
+    /// Lets the server keep a rate limit.
+    pub fn limit(&self, limiter: Limiter) {
+        self.configure(|settings| settings.limiter = Some(limiter));
+    }
+
+    /// Changes the server's settings for this case.
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        self.server().core().configure(change);
+    }
+
+    /// Appends steps to the server's script.
+    pub fn script(&self, steps: impl IntoIterator<Item = impl Into<Step>>) {
+        self.server().core().script(steps);
+    }
+
+    /// Appends faults to the connections to come, as [`FaultyServer::inject`] does.
+    pub fn faults(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.server().inject(faults);
+    }
+
+    /// Delays the answers, as [`FaultyServer::latency`] does.
+    pub fn latency(&self, latency: impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static) {
+        self.server().latency(latency);
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scene { time, server } = &*self.scene.borrow();
+        f.debug_struct("World")
+            .field("time", time)
+            .field("server", server)
+            .finish_non_exhaustive()
+    }
+}
