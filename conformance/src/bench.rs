@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
+use crate::World;
 use crate::client::{Call, ClientUnderTest, Entry, Outcome};
 use crate::reference::{Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings};
 use crate::rules::site;
@@ -15,6 +16,7 @@ pub struct Bench<'a> {
     runtime: Handle,
     server: ReferenceServer,
     faulty: FaultyServer,
+    world: World,
 }
 
 impl<'a> Bench<'a> {
@@ -24,13 +26,12 @@ impl<'a> Bench<'a> {
     ///
     /// If no port can be had.
     pub fn start(client: &'a dyn ClientUnderTest, runtime: Handle) -> std::io::Result<Self> {
-        let core = Core::new(
-            Model::new(),
-            Settings {
-                token: site::TOKEN.to_owned(),
-                ..Settings::default()
-            },
-        );
+        let settings = Settings {
+            token: site::TOKEN.to_owned(),
+            ..Settings::default()
+        };
+        let world = World::new(settings.clone())?;
+        let core = Core::new(Model::new(), settings);
         let server = runtime.block_on(ReferenceServer::serve(core.clone()));
         let faulty = runtime.block_on(FaultyServer::serve(core))?;
         Ok(Self {
@@ -38,7 +39,17 @@ impl<'a> Bench<'a> {
             runtime,
             server,
             faulty,
+            world,
         })
+    }
+
+    pub(crate) fn client(&self) -> &dyn ClientUnderTest {
+        self.client
+    }
+
+    /// A world of its own time. The other servers are not in it.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
     }
 
     /// Starts a case anew.

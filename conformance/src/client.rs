@@ -6,10 +6,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use crate::VirtualTime;
 
 /// A client of the endpoint, to be judged.
 pub trait ClientUnderTest: Send + Sync {
@@ -18,6 +21,84 @@ pub trait ClientUnderTest: Send + Sync {
 
     /// Makes one call of the client and says what came of it.
     fn update<'a>(&'a self, call: &'a Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+    /// The client with its waits and time limits on a virtual time, if it can be had: what the rules about time need.
+    fn timed(&self) -> Option<&dyn Timed> {
+        None
+    }
+}
+
+/// A client whose waits, time limits and pace can run on a virtual time.
+pub trait Timed: Send + Sync {
+    /// Makes a client of these settings. Its calls share what calls of one client share.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be made.
+    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String>;
+}
+
+/// One client, whose calls share a pace and a budget.
+pub trait Calls: Send + Sync {
+    /// Makes a call. Dropping the future ends it.
+    fn update(&self, items: Vec<Entry>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+    /// How many calls wait for their turn.
+    fn waiting(&self) -> usize;
+
+    /// How many requests can be sent again, where there is a bound.
+    fn budget(&self) -> Option<u64>;
+}
+
+/// The settings of a client whose time is virtual.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The base URL, with the `/v2` and without a slash at its end.
+    pub base_url: String,
+    /// The bearer token.
+    pub token: String,
+    /// The collection.
+    pub collection_id: String,
+    /// How the requests are spread.
+    pub pace: Pace,
+    /// How often a request is sent at the most.
+    pub max_tries: u32,
+    /// Whether it is sent again although the service may have acted on it.
+    pub if_may_have_acted: bool,
+    /// The client's own waits: after the first failure, and the longest.
+    pub backoff: (Duration, Duration),
+    /// The longest wait that the service is granted.
+    pub max_wait: Duration,
+    /// How many requests may be sent again beyond those told 429; no bound if it is not set.
+    pub budget: Option<u32>,
+    /// For one try.
+    pub timeout: Duration,
+    /// For a call with all its tries and waits.
+    pub deadline: Option<Duration>,
+    /// What decides the random part of waits.
+    pub random: Random,
+}
+
+/// How a client spreads its requests over the minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// Not at all.
+    Off,
+    /// As the answers say, and so many a minute until one does.
+    Learned(u32),
+    /// So many a minute.
+    Fixed(u32),
+    /// A part of what the answers say.
+    Share(f64),
+}
+
+/// Where a client takes the random part of its waits from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Random {
+    /// Always the same number, from 0 to 1.
+    Always(f64),
+    /// A sequence that the seed decides.
+    Seeded(u64),
 }
 
 /// One call of the client's update of items.
@@ -220,6 +301,9 @@ pub struct Updated {
     pub limit: Option<u64>,
     /// `X-RateLimit-Remaining`.
     pub remaining: Option<u64>,
+    /// How often the request was sent, if the client tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
     /// Everything that the client would print of it.
     #[serde(default)]
     pub renderings: Vec<String>,
@@ -291,6 +375,12 @@ pub struct Failure {
     pub may_have_acted: bool,
     /// Whether another try can help.
     pub retryable: bool,
+    /// How often the request was sent, if the client tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
+    /// What each try came to, if the client tells.
+    #[serde(default)]
+    pub tried: Vec<FailureKind>,
     /// Everything that the client would print of it.
     #[serde(default)]
     pub renderings: Vec<String>,

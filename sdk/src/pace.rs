@@ -63,7 +63,8 @@ impl Pace {
         Self::with(Rule::Learned { first: 60 }, 1.0)
     }
 
-    /// A pace that learns the limit from the answers, and begins with so many requests a minute.
+    /// A pace that learns the limit from the answers, and begins with so many requests a minute. From 60,750 on that is
+    /// as good as none until the first answer, since timers are no finer than a millisecond.
     ///
     /// # Errors
     ///

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use webflow_cms::{
     Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
-    ItemUpdate, Pace, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse, reqwest,
+    ItemUpdate, Pace, RetryBudget, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse,
+    reqwest,
 };
 
+use crate::VirtualTime;
 use crate::client::{
-    Call, ClientUnderTest, Detail, Entry, Failure, FailureKind, Item, Outcome, Refusal, Returned,
-    Updated,
+    self, Call, Calls, ClientUnderTest, Detail, Entry, Failure, FailureKind, Item, Outcome, Random,
+    Refusal, Returned, Session, Timed, Updated,
 };
 
 /// The crate `webflow-cms` as a client under test.
@@ -45,6 +47,95 @@ impl ClientUnderTest for Sdk {
             }
         })
     }
+
+    fn timed(&self) -> Option<&dyn Timed> {
+        Some(self)
+    }
+}
+
+impl Timed for Sdk {
+    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String> {
+        let told = |error: Error| error.to_string();
+        let pace = match settings.pace {
+            client::Pace::Off => Pace::off(),
+            client::Pace::Learned(first) => Pace::starting_at(first).map_err(told)?,
+            client::Pace::Fixed(requests) => Pace::fixed(requests).map_err(told)?,
+            client::Pace::Share(share) => Pace::new().share(share).map_err(told)?,
+        };
+        let (first, longest) = settings.backoff;
+        let policy = RetryPolicy::new()
+            .max_tries(settings.max_tries)
+            .if_may_have_acted(settings.if_may_have_acted)
+            .backoff(first, longest)
+            .max_wait(settings.max_wait);
+        let token = Token::new(&settings.token).map_err(told)?;
+        let mut builder = Client::builder(token)
+            .base_url(&settings.base_url)
+            .http(plain_http())
+            .clock(time.clone())
+            .observer(time.clone())
+            .pace(pace)
+            .retry(policy)
+            .retry_budget(
+                settings
+                    .budget
+                    .map_or_else(RetryBudget::unlimited, RetryBudget::new),
+            )
+            .timeout(settings.timeout);
+        if let Some(deadline) = settings.deadline {
+            builder = builder.deadline(deadline);
+        }
+        builder = match settings.random {
+            Random::Always(number) => builder.randomness(move || number),
+            Random::Seeded(seed) => builder.randomness(numbers(seed)),
+        };
+        Ok(Box::new(TimedSdk {
+            client: builder.build().map_err(told)?,
+            collection: CollectionId::new(&settings.collection_id).map_err(told)?,
+            time: time.clone(),
+        }))
+    }
+}
+
+struct TimedSdk {
+    client: Client,
+    collection: CollectionId,
+    time: VirtualTime,
+}
+
+impl Calls for TimedSdk {
+    fn update(&self, items: Vec<Entry>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let (client, collection) = (self.client.clone(), self.collection);
+        Box::pin(self.time.caller(async move {
+            let called = async {
+                let updates = items.iter().map(update).collect::<Result<Vec<_>, _>>()?;
+                client.update(&collection, &Batch::new(updates)?).await
+            };
+            match called.await {
+                Ok(response) => Outcome::Updated(updated(response)),
+                Err(error) => failed(&error),
+            }
+        }))
+    }
+
+    fn waiting(&self) -> usize {
+        self.client.pace().waiting()
+    }
+
+    fn budget(&self) -> Option<u64> {
+        self.client.retry_budget().left()
+    }
+}
+
+/// Nothing here is encrypted, so loading the system's certificates would be time wasted.
+fn plain_http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
+}
+
+/// Numbers from 0 to 1, as the seed decides.
+fn numbers(seed: u64) -> impl Fn() -> f64 {
+    let rng = Mutex::new(fastrand::Rng::with_seed(seed));
+    move || rng.lock().unwrap_or_else(PoisonError::into_inner).f64()
 }
 
 impl Sdk {
@@ -77,11 +168,9 @@ impl Sdk {
         if let Some(client) = clients.get(&settings) {
             return Ok(client.clone());
         }
-        // Nothing here is encrypted, so loading the system's certificates would be time wasted.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
         let mut builder = Client::builder(Token::new(&call.token)?)
             .base_url(&call.base_url)
-            .http(http);
+            .http(plain_http());
         if let Some(timeout) = call.timeout_ms {
             builder = builder.timeout(Duration::from_millis(timeout));
         }
@@ -135,6 +224,7 @@ fn updated(response: UpdateResponse) -> Updated {
         extra: response.extra().clone(),
         limit: rate_limit.limit,
         remaining: rate_limit.remaining,
+        tries: Some(response.tries()),
         renderings,
         items: response.into_items().into_iter().map(item).collect(),
     }
@@ -204,6 +294,12 @@ fn failed(error: &Error) -> Outcome {
         body: error.body().map(str::to_owned),
         may_have_acted: error.may_have_acted(),
         retryable: error.is_retryable(),
+        tries: Some(error.tries()),
+        tried: error
+            .failed_tries()
+            .iter()
+            .map(|tried| kind(tried.kind))
+            .collect(),
         renderings,
     })
 }

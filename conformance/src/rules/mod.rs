@@ -9,9 +9,12 @@ mod disclosure;
 mod error_mapping;
 mod exact;
 mod locales;
+mod pace;
 mod payload;
 mod responses;
+mod retries;
 pub(crate) mod site;
+mod stage;
 mod transport;
 mod wire;
 
@@ -29,6 +32,8 @@ pub fn all() -> Vec<Rule> {
         transport::rules(),
         payload::rules(),
         responses::rules(),
+        retries::rules(),
+        pace::rules(),
     ]
     .into_iter()
     .flatten()

@@ -16,6 +16,9 @@ const SPREAD: Duration = Duration::from_millis(750);
 /// For how long our own requests may be in the count that the service reports: its minute, and the time under way.
 const COUNTED: Duration = Duration::from_secs(62);
 
+/// Timers are no finer than this, so requests that are to leave closer together leave at once.
+const FINEST: Duration = Duration::from_millis(1);
+
 /// Who does not ask within this time after its turn came is not being polled, and is not waited for.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -194,6 +197,7 @@ impl Schedule {
         let ours = self.ours(limit);
         let even = (MINUTE + SPREAD).as_secs_f64() / ours;
         let even = Duration::try_from_secs_f64(even).unwrap_or(Duration::MAX);
+        let even = if even < FINEST { Duration::ZERO } else { even };
         self.yielding.map_or(even, |interval| interval.max(even))
     }
 

@@ -1,0 +1,467 @@
+//! *Retries and pace*: which requests are sent again, when, and how often.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use http::header::{DATE, RETRY_AFTER};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::stage::{SECOND, stage, within};
+use super::{REFERENCE, error_mapping};
+use crate::client::{FailureKind, Random};
+use crate::reference::{Fault, Reply};
+use crate::rule::{Rule, edges_first, property};
+
+const SDKS: &str = "measured: official clients come back too early, too late or not at all";
+const NETWORK: &str = "this suite: networks break";
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        never_earlier(),
+        refusals_are_final(),
+        always_again(),
+        again_by_policy(),
+        not_more_than(),
+        above_the_cap(),
+        own_waits_double(),
+        waits_are_spread(),
+        acted_is_remembered(),
+    ]
+}
+
+fn index(case: u64, of: usize) -> usize {
+    usize::try_from(case).unwrap_or(0) % of
+}
+
+/// An answer that asks for a wait in its headers, and the wait.
+fn asking(
+    status: u16,
+    form: usize,
+    seconds: u64,
+    tenths: u64,
+    now: SystemTime,
+) -> (Reply, Duration) {
+    let date = |after| httpdate::fmt_http_date(now + Duration::from_secs(after));
+    let (values, wait) = match form {
+        1 => (
+            vec![format!("{seconds}.{tenths}")],
+            Duration::from_millis(seconds * 1_000 + tenths * 100),
+        ),
+        2 => (vec![date(seconds)], Duration::from_secs(seconds)),
+        3 => (
+            vec![
+                "soon".to_owned(),
+                (seconds / 2).to_string(),
+                seconds.to_string(),
+            ],
+            Duration::from_secs(seconds),
+        ),
+        4 => (vec!["0".to_owned()], Duration::ZERO),
+        _ => (vec![seconds.to_string()], Duration::from_secs(seconds)),
+    };
+    let mut reply = Reply::new(status);
+    for value in values {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            reply.headers.append(RETRY_AFTER, value);
+        }
+    }
+    if let Ok(date) = HeaderValue::from_str(&date(0)) {
+        reply.headers.insert(DATE, date);
+    }
+    (reply, wait)
+}
+
+fn never_earlier() -> Rule {
+    const EDGES: [&str; 5] = ["seconds", "decimal seconds", "a date", "several", "zero"];
+    Rule::new(
+        "retries-and-pace/never-earlier",
+        "after a 429 or 503 the request is sent again no earlier than the answer asks, and at the most a second later \
+         than that or than the client's own wait",
+        SDKS,
+        &EDGES,
+        property(
+            |case| {
+                (
+                    Just(index(case, 5)),
+                    select(vec![429_u16, 503]),
+                    edges_first(case, &[1, 59, 60, 61, 119], 1..119_u64),
+                    0..=9_u64,
+                    edges_first(case, &[0.0, 1.0], 0.0..=1.0),
+                )
+                    .boxed()
+            },
+            |(form, ..)| vec![EDGES[*form]],
+            |bench, (form, status, seconds, tenths, random)| {
+                let stage = stage(bench, |settings| settings.random = Random::Always(*random))?;
+                let now = stage.world.time().now();
+                let (reply, wait) = asking(*status, *form, *seconds, *tenths, now);
+                stage.world.script([reply]);
+                let (outcome, _) = stage.call()?;
+                outcome.updated()?;
+                let arrivals = stage.sent(2)?;
+                let most = (wait + SECOND).max(SECOND);
+                within("the wait", arrivals[1] - arrivals[0], wait, most)
+            },
+        ),
+    )
+}
+
+fn refusals_are_final() -> Rule {
+    const EDGES: [&str; 7] = ["400", "401", "403", "404", "409", "413", "501"];
+    Rule::new(
+        "retries-and-pace/refusals-are-final",
+        "after 400, 401, 403, 404, 409, 413 and 501 nothing is sent again, whatever wait the answer asks for",
+        REFERENCE,
+        &EDGES,
+        property(
+            |case| {
+                let status = [400_u16, 401, 403, 404, 409, 413, 501][index(case, 7)];
+                (Just(status), 0..100_u64).boxed()
+            },
+            |(status, _)| {
+                let status = status.to_string();
+                EDGES.into_iter().filter(|edge| *edge == status).collect()
+            },
+            |bench, (status, seconds)| {
+                let stage = stage(bench, |_| {})?;
+                let reply = Reply::new(*status).header("retry-after", &seconds.to_string());
+                stage.world.script([reply]);
+                let (outcome, ended) = stage.call()?;
+                stage.sent(1)?;
+                error_mapping::is_status(outcome.failure()?, *status)?;
+                within("the end", ended, Duration::ZERO, Duration::ZERO)
+            },
+        ),
+    )
+}
+
+fn always_again() -> Rule {
+    const EDGES: [&str; 2] = ["429", "no connection"];
+    Rule::new(
+        "retries-and-pace/always-again",
+        "a request that the service did not act on (429, or no connection came about) is sent again under the strictest policy too",
+        SDKS,
+        &EDGES,
+        property(
+            |case| (Just(index(case, 2)), 2..6_u32).boxed(),
+            |(form, _)| vec![EDGES[*form]],
+            |bench, (form, tries)| {
+                let stage = stage(bench, |settings| {
+                    settings.if_may_have_acted = false;
+                    settings.max_tries = *tries;
+                    if *form == 1 {
+                        // Nothing listens on the port that stands for discarding.
+                        settings.base_url = "http://127.0.0.1:9/v2".to_owned();
+                    }
+                })?;
+                if *form == 0 {
+                    stage.world.script((1..*tries).map(|_| Reply::new(429)));
+                    let (outcome, _) = stage.call()?;
+                    outcome.updated()?;
+                    stage.sent(usize::try_from(*tries).unwrap_or(0))?;
+                    return Ok(());
+                }
+                let (outcome, _) = stage.call()?;
+                let failure = outcome.failure()?;
+                let told = (failure.kind, failure.tries, failure.may_have_acted);
+                if told == (FailureKind::Connect, Some(*tries), false) {
+                    Ok(())
+                } else {
+                    Err(format!("it is told as {told:?}"))
+                }
+            },
+        ),
+    )
+}
+
+/// Failures after which the service may have acted, by number.
+fn ambiguous(form: usize) -> Result<Reply, Fault> {
+    match form {
+        0..=4 => Ok(Reply::new([408, 500, 502, 503, 504][form])),
+        5 => Err(Fault::ResetBeforeActing),
+        6 => Err(Fault::ResetAfterActing),
+        7 => Err(Fault::CutBody { after: 3 }),
+        _ => Err(Fault::SilenceAfterActing),
+    }
+}
+
+const AMBIGUOUS: [&str; 9] = [
+    "408",
+    "500",
+    "502",
+    "503",
+    "504",
+    "reset before acting",
+    "reset after acting",
+    "cut answer",
+    "silence",
+];
+
+fn again_by_policy() -> Rule {
+    Rule::new(
+        "retries-and-pace/again-by-policy",
+        "a request that the service may have acted on is sent again by default, and not under the policy that forbids it",
+        NETWORK,
+        &AMBIGUOUS,
+        property(
+            |case| (Just(index(case, AMBIGUOUS.len())), any::<bool>()).boxed(),
+            |(form, _)| vec![AMBIGUOUS[*form]],
+            |bench, (form, again)| {
+                let stage = stage(bench, |settings| settings.if_may_have_acted = *again)?;
+                match ambiguous(*form) {
+                    Ok(reply) => stage.world.script([reply]),
+                    Err(fault) => stage.world.faults([fault]),
+                }
+                let (outcome, _) = stage.call()?;
+                if *again {
+                    let tries = outcome.updated()?.tries;
+                    stage.sent(2)?;
+                    return match tries {
+                        None | Some(2) => Ok(()),
+                        Some(tries) => Err(format!("{tries} tries are told instead of 2")),
+                    };
+                }
+                stage.sent(1)?;
+                match outcome.failure()?.may_have_acted {
+                    true => Ok(()),
+                    false => Err("it is told that nothing was done".to_owned()),
+                }
+            },
+        ),
+    )
+}
+
+fn not_more_than() -> Rule {
+    const EDGES: [&str; 3] = ["1 try", "2 tries", "5 tries"];
+    Rule::new(
+        "retries-and-pace/not-more-than",
+        "a request is sent as often as the policy says and no more, and the error says how often and what each try came to",
+        SDKS,
+        &EDGES,
+        property(
+            |case| {
+                edges_first(case, &[1, 2, 5], 1..8_u32)
+                    .prop_flat_map(|tries| {
+                        let tries = usize::try_from(tries).unwrap_or(1);
+                        // The last one cannot be told from a success.
+                        proptest::collection::vec(0..10_usize, tries)
+                    })
+                    .boxed()
+            },
+            |tries| match tries.len() {
+                1 => vec![EDGES[0]],
+                2 => vec![EDGES[1]],
+                5 => vec![EDGES[2]],
+                _ => Vec::new(),
+            },
+            |bench, tries| {
+                let stage = stage(bench, |settings| {
+                    settings.max_tries = u32::try_from(tries.len()).unwrap_or(1);
+                })?;
+                let mut kinds = Vec::new();
+                for form in tries {
+                    match ambiguous(*form) {
+                        _ if *form == 9 => {
+                            stage.world.script([Reply::new(429)]);
+                            stage.world.faults([Fault::None]);
+                            kinds.push(FailureKind::TooManyRequests);
+                        }
+                        Ok(reply) => {
+                            stage.world.script([reply]);
+                            stage.world.faults([Fault::None]);
+                            kinds.push(match form {
+                                0 => FailureKind::OtherStatus,
+                                _ => FailureKind::Server,
+                            });
+                        }
+                        Err(fault) => {
+                            // A fault that acts takes a step of the script.
+                            if fault.acts() {
+                                stage.world.script([crate::reference::Step::Model]);
+                            }
+                            kinds.push(match fault {
+                                Fault::SilenceAfterActing => FailureKind::Timeout,
+                                _ => FailureKind::ConnectionCut,
+                            });
+                            stage.world.faults([fault]);
+                        }
+                    }
+                }
+                let (outcome, _) = stage.call()?;
+                stage.sent(tries.len())?;
+                let failure = outcome.failure()?;
+                if failure.tries == u32::try_from(tries.len()).ok() && failure.tried == kinds {
+                    return Ok(());
+                }
+                Err(format!(
+                    "{:?} tries are told, which came to {:?} and not to {kinds:?}",
+                    failure.tries, failure.tried
+                ))
+            },
+        ),
+    )
+}
+
+fn above_the_cap() -> Rule {
+    const EDGES: [&str; 4] = ["at the cap", "a second more", "far more", "beyond numbers"];
+    Rule::new(
+        "retries-and-pace/above-the-cap",
+        "a wait up to the cap is kept; above it the error comes back at once, with the wait in it",
+        SDKS,
+        &EDGES,
+        property(
+            |case| (Just(index(case, 4)), 1..600_u64, 2..100_u64).boxed(),
+            |(form, ..)| vec![EDGES[*form]],
+            |bench, (form, cap, far)| {
+                let stage = stage(bench, |settings| {
+                    settings.max_wait = Duration::from_secs(*cap);
+                })?;
+                let asked = match form {
+                    0 => cap.to_string(),
+                    1 => (cap + 1).to_string(),
+                    2 => (cap * far).to_string(),
+                    _ => "9".repeat(40),
+                };
+                stage
+                    .world
+                    .script([Reply::new(429).header("retry-after", &asked)]);
+                let (outcome, ended) = stage.call()?;
+                if *form == 0 {
+                    outcome.updated()?;
+                    stage.sent(2)?;
+                    return Ok(());
+                }
+                stage.sent(1)?;
+                within("the end", ended, Duration::ZERO, Duration::ZERO)?;
+                let failure = outcome.failure()?;
+                error_mapping::is_status(failure, 429)?;
+                let told = failure.retry_after_ms.unwrap_or(0);
+                let least = asked.parse::<u64>().map_or(u64::MAX, |asked| asked * 1_000);
+                if told >= least {
+                    Ok(())
+                } else {
+                    Err(format!("a wait of {asked} s is told as {told} ms"))
+                }
+            },
+        ),
+    )
+}
+
+fn own_waits_double() -> Rule {
+    const EDGES: [&str; 3] = ["shortest", "longest", "between"];
+    Rule::new(
+        "retries-and-pace/own-waits-double",
+        "without a wait from the service the client waits by itself: from half to the whole of a time that doubles with \
+         each failure up to its longest",
+        SDKS,
+        &EDGES,
+        property(
+            |case| {
+                let random = match case % 3 {
+                    0 => Just(0.0).boxed(),
+                    1 => Just(1.0).boxed(),
+                    _ => (0.01..0.99).boxed(),
+                };
+                (random, 100..3_000_u64, 1..40_u64).boxed()
+            },
+            |(random, ..)| match *random {
+                0.0 => vec![EDGES[0]],
+                1.0 => vec![EDGES[1]],
+                _ => vec![EDGES[2]],
+            },
+            |bench, (random, first, factor)| {
+                let first = Duration::from_millis(*first);
+                let longest = first * u32::try_from(*factor).unwrap_or(1);
+                let stage = stage(bench, |settings| {
+                    settings.random = Random::Always(*random);
+                    settings.backoff = (first, longest);
+                    settings.max_tries = 7;
+                })?;
+                stage.world.script((0..7).map(|_| Reply::new(500)));
+                stage.call()?.0.failure()?;
+                let arrivals = stage.sent(7)?;
+                for (number, pair) in (0..).zip(arrivals.windows(2)) {
+                    let whole = (first * 2_u32.pow(number)).min(longest);
+                    within("a wait", pair[1] - pair[0], whole / 2, whole)?;
+                }
+                Ok(())
+            },
+        ),
+    )
+}
+
+fn waits_are_spread() -> Rule {
+    const EDGES: [&str; 2] = ["own wait", "the service's wait"];
+    Rule::new(
+        "retries-and-pace/waits-are-spread",
+        "callers that fail in one moment do not come back in one moment, and none comes back early",
+        SDKS,
+        &EDGES,
+        property(
+            |case| (Just(index(case, 2)), 8..24_usize, any::<u64>()).boxed(),
+            |(form, ..)| vec![EDGES[*form]],
+            |bench, (form, callers, seed)| {
+                let stage = stage(bench, |settings| settings.random = Random::Seeded(*seed))?;
+                let wait = if *form == 0 { SECOND / 2 } else { 60 * SECOND };
+                stage.world.script((0..*callers).map(|_| match form {
+                    0 => Reply::new(500),
+                    _ => Reply::new(429).header("retry-after", "60"),
+                }));
+                let calls = (0..*callers).map(|call| stage.update(call));
+                for (outcome, _) in stage.run(futures_util::future::join_all(calls))? {
+                    outcome.updated()?;
+                }
+                let mut again = stage.sent(callers * 2)?.split_off(*callers);
+                again.sort_unstable();
+                within("the first to come back", again[0], wait, wait + SECOND)?;
+                let spread = again[callers - 1] - again[0];
+                again.dedup();
+                if again.len() > callers / 2 && spread > SECOND / 10 {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "{callers} callers come back in {} moments over {spread:?}",
+                        again.len()
+                    ))
+                }
+            },
+        ),
+    )
+}
+
+fn acted_is_remembered() -> Rule {
+    const EDGES: [&str; 3] = ["refused", "too many requests", "no connection"];
+    Rule::new(
+        "retries-and-pace/acted-is-remembered",
+        "once a try may have acted, the error of the call says so, whatever the last try came to",
+        "this suite: the account of what was done must be right",
+        &EDGES,
+        property(
+            |case| (Just(index(case, 3)), 4..AMBIGUOUS.len()).boxed(),
+            |(form, _)| vec![EDGES[*form]],
+            |bench, (form, first)| {
+                let stage = stage(bench, |settings| settings.max_tries = 2)?;
+                let last = match form {
+                    0 => Reply::new(400),
+                    _ => Reply::new(429).header("retry-after", "1"),
+                };
+                match ambiguous(*first) {
+                    Ok(reply) => stage.world.script([reply]),
+                    Err(fault) if fault.acts() => {
+                        stage.world.script([crate::reference::Step::Model]);
+                        stage.world.faults([fault]);
+                    }
+                    Err(fault) => stage.world.faults([fault]),
+                }
+                stage.world.script([last]);
+                let (outcome, _) = stage.call()?;
+                stage.sent(2)?;
+                match outcome.failure()?.may_have_acted {
+                    true => Ok(()),
+                    false => Err("it is told that nothing was done".to_owned()),
+                }
+            },
+        ),
+    )
+}

@@ -1,0 +1,161 @@
+//! What the rules about time have in common: a client in a virtual time, and the server that it talks to.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::site;
+use crate::World;
+use crate::bench::Bench;
+use crate::client::{Calls, Entry, Outcome, Pace, Random, Session};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// A client in a world that has just begun.
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) client: Box<dyn Calls>,
+}
+
+/// Begins a case. The client keeps no pace and has no bound, but for what is changed.
+pub(crate) fn stage<'a>(
+    bench: &'a Bench<'_>,
+    change: impl FnOnce(&mut Session),
+) -> Result<Stage<'a>, String> {
+    let world = bench.world();
+    let entries: Vec<_> = (0..ITEMS).map(|item| site::marked((item, 0))).collect();
+    world
+        .reset(site::model_of(&entries))
+        .map_err(|error| error.to_string())?;
+    let client = client(bench, change)?;
+    Ok(Stage { world, client })
+}
+
+/// One more client in the same world.
+pub(crate) fn client(
+    bench: &Bench<'_>,
+    change: impl FnOnce(&mut Session),
+) -> Result<Box<dyn Calls>, String> {
+    let world = bench.world();
+    let mut settings = Session {
+        base_url: world.base_url(),
+        token: world.server().token(),
+        collection_id: site::COLLECTION.to_owned(),
+        pace: Pace::Off,
+        max_tries: 5,
+        if_may_have_acted: true,
+        backoff: (SECOND, 30 * SECOND),
+        max_wait: 120 * SECOND,
+        budget: None,
+        timeout: 60 * SECOND,
+        deadline: None,
+        random: Random::Always(0.5),
+    };
+    change(&mut settings);
+    bench
+        .client()
+        .timed()
+        .ok_or("the client's time cannot be made virtual")?
+        .session(&world.time(), &settings)
+}
+
+/// How many items the site has.
+const ITEMS: usize = 8;
+
+/// The entry that call number `call` sends.
+pub(crate) fn entry(call: usize) -> Vec<Entry> {
+    vec![site::marked((call % ITEMS, 0))]
+}
+
+impl Stage<'_> {
+    /// Lets time pass until the future is ready.
+    pub(crate) fn run<F: Future>(&self, future: F) -> Result<F::Output, String> {
+        self.world
+            .run(future)
+            .map_err(|stalled| stalled.to_string())
+    }
+
+    /// Makes one call to its end. When it ended, too.
+    pub(crate) fn call(&self) -> Result<(Outcome, Duration), String> {
+        self.run(self.update(0))
+    }
+
+    pub(crate) async fn update(&self, call: usize) -> (Outcome, Duration) {
+        let outcome = guarded(self.client.update(entry(call))).await;
+        (outcome, self.world.time().elapsed())
+    }
+
+    /// When the requests arrived.
+    pub(crate) fn arrivals(&self) -> Vec<Duration> {
+        self.world
+            .server()
+            .core()
+            .read_log(|log| log.iter().map(|exchange| exchange.at).collect())
+    }
+
+    /// When the requests arrived that were answered with 429.
+    pub(crate) fn refusals(&self) -> Vec<Duration> {
+        self.world.server().core().read_log(|log| {
+            log.iter()
+                .filter(|exchange| {
+                    exchange
+                        .reply
+                        .as_ref()
+                        .is_some_and(|reply| reply.status == 429)
+                })
+                .map(|exchange| exchange.at)
+                .collect()
+        })
+    }
+
+    /// Fails unless so many requests arrived.
+    pub(crate) fn sent(&self, expected: usize) -> Result<Vec<Duration>, String> {
+        let arrivals = self.arrivals();
+        if arrivals.len() == expected {
+            return Ok(arrivals);
+        }
+        Err(format!(
+            "{} requests were sent instead of {expected}, at {arrivals:?}",
+            arrivals.len()
+        ))
+    }
+}
+
+/// A call whose panic is an outcome.
+pub(crate) async fn guarded(call: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(call)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Outcome::Crashed {
+            reason: "it panicked".to_owned(),
+        })
+}
+
+/// Fails unless a time is within bounds, both included.
+pub(crate) fn within(
+    what: &str,
+    time: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), String> {
+    if (least..=most).contains(&time) {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} is {time:?} and not from {least:?} to {most:?}"
+    ))
+}
+
+/// The most arrivals in any 60 seconds.
+pub(crate) fn busiest_minute(arrivals: &[Duration]) -> usize {
+    let mut sorted = arrivals.to_vec();
+    sorted.sort_unstable();
+    (0..sorted.len())
+        .map(|first| {
+            let end = sorted[first] + 60 * SECOND;
+            sorted[first..].iter().take_while(|at| **at < end).count()
+        })
+        .max()
+        .unwrap_or(0)
+}
