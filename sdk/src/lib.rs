@@ -45,6 +45,7 @@
 
 mod batch;
 mod body;
+mod bulk;
 mod client;
 mod clock;
 mod error;

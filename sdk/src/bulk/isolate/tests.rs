@@ -1,0 +1,261 @@
+//! The laws of isolation: what it settles, and in how many requests.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::isolate::Isolation;
+use super::trial::{Random, Summary, bound, hardest, requests, run, scattered};
+
+/// What came out of a search.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    good: Vec<usize>,
+    bad: Vec<usize>,
+    unsettled: Vec<usize>,
+    requests: usize,
+}
+
+/// Searches for at most `limit` requests; `names` is what an error says of the group that was refused.
+fn search(bad: &[bool], limit: usize, mut names: impl FnMut(&[usize]) -> Vec<usize>) -> Found {
+    let mut isolation = Isolation::new(bad.len());
+    let mut found = Found {
+        good: Vec::new(),
+        bad: Vec::new(),
+        unsettled: Vec::new(),
+        requests: 0,
+    };
+    while let Some(group) = isolation.group().filter(|_| found.requests < limit) {
+        assert!(group.is_sorted_by(|one, next| one < next), "{group:?}");
+        found.requests += 1;
+        let settled = if group.iter().any(|position| bad[*position]) {
+            let named = names(group);
+            isolation.refused(&named)
+        } else {
+            isolation.accepted()
+        };
+        found.good.extend(settled.good);
+        found.bad.extend(settled.bad);
+    }
+    found.unsettled = isolation.into_unsettled();
+    assert!(found.unsettled.is_sorted(), "{:?}", found.unsettled);
+    found
+}
+
+/// What is settled is settled rightly, and each position is there once.
+fn assert_right(bad: &[bool], found: &Found) {
+    assert!(
+        found.good.iter().all(|position| !bad[*position]),
+        "{found:?}"
+    );
+    assert!(found.bad.iter().all(|position| bad[*position]), "{found:?}");
+    let mut all: Vec<_> = [&found.good[..], &found.bad, &found.unsettled].concat();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..bad.len()), "{found:?}");
+}
+
+fn no_names(_: &[usize]) -> Vec<usize> {
+    Vec::new()
+}
+
+/// A service that names the first bad entry of what it refuses.
+fn first_bad(bad: &[bool]) -> impl FnMut(&[usize]) -> Vec<usize> {
+    |group| {
+        let first = group.iter().find(|position| bad[**position]);
+        first.copied().into_iter().collect()
+    }
+}
+
+fn patterns() -> impl Strategy<Value = Vec<bool>> {
+    let len = prop_oneof![select(vec![1_usize, 2, 3, 99, 100]), 1..=100_usize];
+    (len, 0..=100_u32).prop_flat_map(|(len, share)| {
+        proptest::collection::vec(proptest::bool::weighted(f64::from(share) / 100.0), len)
+    })
+}
+
+proptest! {
+    /// Whatever is bad, all of it is found, and nothing else.
+    #[test]
+    fn every_position_settles_once_and_rightly(bad in patterns()) {
+        let found = search(&bad, usize::MAX, no_names);
+        assert_right(&bad, &found);
+        prop_assert!(found.unsettled.is_empty());
+    }
+
+    /// Names may help or hinder, but a verdict rests on what was accepted and refused.
+    #[test]
+    fn names_do_not_change_a_verdict(bad in patterns(), names in proptest::collection::vec(0..110_usize, 0..40)) {
+        let mut left = names.into_iter();
+        let found = search(&bad, usize::MAX, |group| {
+            left.by_ref().take(group.len() % 4).collect()
+        });
+        assert_right(&bad, &found);
+        prop_assert!(found.unsettled.is_empty());
+    }
+
+    /// A search that is given up hands out the rest, so that nothing is lost.
+    #[test]
+    fn what_is_unsettled_is_handed_out_whole_at_any_point(bad in patterns(), limit in 0..60_usize, named: bool) {
+        let mut names = first_bad(&bad);
+        let found = search(&bad, limit, |group| if named { names(group) } else { Vec::new() });
+        assert_right(&bad, &found);
+    }
+
+    /// The search ends though the answers contradict each other, as they do if somebody repairs an item meanwhile.
+    #[test]
+    fn answers_without_sense_end_a_search_too(
+        len in 0..=100_usize,
+        answers in proptest::collection::vec((any::<bool>(), 0..100_usize), 1..50),
+    ) {
+        let mut isolation = Isolation::new(len);
+        let mut settled = 0;
+        let mut requests = 0;
+        for (accepted, named) in answers.iter().cycle() {
+            if isolation.group().is_none() {
+                break;
+            }
+            let answer = if *accepted { isolation.accepted() } else { isolation.refused(&[*named]) };
+            settled += answer.good.len() + answer.bad.iter().len();
+            requests += 1;
+            prop_assert!(requests <= 2 * len, "still at {:?}", isolation);
+        }
+        prop_assert_eq!(settled, len);
+    }
+
+    /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had never
+    /// been in the batch, and no other name is listened to.
+    #[test]
+    fn a_wrong_name_costs_two_requests((bad, wrong) in patterns().prop_flat_map(|bad| {
+        let len = bad.len();
+        (Just(bad), 0..=len)
+    })) {
+        let mut others = bad;
+        let mut bad = others.clone();
+        bad.insert(wrong, false);
+        if !others.contains(&true) {
+            others[0] = true;
+            bad[usize::from(wrong == 0)] = true;
+        }
+        let mut names = Some(wrong).into_iter().chain(0..);
+        let found = search(&bad, usize::MAX, |_| names.next().into_iter().collect());
+        assert_right(&bad, &found);
+        prop_assert_eq!(found.requests, requests(&others) + 2);
+    }
+}
+
+#[test]
+fn a_right_name_of_the_only_bad_entry_makes_two_requests() {
+    for len in [2, 3, 99, 100] {
+        for position in 0..len {
+            let bad = run(len, position, 1);
+            let found = search(&bad, usize::MAX, |_| vec![position]);
+            assert_right(&bad, &found);
+            assert_eq!(found.requests, 2, "{position} of {len}");
+        }
+    }
+}
+
+#[test]
+fn right_names_one_a_time_make_two_requests_each() {
+    let mut random = Random(1);
+    for count in 1..=25 {
+        let bad = scattered(&mut random, 100, count);
+        let found = search(&bad, usize::MAX, first_bad(&bad));
+        assert_right(&bad, &found);
+        assert_eq!(found.requests, 2 * count);
+    }
+}
+
+#[test]
+fn right_names_all_at_once_make_one_request_each_and_two_more() {
+    let mut random = Random(2);
+    for count in 2..=100 {
+        let bad = scattered(&mut random, 100, count);
+        let found = search(&bad, usize::MAX, |group| {
+            group
+                .iter()
+                .copied()
+                .filter(|position| bad[*position])
+                .collect()
+        });
+        assert_right(&bad, &found);
+        let others = usize::from(count < 100);
+        assert_eq!(found.requests, 1 + others + count, "{count}");
+    }
+}
+
+#[test]
+fn names_that_are_right_too_often_do_not_lead_through_a_bad_batch() {
+    let mut random = Random(3);
+    for count in 26..=100 {
+        let bad = scattered(&mut random, 100, count);
+        let found = search(&bad, usize::MAX, first_bad(&bad));
+        assert_right(&bad, &found);
+        assert!(found.requests <= 160, "{count}: {}", found.requests);
+    }
+}
+
+#[test]
+fn a_batch_of_one_is_bad_once_it_is_refused() {
+    let mut isolation = Isolation::new(1);
+    assert_eq!(isolation.refused(&[0]).bad, Some(0));
+    assert_eq!(isolation.group(), None);
+}
+
+#[test]
+fn a_batch_without_bad_entries_is_one_request() {
+    assert_eq!(requests(&[false; 100]), 1);
+}
+
+#[test]
+fn scattered_bad_entries_cost_at_most_a_quarter_more_than_any_plan_needs() {
+    let mut random = Random(4);
+    for count in 1..=5 {
+        let runs = (0..1_000).map(|_| requests(&scattered(&mut random, 100, count)));
+        let Summary { mean, p99, .. } = Summary::of(runs);
+        let bound = bound(100, count);
+        assert!(mean <= bound, "{count}: {mean}");
+        assert!(p99 as f64 <= bound + 5.0, "{count}: {p99}");
+    }
+}
+
+#[test]
+fn bad_neighbours_are_followed_to_their_end() {
+    for (count, limit) in [(2, 15.0), (5, 18.0), (10, 23.0), (20, 33.0)] {
+        let runs = (0..=100 - count).map(|start| requests(&run(100, start, count)));
+        let Summary { mean, worst, .. } = Summary::of(runs);
+        assert!(mean <= limit, "{count}: {mean}");
+        assert!(worst <= 26 + count, "{count}: {worst}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_all_bad_is_sent_almost_one_by_one() {
+    let requests = requests(&[true; 100]);
+    assert!(requests <= 108, "{requests}");
+}
+
+#[test]
+fn no_pattern_costs_more_than_a_request_and_a_half_an_entry() {
+    let mut random = Random(5);
+    let limit = |bad: Vec<bool>| {
+        let requests = requests(&bad);
+        assert!(requests <= 150, "{requests}: {bad:?}");
+    };
+    for period in 2..=50 {
+        for width in 1..period {
+            limit((0..100).map(|place| place % period < width).collect());
+        }
+    }
+    for count in 1..=100 {
+        limit(scattered(&mut random, 100, count));
+        limit(run(100, 100 - count, count));
+        limit(run(100, 0, count));
+    }
+    // The hardest that long searches have found looks like this.
+    let hard = [
+        false, true, true, false, false, true, false, false, false, true, true, false, false, false,
+    ];
+    let start: Vec<_> = hard.into_iter().cycle().take(100).collect();
+    let (worst, bad) = hardest(&mut random, start, 300);
+    assert!(worst <= 150, "{worst}: {bad:?}");
+}
