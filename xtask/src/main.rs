@@ -1,5 +1,6 @@
 //! The workspace's checks and tools, as `cargo xtask <command>`: the same on a desk and in CI.
 
+mod bench;
 mod ci;
 mod codegen;
 mod conformance;
@@ -23,6 +24,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Print numbers to look at, such as what it costs to find a bad entry
+    Bench(bench::Options),
     /// Run the checks in their order and stop at the first that fails
     Ci(ci::Options),
     /// Print the client that the build script generates
@@ -38,6 +41,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
         Command::Codegen(options) => codegen::run(&options),
         Command::Conformance(options) => conformance::run(&options),

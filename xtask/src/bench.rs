@@ -1,0 +1,52 @@
+//! `cargo xtask bench`: numbers to look at, on which no check depends.
+
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+use crate::process;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// What to look at
+    bench: Bench,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Bench {
+    /// How many requests it takes to find the bad entries of a refused batch
+    Isolation,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    process::run(process::cargo(options.bench.command_line()).current_dir(process::root()))
+}
+
+impl Bench {
+    fn command_line(self) -> impl Iterator<Item = &'static str> {
+        // What is counted is not time, so a second build of all that the tests need, optimized, would be for nothing.
+        let line = match self {
+            Self::Isolation => {
+                "bench --quiet --profile dev --locked -p webflow-cms --bench isolation"
+            }
+        };
+        line.split(' ')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::Bench;
+    use crate::process;
+
+    #[test]
+    fn every_bench_is_a_file_of_its_name() {
+        for bench in Bench::value_variants() {
+            let value = bench.to_possible_value().expect("none is hidden");
+            let file = format!("sdk/benches/{}.rs", value.get_name());
+            assert!(process::root().join(&file).is_file(), "{file}");
+            assert_eq!(bench.command_line().last(), Some(value.get_name()));
+        }
+    }
+}
