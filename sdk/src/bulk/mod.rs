@@ -7,6 +7,7 @@
 )]
 
 mod isolate;
+mod plan;
 
 // Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.
 #[cfg(test)]
