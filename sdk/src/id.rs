@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, InvalidInput};
+use crate::text::beginning;
 
 const DIGITS: usize = 24;
 
@@ -151,10 +152,7 @@ checked_id! {
 /// The beginning of a refused text, short enough for an error message.
 fn shown(text: &str) -> Box<str> {
     const MOST: usize = 64;
-    match text.char_indices().nth(MOST) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
-    }
+    beginning(text, MOST)
 }
 
 /// An id as an answer holds it, whatever it looks like.

@@ -1,5 +1,7 @@
 //! What is to change in one item.
 
+mod json;
+
 use std::fmt;
 
 use serde::Serialize;

@@ -60,6 +60,7 @@ mod pace;
 mod rate_limit;
 mod response;
 mod retry;
+mod text;
 mod token;
 mod transport;
 mod tries;

@@ -34,7 +34,7 @@ fn the_file_updates_84_items_in_three_locales_by_250_different_keys() {
     assert_eq!(keys.len(), 250, "each key is there once");
     let items: BTreeSet<_> = lines.iter().map(|line| line.entry.id).collect();
     assert_eq!(items.len(), 84);
-    let locales: BTreeSet<_> = keys.iter().map(|key| key.locale).collect();
+    let locales: BTreeSet<_> = lines.iter().map(|line| line.entry.cms_locale_id).collect();
     assert_eq!(locales.len(), 3);
     assert!(locales.contains(&None), "one of them is the primary one");
 }

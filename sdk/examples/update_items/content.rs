@@ -45,12 +45,7 @@ pub(crate) fn content(variant: &Variant) -> Map<String, Value> {
 }
 
 fn fields(entry: &Entry) -> Map<String, Value> {
-    let text = entry
-        .field_data
-        .as_ref()
-        .map_or("{}", |fields| fields.get());
-    // The item update was made of the same text, so it is an object.
-    serde_json::from_str(text).unwrap_or_default()
+    entry.field_data.clone().unwrap_or_default()
 }
 
 /// Another value of the same kind.

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::fmt;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-use webflow_cms::{CmsLocaleId, Error, ItemId, ItemUpdate};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use webflow_cms::{CmsLocaleId, InvalidInput, ItemId, ItemUpdate};
 
 /// A line of the file and the update that it asks for.
 pub(crate) struct Line {
@@ -17,53 +16,15 @@ pub(crate) struct Line {
     pub(crate) update: ItemUpdate,
 }
 
-/// A line in the words of the API. A key that the API does not know is a typing error, and no line may have one.
+/// The line in the words of the API, for the model of Webflow, which has to hold an item before it can be updated.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
     pub(crate) id: ItemId,
-    #[serde(default, deserialize_with = "not_null")]
     pub(crate) cms_locale_id: Option<CmsLocaleId>,
-    #[serde(default, deserialize_with = "not_null")]
     pub(crate) is_archived: Option<bool>,
-    #[serde(default, deserialize_with = "not_null")]
     pub(crate) is_draft: Option<bool>,
-    /// As it is written, so that numbers keep their digits and a field that comes twice is noticed.
-    #[serde(default, deserialize_with = "not_null")]
-    pub(crate) field_data: Option<Box<RawValue>>,
-}
-
-/// A key may be left out. But `"cmsLocaleId": null` is more likely a locale that was not found than the primary one.
-fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    match Option::deserialize(deserializer)? {
-        Some(value) => Ok(Some(value)),
-        None => Err(D::Error::custom(
-            "null is no value for this key; leave the key out instead",
-        )),
-    }
-}
-
-impl Entry {
-    fn update(&self) -> Result<ItemUpdate, Error> {
-        let mut update = ItemUpdate::new(self.id);
-        if let Some(locale) = self.cms_locale_id {
-            update = update.locale(locale);
-        }
-        if let Some(archived) = self.is_archived {
-            update = update.archived(archived);
-        }
-        if let Some(draft) = self.is_draft {
-            update = update.draft(draft);
-        }
-        match &self.field_data {
-            Some(fields) => update.fields(fields),
-            None => Ok(update),
-        }
-    }
+    pub(crate) field_data: Option<Map<String, Value>>,
 }
 
 /// Reads a file of JSON lines, in which empty lines do not count.
@@ -104,14 +65,11 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Line>, Problems> {
 }
 
 fn read_line(number: usize, text: &str) -> Result<Line, String> {
-    let entry: Entry = serde_json::from_str(text).map_err(|error| {
-        // For the reader of one line, it is always line 1.
-        let reason = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let reason = reason.strip_suffix(&place).unwrap_or(&reason);
-        format!(":{}: {reason}", error.column())
+    let update = ItemUpdate::from_json(text).map_err(|error| match error.invalid_input() {
+        Some(InvalidInput::UnreadableUpdate { column, reason }) => format!(":{column}: {reason}"),
+        _ => format!(": {error}"),
     })?;
-    let update = entry.update().map_err(|error| format!(": {error}"))?;
+    let entry = serde_json::from_str(text).map_err(|error| format!(": {error}"))?;
     Ok(Line {
         number,
         entry,

@@ -62,6 +62,13 @@ pub enum InvalidInput {
         /// What its serialization said.
         reason: Box<str>,
     },
+    /// JSON text that is no item update.
+    UnreadableUpdate {
+        /// Where reading stopped, in bytes from 1.
+        column: usize,
+        /// Why, with the name of the member where it is about one.
+        reason: Box<str>,
+    },
     /// A base URL that cannot be used.
     BaseUrl {
         /// Why.
@@ -111,6 +118,9 @@ impl fmt::Display for InvalidInput {
             }
             Self::Unserializable { path, reason } => {
                 write!(formatter, "the value at {path:?} cannot be serialized: {reason}")
+            }
+            Self::UnreadableUpdate { column, reason } => {
+                write!(formatter, "no item update can be read, at column {column}: {reason}")
             }
             Self::BaseUrl { reason } => write!(formatter, "the base URL {reason}"),
             Self::PlainHttp { host } => write!(
