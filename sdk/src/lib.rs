@@ -45,6 +45,12 @@
 
 mod batch;
 mod body;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "made public with the engine that uses it"
+)]
 mod bulk;
 mod client;
 mod clock;

@@ -1,13 +1,13 @@
-//! Any number of updates: what goes into which batch, and which entry of a refused batch is at fault.
-//!
-//! All of it is computed from its arguments: nothing here waits, reads a clock or talks to a server.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the engine that sends the batches is yet to come")
-)]
+//! Any number of item updates: what goes into which batch, which entry of a refused batch is at fault, and the account
+//! of what came of each.
 
+mod dead_letter;
 mod isolate;
 mod plan;
+mod reason;
+
+pub use dead_letter::{DeadLetters, NotUpdated};
+pub use reason::Reason;
 
 // Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.
 #[cfg(test)]

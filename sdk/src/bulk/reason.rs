@@ -1,0 +1,145 @@
+//! Why an item was not updated, in a size that fits a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::beginning;
+use crate::{Error, ErrorDetail, ErrorKind};
+
+const MOST_OF_A_NAME: usize = 100;
+const MOST_OF_A_MESSAGE: usize = 500;
+const MOST_DETAILS: usize = 10;
+
+/// Why an item was not updated: what of an [`Error`] is worth to be kept in a file.
+///
+/// A message is kept to 500 characters, and of the details the first 10.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    kind: Box<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<Box<str>>,
+    message: Box<str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Box<str>>,
+}
+
+impl Reason {
+    /// A reason that is not an [`Error`], such as a run that was stopped. The kind is a name for programs, in
+    /// `snake_case`; the message is for people.
+    #[must_use]
+    pub fn new(kind: &str, message: &str) -> Self {
+        Self {
+            kind: beginning(kind, MOST_OF_A_NAME),
+            status: None,
+            code: None,
+            message: beginning(message, MOST_OF_A_MESSAGE),
+            details: Vec::new(),
+        }
+    }
+
+    /// What an error says.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        let message = match error.message() {
+            Some(message) => message.to_owned(),
+            None => error.to_string(),
+        };
+        Self {
+            status: error.status().map(|status| status.as_u16()),
+            code: error.code().map(|code| beginning(code, MOST_OF_A_NAME)),
+            details: error
+                .details()
+                .iter()
+                .take(MOST_DETAILS)
+                .map(|detail| beginning(&one_detail(detail), MOST_OF_A_MESSAGE))
+                .collect(),
+            ..Self::new(name(error.kind()), &message)
+        }
+    }
+
+    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`] in `snake_case`, or the name
+    /// that was given to [`new`](Self::new).
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The status of the answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Webflow's name of the error, if it gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// What Webflow said, or else this crate, for people to read.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The single reasons that Webflow gave, each with the field in front that it is about.
+    pub fn details(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.details.iter().map(|detail| &**detail)
+    }
+}
+
+fn one_detail(detail: &ErrorDetail) -> String {
+    match (detail.field(), detail.message()) {
+        (Some(field), Some(message)) => format!("{field}: {message}"),
+        (None, Some(message)) => message.to_owned(),
+        _ => detail.raw().to_string(),
+    }
+}
+
+fn name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::BadRequest => "bad_request",
+        ErrorKind::Unauthorized => "unauthorized",
+        ErrorKind::Forbidden => "forbidden",
+        ErrorKind::NotFound => "not_found",
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::PayloadTooLarge => "payload_too_large",
+        ErrorKind::TooManyRequests => "too_many_requests",
+        ErrorKind::Server => "server",
+        ErrorKind::OtherStatus => "other_status",
+        ErrorKind::UnreadableAnswer => "unreadable_answer",
+        ErrorKind::Connect => "connect",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::ConnectionCut => "connection_cut",
+        ErrorKind::Transport => "transport",
+        ErrorKind::InvalidInput => "invalid_input",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ItemId;
+
+    #[test]
+    fn a_reason_has_the_name_and_the_text_of_its_error() {
+        let error = ItemId::new("a/b").expect_err("a refusal");
+        let reason = Reason::of(&error);
+        assert_eq!(reason.kind(), "invalid_input");
+        assert_eq!(reason.message(), error.to_string());
+        assert_eq!((reason.status(), reason.code()), (None, None));
+        assert_eq!(reason.details().len(), 0);
+    }
+
+    #[test]
+    fn a_reason_is_bounded_whatever_was_said() {
+        let long = "\u{1}é".repeat(100_000);
+        let reason = Reason::new(&long, &long);
+        let line = serde_json::to_string(&reason).expect("JSON");
+        assert!(line.len() < 5000, "{} bytes", line.len());
+        let read: Reason = serde_json::from_str(&line).expect("a reason");
+        assert_eq!(read, reason);
+    }
+}
