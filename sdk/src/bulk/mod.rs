@@ -3,10 +3,12 @@
 
 mod dead_letter;
 mod isolate;
+mod journal;
 mod plan;
 mod reason;
 
 pub use dead_letter::{DeadLetters, NotUpdated};
+pub use journal::{Digest, Journal, JournalError, JournalErrorKind, Parameters, Position, Recorded, Settled, Tally};
 pub use reason::Reason;
 
 // Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.

@@ -120,8 +120,12 @@ fn name(kind: ErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
-    use crate::ItemId;
+    use crate::body::{Body, End};
+    use crate::error::Head;
+    use crate::{ItemId, Token};
 
     #[test]
     fn a_reason_has_the_name_and_the_text_of_its_error() {
@@ -131,6 +135,33 @@ mod tests {
         assert_eq!(reason.message(), error.to_string());
         assert_eq!((reason.status(), reason.code()), (None, None));
         assert_eq!(reason.details().len(), 0);
+    }
+
+    #[test]
+    fn a_reason_has_what_webflow_said_and_is_written_in_the_same_form_for_ever() {
+        let body = r#"{"message":"Validation Error","code":"validation_error","details":[
+            {"param":"slug","description":"taken"},"too long",{"x":1}]}"#;
+        let token = Token::new("b7c1d0").expect("a token");
+        let head = Head {
+            status: StatusCode::BAD_REQUEST,
+            headers: HeaderMap::new(),
+            token: &token,
+            now: std::time::UNIX_EPOCH,
+        };
+        let body = Body {
+            bytes: body.into(),
+            end: End::Complete,
+        };
+        let reason = Reason::of(&Error::refused(head, body));
+        let line = r#"{"kind":"bad_request","status":400,"code":"validation_error","message":"Validation Error","details":["slug: taken","too long","{\"x\":1}"]}"#;
+        assert_eq!(serde_json::to_string(&reason).expect("JSON"), line);
+        let read: Reason = serde_json::from_str(line).expect("a reason");
+        assert_eq!(read, reason);
+        assert!(read.details().eq(["slug: taken", "too long", "{\"x\":1}"]));
+        assert_eq!(
+            (read.status(), read.code()),
+            (Some(400), Some("validation_error"))
+        );
     }
 
     #[test]

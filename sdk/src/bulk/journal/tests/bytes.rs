@@ -1,0 +1,289 @@
+//! Laws of the bytes: what is cut, changed, missing or foreign.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn line_breaks(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+fn damaged_line(bytes: &[u8]) -> u64 {
+    match replay(bytes).expect_err("damage") {
+        JournalErrorKind::Damaged { line, .. } => line,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_knows_its_whole_lines_and_nothing_else() {
+    let bytes = written(small_run);
+    assert_eq!(line_breaks(&bytes), AFTER_EACH_LINE.len());
+    for end in 0..=bytes.len() {
+        let replay = replay(&bytes[..end]).unwrap_or_else(|kind| panic!("cut at {end}: {kind}"));
+        match line_breaks(&bytes[..end]).checked_sub(1) {
+            None => assert_eq!(replay.len, 0, "cut at {end}"),
+            Some(line) => assert_eq!(
+                recorded(&replay.state, 8),
+                AFTER_EACH_LINE[line],
+                "cut at {end}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_can_be_resumed_and_then_read_to_its_end() {
+    let bytes = written(small_run);
+    let (_directory, path) = place();
+    for end in 0..=bytes.len() {
+        fs::write(&path, &bytes[..end]).expect("a file");
+        let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
+        let before = recorded(&journal.state, 8);
+        journal.sent(&items([9])).expect("a record");
+        drop(journal);
+        let journal = Journal::resume(&path, &parameters()).expect("a journal");
+        assert_eq!(recorded(&journal.state, 8), before, "cut at {end}");
+        assert_eq!(journal.recorded(item(9)).expect("ours"), Recorded::InDoubt);
+    }
+}
+
+#[test]
+fn a_changed_byte_is_an_error_wherever_it_is() {
+    let bytes = written(small_run);
+    for position in 0..bytes.len() {
+        let byte = bytes[position];
+        let flips = (0..8).map(|bit| byte ^ (1 << bit));
+        for other in flips.chain(*b"\n\"}{0,\0") {
+            let mut changed = bytes.clone();
+            changed[position] = other;
+            assert!(
+                other == byte || replay(&changed).is_err(),
+                "byte {position} became {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_in_front_of_a_torn_line_is_an_error_and_in_it_does_no_harm() {
+    let bytes = written(small_run);
+    let torn = &bytes[..bytes.len() - 30];
+    let whole = torn.len() - lines(torn).last().map_or(0, |line| line.len());
+    let known = recorded(&replay(torn).expect("a journal").state, 8);
+    for position in 0..torn.len() {
+        for other in [b'\n', b'}', torn[position] ^ 1, torn[position] ^ 0x80] {
+            let mut changed = torn.to_vec();
+            changed[position] = other;
+            match replay(&changed) {
+                Ok(replay) => {
+                    assert!(position >= whole || other == torn[position], "{position}");
+                    assert_eq!(recorded(&replay.state, 8), known, "{position}");
+                }
+                Err(kind) => {
+                    assert!(position < whole || other == b'\n', "{position}: {kind}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_missing_or_twice_or_elsewhere_is_an_error_with_its_number() {
+    let bytes = written(small_run);
+    let lines = lines(&bytes);
+    for number in 1..lines.len() {
+        let mut twice = lines.clone();
+        twice.insert(number, lines[number]);
+        assert_eq!(damaged_line(&twice.concat()), number as u64 + 2);
+        // Without its last line, it is a journal that was cut between two lines.
+        if number + 1 < lines.len() {
+            let mut missing = lines.clone();
+            missing.remove(number);
+            assert_eq!(damaged_line(&missing.concat()), number as u64 + 1);
+            let mut swapped = lines.clone();
+            swapped.swap(number, number + 1);
+            assert_eq!(damaged_line(&swapped.concat()), number as u64 + 1);
+        }
+    }
+}
+
+#[test]
+fn a_torn_line_with_others_behind_it_is_an_error_with_its_number() {
+    let bytes = written(small_run);
+    let mut lines = lines(&bytes);
+    let torn = &lines[3][..20];
+    lines[3] = torn;
+    assert_eq!(damaged_line(&lines.concat()), 4);
+    let torn_and_ended = [torn, b"\n"].concat();
+    lines[3] = &torn_and_ended;
+    assert_eq!(damaged_line(&lines.concat()), 4);
+}
+
+#[test]
+fn an_endless_line_is_an_error_and_is_not_kept_in_memory() {
+    let bytes = written(small_run);
+    let endless = [&bytes, &vec![b'x'; format::MAX_LINE + 1][..]].concat();
+    assert_eq!(damaged_line(&endless), 10);
+    let foreign = vec![b'x'; format::MAX_LINE * 2];
+    assert_eq!(
+        replay(&foreign).expect_err("foreign"),
+        JournalErrorKind::NotAJournal
+    );
+}
+
+#[test]
+fn the_longest_record_fits_a_line() {
+    let far_apart: Vec<_> = (0..format::MAX_ITEMS as u64)
+        .map(|number| item(u64::MAX - 1 - 2 * number))
+        .collect();
+    let text = "\u{1}".repeat(10_000);
+    let reason = Reason::new(&text, &text);
+    let bytes = written(|journal| {
+        journal.sent(&far_apart)?;
+        journal.unsent(&far_apart)?;
+        journal.sent(&far_apart[..1])?;
+        journal.settled([(far_apart[0], Settled::Unknown(&reason))])
+    });
+    let longest = lines(&bytes).iter().map(|line| line.len()).max();
+    assert!(longest < Some(format::MAX_LINE / 2), "{longest:?}");
+    assert_eq!(
+        replay(&bytes).expect("a journal").state.end(),
+        u64::MAX,
+        "the highest position but one is recorded"
+    );
+}
+
+#[test]
+fn a_first_line_of_another_file_is_told_from_a_torn_one() {
+    for foreign in [
+        "hello",
+        "{\"id\":1}",
+        "{\"webflow-cms\":\"other\"",
+        "\n",
+        "{}\n",
+    ] {
+        assert_eq!(
+            replay(foreign.as_bytes()).expect_err("foreign"),
+            JournalErrorKind::NotAJournal,
+            "{foreign:?}"
+        );
+    }
+    let bytes = written(|_| Ok(()));
+    let header = bytes.strip_suffix(b"\n").expect("a line");
+    assert_eq!(replay(header).expect("a torn line").len, 0);
+    let other = String::from_utf8(bytes).expect("text");
+    let other = other.replace("\"format\":1", "\"format\":12");
+    assert_eq!(
+        replay(other.as_bytes()).expect_err("another format"),
+        JournalErrorKind::OtherFormat { found: 12 }
+    );
+    let overflow = other.replace("\"format\":12", "\"format\":99999999999999999999");
+    assert_eq!(damaged_line(overflow.as_bytes()), 1);
+}
+
+/// A line with the right checksum, whatever it says.
+fn sealed(bytes: &[u8], text: &str) -> Vec<u8> {
+    let mut seal = Seal::default();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        assert!(seal.check(line.strip_suffix(b"\n").unwrap_or(line)));
+    }
+    let mut lines = bytes.to_vec();
+    seal.close(&mut lines, text.as_bytes());
+    lines
+}
+
+#[test]
+fn a_record_that_format_1_does_not_know_is_an_error_even_with_the_right_checksum() {
+    let digest = Digest::default();
+    let header = written(|_| Ok(()));
+    let good = sealed(
+        &header,
+        &format!(r#"{{"sent":[[3,3]],"digests":"{digest}""#),
+    );
+    assert!(replay(&good).is_ok());
+    for text in [
+        "",
+        "{",
+        "[[[0,0]]",
+        r#"{"sent":[[0,0]]"#,
+        r#"{"sent":[[0,1]],"digests":"0000000000000000""#,
+        r#"{"sent":[[0,0]],"digests":"00000000000000000000000000000000""#,
+        r#"{"sent":[[0,0]],"digests":"00000000000000""#,
+        r#"{"sent":[[0,18446744073709551615]],"digests":"0000000000000000""#,
+        r#"{"sent":[[-1,0]],"digests":"0000000000000000""#,
+        r#"{"unsent":[[0,18446744073709551615]]"#,
+        r#"{"updated":0"#,
+        r#"{"updated":0,"digest":"0000000000000000""#,
+        r#"{"updated":0,"rejected":0,"digest":"0000000000000000""#,
+        r#"{"rejected":0,"digest":"0000000000000000""#,
+        r#"{"rejected":0,"digest":"000000000000000G","reason":{"kind":"a","message":"b"}"#,
+        r#"{"paused":0"#,
+        r#"{"updated":0,"updated":0,"digest":"0000000000000000""#,
+    ] {
+        assert_eq!(damaged_line(&sealed(&header, text)), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_journal_of_format_1_is_read_and_written_for_ever() {
+    let golden = include_bytes!("format-1.jsonl");
+    let replay = replay(golden).expect("a journal");
+    assert_eq!(recorded(&replay.state, 8), AFTER_EACH_LINE[8]);
+    assert_eq!(replay.len, golden.len() as u64);
+
+    // The first line tells the version that has written it, which changes.
+    let today = written(small_run);
+    let without_seal = |line: &[u8]| line.split_at(line.len() - 19).0.to_vec();
+    let text = |bytes| {
+        lines(bytes)[1..]
+            .iter()
+            .map(|line| without_seal(line))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(text(&today), text(golden));
+}
+
+#[test]
+fn a_checksum_is_the_crc_32_of_everything_before_it() {
+    let golden = include_bytes!("format-1.jsonl");
+    let mut start = 0;
+    for line in lines(golden) {
+        let end = start + line.len();
+        let crc = crc32fast::hash(&golden[..end - 19]);
+        let seal = format!(",\"crc\":\"{crc:08x}\"}}\n");
+        assert_eq!(&golden[end - 19..end], seal.as_bytes());
+        start = end;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), header: bool, sealing: bool) {
+        let mut file = if header { written(|_| Ok(())) } else { Vec::new() };
+        if header && sealing {
+            file = sealed(&file, &String::from_utf8_lossy(&bytes).replace('\n', ""));
+        }
+        file.extend_from_slice(&bytes);
+        let _ = replay(&file);
+    }
+
+    #[test]
+    fn no_line_of_known_members_makes_reading_panic(
+        members in proptest::collection::vec((
+            prop::sample::select(vec!["sent", "unsent", "updated", "rejected", "unknown", "digest", "digests", "reason"]),
+            prop::sample::select(vec!["0", "18446744073709551615", "[[0,0]]", "[[18446744073709551615,0]]", "[]",
+                "[[0,18446744073709551615]]", "\"0000000000000000\"", "\"\"", "{\"kind\":\"a\",\"message\":\"b\"}", "null"]),
+        ), 0..4),
+    ) {
+        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let file = sealed(&written(|_| Ok(())), &format!("{{{}", members.join(",")));
+        let _ = replay(&file);
+    }
+}

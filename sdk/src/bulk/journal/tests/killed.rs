@@ -1,0 +1,80 @@
+//! Laws of a process that is killed, with a process that is.
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// Tells the test below that it is the process to be killed, and where its journal is.
+const VICTIM: &str = "WEBFLOW_CMS_JOURNAL_OF_VICTIM";
+const NAME: &str =
+    "bulk::journal::tests::killed::what_a_killed_process_was_told_to_be_recorded_is_recorded";
+
+/// Sends and settles items without end, from the first that is fresh, and says what it has done.
+fn run(path: &str) {
+    let mut journal = Journal::resume(path, &parameters()).expect("a journal");
+    let start = journal.state.end();
+    for index in start.. {
+        journal.sent(&items([index])).expect("a record");
+        println!("\nsent {index}");
+        journal
+            .settled([(item(index), Settled::Updated)])
+            .expect("a record");
+        println!("\nsettled {index}");
+        std::io::stdout().flush().expect("a reader");
+    }
+}
+
+fn victim(path: &Path) -> Child {
+    Command::new(env::current_exe().expect("this program"))
+        .args(["--exact", NAME, "--nocapture"])
+        .env(VICTIM, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a process")
+}
+
+#[test]
+fn what_a_killed_process_was_told_to_be_recorded_is_recorded() {
+    if let Ok(path) = env::var(VICTIM) {
+        return run(&path);
+    }
+    let (_directory, path) = place();
+    fs::write(&path, "").expect("a file");
+    for round in 1..=10 {
+        let mut victim = victim(&path);
+        let stdout = victim.stdout.take().expect("its words");
+        let mut words = BufReader::new(stdout).lines().map_while(Result::ok);
+        let settled = |word: &String| word.strip_prefix("settled ")?.parse::<u64>().ok();
+        let mut last = words.find_map(|word| settled(&word)).expect("a record");
+
+        let error = Journal::resume(&path, &parameters()).expect_err("it is in use");
+        assert_eq!(error.kind(), &JournalErrorKind::InUse);
+
+        last = words
+            .by_ref()
+            .take(round * 7)
+            .filter_map(|word| settled(&word))
+            .last()
+            .unwrap_or(last);
+        victim.kill().expect("it runs");
+        victim.wait().expect("it has ended");
+        last = words
+            .filter_map(|word| settled(&word))
+            .last()
+            .unwrap_or(last);
+
+        let journal = Journal::resume(&path, &parameters()).expect("the lock is gone");
+        let known = recorded(&journal.state, journal.state.end());
+        let told = known.iter().take(last as usize + 1);
+        let doubts = told.filter(|known| **known != Recorded::Updated).count();
+        assert!(
+            doubts < round,
+            "{doubts} items in doubt after {round} kills"
+        );
+        assert!(known.len() as u64 > last);
+        assert_eq!(known[last as usize], Recorded::Updated);
+    }
+}
