@@ -8,7 +8,9 @@ mod plan;
 mod reason;
 
 pub use dead_letter::{DeadLetters, NotUpdated};
-pub use journal::{Digest, Journal, JournalError, JournalErrorKind, Parameters, Position, Recorded, Settled, Tally};
+pub use journal::{
+    Digest, Journal, JournalError, JournalErrorKind, Parameters, Position, Recorded, Settled, Tally,
+};
 pub use reason::Reason;
 
 // Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::text::beginning;
-use crate::{Error, ErrorDetail, ErrorKind};
+use crate::{Error, ErrorDetail};
 
 const MOST_OF_A_NAME: usize = 100;
 const MOST_OF_A_MESSAGE: usize = 500;
@@ -55,11 +55,11 @@ impl Reason {
                 .take(MOST_DETAILS)
                 .map(|detail| beginning(&one_detail(detail), MOST_OF_A_MESSAGE))
                 .collect(),
-            ..Self::new(name(error.kind()), &message)
+            ..Self::new(error.kind().name(), &message)
         }
     }
 
-    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`] in `snake_case`, or the name
+    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in `snake_case`, or the name
     /// that was given to [`new`](Self::new).
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -95,26 +95,6 @@ fn one_detail(detail: &ErrorDetail) -> String {
         (Some(field), Some(message)) => format!("{field}: {message}"),
         (None, Some(message)) => message.to_owned(),
         _ => detail.raw().to_string(),
-    }
-}
-
-fn name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::BadRequest => "bad_request",
-        ErrorKind::Unauthorized => "unauthorized",
-        ErrorKind::Forbidden => "forbidden",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::Conflict => "conflict",
-        ErrorKind::PayloadTooLarge => "payload_too_large",
-        ErrorKind::TooManyRequests => "too_many_requests",
-        ErrorKind::Server => "server",
-        ErrorKind::OtherStatus => "other_status",
-        ErrorKind::UnreadableAnswer => "unreadable_answer",
-        ErrorKind::Connect => "connect",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::ConnectionCut => "connection_cut",
-        ErrorKind::Transport => "transport",
-        ErrorKind::InvalidInput => "invalid_input",
     }
 }
 
