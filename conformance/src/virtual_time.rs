@@ -11,7 +11,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use webflow_cms::{Clock, Observer, TryEnded, TryStarted, WaitEnded, WaitStarted};
+use webflow_cms::{
+    CallEnded, CallStarted, Clock, Observer, TryEnded, TryStarted, WaitEnded, WaitStarted,
+};
 
 use crate::reference::{Lasting, Sleep, Time};
 use state::Shared;
@@ -26,7 +28,7 @@ const START: u64 = 1_767_225_600;
 /// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by in
 /// a millisecond, and each wait ends at the exact instant.
 ///
-/// It is the clock *and* the observer of the clients (each call of which goes through [`caller`](Self::caller)), and the
+/// It is the clock *and* the observer of the clients (a client that tells it of no calls goes through [`caller`](Self::caller)), and the
 /// [time of the server](crate::reference::Core::with_time). From them it knows when time may pass:
 ///
 /// - each caller waits, or has a request under way;
@@ -179,6 +181,24 @@ impl Clock for VirtualTime {
 }
 
 impl Observer for VirtualTime {
+    fn call_started(&self, started: &CallStarted) {
+        // A call within another one is part of it.
+        if !within::a_call() {
+            self.0.change(|state| {
+                state.calls.insert(started.call);
+                state.counts.callers += 1;
+            });
+        }
+    }
+
+    fn call_ended(&self, ended: &CallEnded) {
+        self.0.change(|state| {
+            if state.calls.remove(&ended.call) {
+                state.counts.callers -= 1;
+            }
+        });
+    }
+
     fn try_started(&self, _: &TryStarted) {
         self.0.change(|state| {
             state.started += 1;

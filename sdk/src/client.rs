@@ -82,18 +82,26 @@ impl Client {
     /// [`InvalidInput::Backoff`].
     pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
         policy.check()?;
-        let mut parts = self.transport.parts().clone();
-        parts.options.retry = policy;
-        let transport = Transport::new(parts);
-        Ok(Self {
-            base_url: self.base_url.clone(),
-            wire: wire::Client::new_with_client(
-                &self.base_url,
-                transport.parts().http.clone(),
-                transport.clone(),
-            ),
-            transport,
+        Ok(self.changed(|parts| parts.options.retry = policy))
+    }
+
+    /// The same client, with one more who is told.
+    pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Self {
+        self.changed(|parts| {
+            parts.effects.observers = parts.effects.observers.and(observer);
         })
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = self.transport.parts().clone();
+        change(&mut parts);
+        let transport = Transport::new(parts);
+        let http = transport.parts().http.clone();
+        Self {
+            base_url: self.base_url.clone(),
+            wire: wire::Client::new_with_client(&self.base_url, http, transport.clone()),
+            transport,
+        }
     }
 
     /// The pace of the client's token, for another client with the same token.
@@ -214,7 +222,7 @@ impl ClientBuilder {
 
     /// Who hears of every try and every wait.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.effects.observers = Observers(Some(Arc::new(observer)));
+        self.effects.observers = Observers::default().and(Arc::new(observer));
         self
     }
 
@@ -280,6 +288,8 @@ impl ClientBuilder {
         };
         let http = http
             .redirect(reqwest::redirect::Policy::none())
+            // What is sent again, and when, is decided and counted in one place, which is not there.
+            .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(self.connect_timeout)
             // Our own timer ends a try sooner, on the client's clock.

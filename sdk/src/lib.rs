@@ -84,7 +84,10 @@ pub use generated::{
 pub use id::{CmsLocaleId, CollectionId, ItemId, ReceivedId};
 pub use item::{ItemKey, ItemUpdate};
 pub use matching::Returned;
-pub use observer::{Observer, TryEnd, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
+pub use observer::{
+    CallEnded, CallStarted, Observer, TryEnd, TryEnded, TryStarted, WaitCause, WaitEnded,
+    WaitStarted,
+};
 pub use pace::Pace;
 pub use rate_limit::RateLimit;
 /// The HTTP client that this crate is built on, for [`ClientBuilder::http`].

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -30,6 +31,16 @@ use crate::{Clock, ErrorKind};
 /// }
 /// ```
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// A call begins. What follows of tries and waits until its end may be of other calls at the same time.
+    fn call_started(&self, started: &CallStarted) {
+        let _ = started;
+    }
+
+    /// A call is over.
+    fn call_ended(&self, ended: &CallEnded) {
+        let _ = ended;
+    }
+
     /// A request is about to be sent.
     fn try_started(&self, started: &TryStarted) {
         let _ = started;
@@ -49,6 +60,24 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     fn wait_ended(&self, ended: &WaitEnded) {
         let _ = ended;
     }
+}
+
+/// A call begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallStarted {
+    /// A number that no other call in this process has.
+    pub call: u64,
+}
+
+/// A call is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallEnded {
+    /// The number of the call.
+    pub call: u64,
+    /// How long it took, with all its tries and waits.
+    pub took: Duration,
 }
 
 /// A request is about to be sent.
@@ -133,15 +162,34 @@ impl WaitCause {
     }
 }
 
-/// Who is told, if anybody is. A panic of theirs stays with them.
+/// Who is told. A panic of theirs stays with them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Observers(pub(crate) Option<Arc<dyn Observer>>);
+pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
 
 impl Observers {
-    fn tell(&self, tell: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.0 {
+    /// These, and one more.
+    pub(crate) fn and(&self, observer: Arc<dyn Observer>) -> Self {
+        let mut all = self.0.clone();
+        all.push(observer);
+        Self(all)
+    }
+
+    fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in &self.0 {
             // The panic hook has reported it, and nothing of ours was in its hands.
             let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+        }
+    }
+
+    pub(crate) fn call_started<'a>(&'a self, clock: &'a dyn Clock) -> CallGuard<'a> {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        self.tell(|observer| observer.call_started(&CallStarted { call }));
+        CallGuard {
+            observers: self,
+            clock,
+            call,
+            started: clock.elapsed(),
         }
     }
 
@@ -181,6 +229,24 @@ impl Observers {
             cause,
             started: clock.elapsed(),
         }
+    }
+}
+
+/// Tells the end of a call when it goes.
+pub(crate) struct CallGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    call: u64,
+    started: Duration,
+}
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        let ended = CallEnded {
+            call: self.call,
+            took: self.clock.elapsed().saturating_sub(self.started),
+        };
+        self.observers.tell(|observer| observer.call_ended(&ended));
     }
 }
 

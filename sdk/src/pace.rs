@@ -247,6 +247,8 @@ impl Patience<'_> {
 pub(crate) enum NotNow {
     WaitTooLong(Duration),
     DeadlineTooNear(Duration),
+    /// Who watches the call says no.
+    Forbidden,
 }
 
 impl From<NotNow> for GaveUp {
@@ -254,6 +256,7 @@ impl From<NotNow> for GaveUp {
         match why {
             NotNow::WaitTooLong(_) => Self::WaitTooLong,
             NotNow::DeadlineTooNear(_) => Self::DeadlineTooNear,
+            NotNow::Forbidden => Self::Forbidden,
         }
     }
 }

@@ -152,6 +152,8 @@ pub enum GaveUp {
     DeadlineTooNear,
     /// The client has sent so many requests again that the budget for it is spent.
     BudgetSpent,
+    /// The run that the request belongs to could not record that it was about to be sent.
+    Forbidden,
 }
 
 /// What comes after a failed try.

@@ -1,5 +1,6 @@
 //! The loop around every request: wait for the turn, try, wait, try again.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,9 +60,19 @@ pub struct FailedTry {
     pub waited: Option<Duration>,
 }
 
+/// Is with a call in the moments that decide what is known of it.
+pub(crate) trait Watch: fmt::Debug + Send + Sync {
+    /// A request is about to leave. Whether it may.
+    fn leaving(&self) -> bool;
+
+    /// The try failed.
+    fn failed(&self, may_have_acted: bool);
+}
+
 /// The tries of a call so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
+    pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) count: u32,
     pub(crate) failed: Vec<FailedTry>,
     pub(crate) may_have_acted: bool,
@@ -74,6 +85,9 @@ impl Tries {
     fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
         let may_have_acted = failed.may_have_acted();
         self.may_have_acted |= may_have_acted;
+        if let Some(watch) = &self.watch {
+            watch.failed(may_have_acted);
+        }
         if self.failed.len() == Self::KEPT {
             self.failed.remove(0);
         }
@@ -142,6 +156,7 @@ impl Effects {
         tries: &mut Tries,
     ) -> Result<A::Success, Ended<A::Fault>> {
         let clock = &*self.clock;
+        let _call = self.observers.call_started(clock);
         let deadline = options
             .deadline
             .map(|deadline| clock.elapsed().saturating_add(deadline));
@@ -158,7 +173,11 @@ impl Effects {
             let (fault, draw) = before
                 .take()
                 .map_or((None, None), |(fault, draw)| (Some(fault), draw));
-            if let Err(why) = turn {
+            let may_leave = |()| match &tries.watch {
+                Some(watch) if !watch.leaving() => Err(NotNow::Forbidden),
+                _ => Ok(()),
+            };
+            if let Err(why) = turn.and_then(may_leave) {
                 return Err(match fault {
                     Some(fault) => Ended::NotAgain(fault, why),
                     None => Ended::NotSent(why),

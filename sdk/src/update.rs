@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::body::{self, Body, End};
 use crate::error::{Error, Head};
 use crate::generated::{Answer, wire};
 use crate::retry::Failed;
-use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries};
+use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries, Watch};
 use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
 
 /// How much of the body of a refusal is read, in bytes.
@@ -31,6 +32,7 @@ pub struct UpdateRequest<'a, F = FieldData> {
     batch: &'a Batch,
     skip_invalid_files: Option<bool>,
     options: CallOptions,
+    watch: Option<Arc<dyn Watch>>,
     field_data: PhantomData<fn() -> F>,
 }
 
@@ -42,6 +44,7 @@ impl<'a> UpdateRequest<'a> {
             batch,
             skip_invalid_files: None,
             options: client.transport().parts().options.clone(),
+            watch: None,
             field_data: PhantomData,
         }
     }
@@ -66,6 +69,7 @@ impl<'a, F> UpdateRequest<'a, F> {
             batch,
             skip_invalid_files,
             options,
+            watch,
             ..
         } = self;
         UpdateRequest {
@@ -74,6 +78,7 @@ impl<'a, F> UpdateRequest<'a, F> {
             batch,
             skip_invalid_files,
             options,
+            watch,
             field_data: PhantomData,
         }
     }
@@ -100,6 +105,11 @@ impl<'a, F> UpdateRequest<'a, F> {
         self
     }
 
+    pub(crate) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
     /// Sends the batch. `.await` on the request itself does the same.
     ///
     /// Dropping the future stops the call at once, whatever it is at; a request that is under way may still be acted on.
@@ -117,7 +127,10 @@ impl<'a, F> UpdateRequest<'a, F> {
             body: self.batch.body()?,
             request: &self,
         };
-        let mut tries = Tries::default();
+        let mut tries = Tries {
+            watch: self.watch.clone(),
+            ..Tries::default()
+        };
         let effects = &self.client.transport().parts().effects;
         let called = effects.call(&self.options, &mut attempt, &mut tries).await;
         match called {

@@ -92,7 +92,6 @@ impl Timed for Sdk {
         Ok(Box::new(TimedSdk {
             client: builder.build().map_err(told)?,
             collection: CollectionId::new(&settings.collection_id).map_err(told)?,
-            time: time.clone(),
         }))
     }
 }
@@ -100,13 +99,12 @@ impl Timed for Sdk {
 struct TimedSdk {
     client: Client,
     collection: CollectionId,
-    time: VirtualTime,
 }
 
 impl Calls for TimedSdk {
     fn update(&self, items: Vec<Entry>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let (client, collection) = (self.client.clone(), self.collection);
-        Box::pin(self.time.caller(async move {
+        Box::pin(async move {
             let called = async {
                 let updates = items.iter().map(update).collect::<Result<Vec<_>, _>>()?;
                 client.update(&collection, &Batch::new(updates)?).await
@@ -115,7 +113,7 @@ impl Calls for TimedSdk {
                 Ok(response) => Outcome::Updated(updated(response)),
                 Err(error) => failed(&error),
             }
-        }))
+        })
     }
 
     fn waiting(&self) -> usize {

@@ -1,6 +1,6 @@
 //! What a virtual time knows, and whether it may pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub(super) struct State {
     /// Changes with everything that happens.
     version: u64,
     driver: Option<Waker>,
+    /// The calls that clients have told of and that are counted as callers.
+    pub(super) calls: HashSet<u64>,
 }
 
 /// Whether time may pass, as things look.

@@ -28,6 +28,10 @@ impl Error {
             NotNow::DeadlineTooNear(pause) => {
                 ("its turn comes after the deadline of the call", pause)
             }
+            NotNow::Forbidden => (
+                "it could not be recorded that it was about to be sent",
+                Duration::ZERO,
+            ),
         };
         let mut error = Self::new(ErrorKind::NotSent).with_reason(reason);
         error.0.pause = Some(pause).filter(|pause| *pause > Duration::ZERO);
