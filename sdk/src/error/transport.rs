@@ -65,6 +65,11 @@ fn is_cut(cause: &(dyn StdError + 'static)) -> bool {
             || error.is_canceled()
             || error.is_body_write_aborted();
     }
+    // HTTP/2 has words for it, and does not hand on what the connection itself said.
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        let given_up = error.is_reset() || error.is_go_away();
+        return error.is_io() || given_up && error.is_remote();
+    }
     cause.downcast_ref::<io::Error>().is_some_and(|error| {
         matches!(
             error.kind(),
