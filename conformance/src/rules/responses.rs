@@ -4,17 +4,101 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::{Value, json};
 
-use super::{exact, site};
+use super::{REFERENCE, exact, site};
 use crate::reference::{AnswerShape, Reply, Step};
 use crate::rule::{Rule, edges_first, property};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
+        documented_members_are_kept(),
         unknown_fields_survive(),
         both_shapes_are_read(),
         sparse_items_are_read(),
         field_data_come_back_exactly(),
     ]
+}
+
+fn documented_members_are_kept() -> Rule {
+    const EDGES: [&str; 4] = ["in a list", "single item", "never published", "published"];
+    Rule::new(
+        "payload/documented-members-are-kept",
+        "locale, dates and flags of a returned item are told as they were sent, and so is the rate limit of the answer",
+        REFERENCE,
+        &EDGES,
+        property(
+            |case| {
+                // Three dates that cannot be taken for each other.
+                let dates = subsequence((100..1_000_u16).collect::<Vec<_>>(), 3).prop_shuffle();
+                let place = 0..=site::SECONDARY.len();
+                (
+                    Just((case % 2 == 1, case / 2 % 2 == 1)),
+                    dates,
+                    any::<[bool; 2]>(),
+                    place,
+                    any::<[u16; 2]>(),
+                )
+                    .boxed()
+            },
+            |((single, published), ..)| {
+                vec![
+                    EDGES[usize::from(*single)],
+                    EDGES[2 + usize::from(*published)],
+                ]
+            },
+            |bench, ((single, published), dates, [archived, draft], place, [limit, remaining])| {
+                bench.reset(site::model_of(&[]));
+                let date = |which: usize| format!("2024-09-27T17:38:29.{}Z", dates[which]);
+                let locale = site::locale(*place).unwrap_or(site::PRIMARY);
+                let item = json!({
+                    "id": site::item(1),
+                    "cmsLocaleId": locale,
+                    "lastPublished": published.then(|| date(0)),
+                    "lastUpdated": date(1),
+                    "createdOn": date(2),
+                    "isArchived": archived,
+                    "isDraft": draft,
+                    "fieldData": {"mark": "1"},
+                });
+                let body = if *single {
+                    item
+                } else {
+                    json!({"items": [item]})
+                };
+                bench.core().script([Reply::new(200)
+                    .header("x-ratelimit-limit", &limit.to_string())
+                    .header("x-ratelimit-remaining", &remaining.to_string())
+                    .json(&body)]);
+                let outcome = bench.update(&bench.call(vec![site::marked((1, *place))]));
+                bench.only_exchange()?;
+                let updated = outcome.updated()?;
+                let told = updated.items.first().ok_or("no item came back")?;
+                let texts = [
+                    ("cmsLocaleId", &told.cms_locale_id, Some(locale.to_owned())),
+                    (
+                        "lastPublished",
+                        &told.last_published,
+                        published.then(|| date(0)),
+                    ),
+                    ("lastUpdated", &told.last_updated, Some(date(1))),
+                    ("createdOn", &told.created_on, Some(date(2))),
+                ];
+                for (name, told, sent) in texts {
+                    if *told != sent {
+                        return Err(format!("`{name}` is told as {told:?} and was {sent:?}"));
+                    }
+                }
+                if (told.is_archived, told.is_draft) != (Some(*archived), Some(*draft)) {
+                    return Err(format!("the flags are told as {told:?}"));
+                }
+                let told = (updated.limit, updated.remaining);
+                if told == (Some(u64::from(*limit)), Some(u64::from(*remaining))) {
+                    Ok(())
+                } else {
+                    Err(format!("the rate limit is told as {told:?}"))
+                }
+            },
+        ),
+    )
 }
 
 fn unknown_fields_survive() -> Rule {
