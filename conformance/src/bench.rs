@@ -1,6 +1,7 @@
 //! What a rule's check works with: the client, the reference server in both its faces, and a runtime to run them.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
@@ -10,6 +11,9 @@ use crate::client::{Call, ClientUnderTest, Entry, Outcome};
 use crate::reference::{Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings};
 use crate::rules::site;
 
+/// How long a call may take. The rules that wait for a client's own time limit set one that is far shorter.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Everything that one thread needs to try cases, used for one after the other.
 pub struct Bench<'a> {
     client: &'a dyn ClientUnderTest,
@@ -17,6 +21,7 @@ pub struct Bench<'a> {
     server: ReferenceServer,
     faulty: FaultyServer,
     world: World,
+    patience: Duration,
 }
 
 impl<'a> Bench<'a> {
@@ -40,6 +45,7 @@ impl<'a> Bench<'a> {
             server,
             faulty,
             world,
+            patience: PATIENCE,
         })
     }
 
@@ -95,19 +101,18 @@ impl<'a> Bench<'a> {
     /// Lets the client make a call.
     pub(crate) fn update(&self, call: &Call) -> Outcome {
         self.runtime.block_on(async {
-            AssertUnwindSafe(self.client.update(call))
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|panic| {
-                    let reason = panic
-                        .downcast_ref::<String>()
-                        .map(String::as_str)
-                        .or_else(|| panic.downcast_ref::<&str>().copied())
-                        .unwrap_or("it panicked");
-                    Outcome::Crashed {
-                        reason: reason.to_owned(),
-                    }
-                })
+            let outcome = AssertUnwindSafe(self.client.update(call)).catch_unwind();
+            let reason = match tokio::time::timeout(self.patience, outcome).await {
+                Ok(Ok(outcome)) => return outcome,
+                Ok(Err(panic)) => panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("it panicked")
+                    .to_owned(),
+                Err(_) => format!("it gave no outcome in {:?}", self.patience),
+            };
+            Outcome::Crashed { reason }
         })
     }
 
@@ -132,5 +137,40 @@ impl<'a> Bench<'a> {
                 "{requests} requests were sent, and none should have been"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::*;
+
+    /// A client that never comes to an end.
+    struct Endless;
+
+    impl ClientUnderTest for Endless {
+        fn name(&self) -> &str {
+            "endless"
+        }
+
+        fn update<'a>(&'a self, _: &'a Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_client_that_comes_to_no_end_does_not_keep_the_suite_from_its_own() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let mut bench = Bench::start(&Endless, runtime.handle().clone()).expect("free ports");
+        bench.patience = Duration::from_millis(20);
+        let outcome = bench.update(&bench.call(Vec::new()));
+        let Outcome::Crashed { reason } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(reason, "it gave no outcome in 20ms");
     }
 }

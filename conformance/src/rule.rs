@@ -110,6 +110,8 @@ where
         let config = Config {
             failure_persistence: None,
             max_shrink_iters: 2_000,
+            // In milliseconds. A client that hangs does so for each input that is tried.
+            max_shrink_time: 60_000,
             ..Config::default()
         };
         let mut runner = TestRunner::new_with_rng(config, rng);
