@@ -40,8 +40,9 @@
 //!
 //! # Panics
 //!
-//! Nothing in this crate panics, but for the constructor `raw::Client::new`, which the generator writes; take
-//! [`Client::raw`] instead.
+//! Nothing in this crate panics, with two exceptions. An update needs a Tokio runtime, with its timers and its
+//! network, and panics where it is awaited without one, as all of reqwest does. And the constructor `raw::Client::new`,
+//! which the generator writes, can panic; take [`Client::raw`] instead.
 
 mod batch;
 mod body;
