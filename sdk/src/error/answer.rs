@@ -25,7 +25,7 @@ impl Error {
     /// The error that a status stands for. A body that is cut, too long or of another shape does not hide it.
     pub(crate) fn refused(head: Head<'_>, body: Body) -> Self {
         let error = Self::new(ErrorKind::of_status(head.status));
-        let failure = serde_json::from_slice(&body.bytes).unwrap_or(Value::Null);
+        let failure = json(&body.bytes);
         let complete = matches!(body.end, End::Complete);
         let error = error.with_answer(read(head, &body.bytes, complete, failure));
         match body.end {
@@ -117,5 +117,95 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
         message,
         external_reference,
         details,
+    }
+}
+
+/// A body as JSON; null, if it is none. Half a character, in which a text ends that was cut, does not hide the rest:
+/// JavaScript writes it as an escape that stands for nothing.
+fn json(body: &[u8]) -> Value {
+    serde_json::from_slice(body)
+        .or_else(|_| serde_json::from_str(&with_whole_characters(&String::from_utf8_lossy(body))))
+        .unwrap_or(Value::Null)
+}
+
+/// JSON text with the replacement character in place of each escaped surrogate that stands alone.
+fn with_whole_characters(mut text: &str) -> String {
+    const ESCAPE: usize = r"\u0000".len();
+    let mut whole = String::with_capacity(text.len());
+    while let Some((before, escape)) = text.find('\\').and_then(|at| text.split_at_checked(at)) {
+        let next = escape.get(ESCAPE..).and_then(surrogate);
+        let (length, alone) = match (surrogate(escape), next) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (2 * ESCAPE, false),
+            (Some(_), _) => (ESCAPE, true),
+            (None, _) => (escape.chars().take(2).map(char::len_utf8).sum(), false),
+        };
+        let (escape, rest) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        whole.push_str(before);
+        whole.push_str(if alone { r"\ufffd" } else { escape });
+        text = rest;
+    }
+    whole.push_str(text);
+    whole
+}
+
+/// The surrogate that a text begins with the escape of.
+fn surrogate(text: &str) -> Option<u16> {
+    let unit = u16::from_str_radix(text.strip_prefix(r"\u")?.get(..4)?, 16).ok()?;
+    (0xd800..=0xdfff).contains(&unit).then_some(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &[u8]) -> Error {
+        let token = Token::new("b7c1d0e2f3a4").expect("fits");
+        let head = Head {
+            status: StatusCode::BAD_REQUEST,
+            headers: HeaderMap::new(),
+            token: &token,
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let body = Body {
+            bytes: body.to_vec(),
+            end: End::Complete,
+        };
+        Error::refused(head, body)
+    }
+
+    #[test]
+    fn half_a_character_does_not_hide_what_a_refusal_says() {
+        for (sent, message) in [
+            (r"cut: \ud83d", "cut: \u{fffd}"),
+            (r"cut: \uD83D!", "cut: \u{fffd}!"),
+            (r"\ude00 \ud83d\ud83d\ude00", "\u{fffd} \u{fffd}\u{1f600}"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ud83d \\ud83d", r"� \ud83d"),
+        ] {
+            let body =
+                format!(r#"{{"code":"validation_error","message":"{sent}","details":["a"]}}"#);
+            let error = refused(body.as_bytes());
+            assert_eq!(error.message(), Some(message), "{sent}");
+            assert_eq!(error.code(), Some("validation_error"));
+            assert_eq!(error.details().len(), 1);
+            assert_eq!(error.body(), Some(&*body), "the body stays as it came");
+        }
+        let error = refused(b"{\"message\":\"cut: \xf0\x9f\"}");
+        assert_eq!(error.message(), Some("cut: \u{fffd}"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_none() {
+        for body in [
+            "",
+            "{",
+            r#"{"message":"\u12"}"#,
+            r#"{"message":"\ud83d"#,
+            r"\ud83d",
+            "\\",
+        ] {
+            let error = refused(body.as_bytes());
+            assert_eq!((error.message(), error.body()), (None, Some(body)));
+        }
     }
 }
