@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use reqwest::Url;
 
+use crate::bulk::Bulk;
 use crate::error::{Error, InvalidInput};
 use crate::generated::{self, raw, wire};
 use crate::observer::Observers;
@@ -57,6 +58,11 @@ impl Client {
     /// Prepares the update of a batch of items in a collection; `.await` sends it, as one request.
     pub fn update<'a>(&'a self, collection: &CollectionId, batch: &'a Batch) -> UpdateRequest<'a> {
         UpdateRequest::new(self, *collection, batch)
+    }
+
+    /// Prepares the update of any number of items in a collection, each of which is accounted for.
+    pub fn bulk(&self, collection: &CollectionId) -> Bulk {
+        Bulk::new(self.clone(), *collection)
     }
 
     /// The client that is generated from the OpenAPI document, sending through this one's transport.

@@ -7,6 +7,7 @@ mod kind;
 mod transport;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -17,6 +18,7 @@ pub use input::InvalidInput;
 pub use kind::ErrorKind;
 pub(crate) use transport::kind as kind_of_fault;
 
+use crate::bulk::JournalError;
 use crate::retry::GaveUp;
 use crate::tries::{FailedTry, Tries};
 use crate::{RateLimit, UpdateResponse};
@@ -102,6 +104,24 @@ impl Error {
     pub(crate) fn with_response(mut self, response: Box<UpdateResponse>) -> Self {
         self.0.response = Some(response);
         self
+    }
+
+    /// The error of a run whose journal cannot be used.
+    pub(crate) fn journal(error: JournalError) -> Self {
+        let reason = error.to_string();
+        Self::new(ErrorKind::Journal)
+            .with_reason(reason)
+            .with_source(error)
+    }
+
+    /// The error of a run that has stopped because nothing succeeded.
+    pub(crate) fn in_vain(batches: u32, items: usize, refusal: Option<Arc<Self>>) -> Self {
+        let reason = format!("nothing of {items} items in the last {batches} batches was updated");
+        let error = Self::new(ErrorKind::InVain).with_reason(reason);
+        match refusal {
+            Some(refusal) => error.with_source(refusal),
+            None => error,
+        }
     }
 
     /// The error of a call, from that of its last try.
@@ -276,6 +296,8 @@ impl fmt::Display for Error {
             ErrorKind::ConnectionCut => "the connection was cut before the answer was complete",
             ErrorKind::Transport => "the transport failed",
             ErrorKind::NotSent => "the request was not sent",
+            ErrorKind::Journal => "the journal cannot be used",
+            ErrorKind::InVain => "the run has come to nothing",
         };
         formatter.write_str(what)?;
         if let Some(status) = self.status() {

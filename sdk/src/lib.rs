@@ -46,13 +46,7 @@
 
 mod batch;
 mod body;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "made public with the engine that uses it"
-)]
-mod bulk;
+pub mod bulk;
 mod client;
 mod clock;
 mod error;

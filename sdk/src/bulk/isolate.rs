@@ -118,6 +118,7 @@ impl Isolation {
     }
 
     /// The positions that are not settled, ascending.
+    #[cfg(test)]
     pub(crate) fn into_unsettled(mut self) -> Vec<usize> {
         let mut rest = self.row.split_off(self.settled);
         rest.sort_unstable();

@@ -85,6 +85,18 @@ pub enum InvalidInput {
     UserAgent,
     /// A time limit of zero.
     ZeroTimeout,
+    /// An update that is larger than a request may be, alone.
+    UpdateTooLarge {
+        /// How many bytes its JSON has.
+        bytes: usize,
+        /// How many bytes a request may have.
+        most: usize,
+    },
+    /// Settings of a bulk run that contradict each other.
+    Bulk {
+        /// How.
+        reason: &'static str,
+    },
     /// A pace of no requests.
     Pace,
     /// A share of a pace that is not above 0 and at the most 1.
@@ -133,6 +145,11 @@ impl fmt::Display for InvalidInput {
             ),
             Self::UserAgent => formatter.write_str("the user agent is no header value"),
             Self::ZeroTimeout => formatter.write_str("a time limit is zero"),
+            Self::UpdateTooLarge { bytes, most } => write!(
+                formatter,
+                "the update has {bytes} bytes, and a request may have {most}"
+            ),
+            Self::Bulk { reason } => formatter.write_str(reason),
             Self::Pace => formatter.write_str("a pace of 0 requests a minute would send nothing"),
             Self::Share => formatter.write_str("the share of a pace is not above 0 and at the most 1"),
             Self::Backoff => formatter.write_str("the first back-off is longer than the longest"),

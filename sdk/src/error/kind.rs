@@ -40,6 +40,10 @@ pub enum ErrorKind {
     /// than the policy grants. [`Error::gave_up`](crate::Error::gave_up) says which, and
     /// [`Error::retry_after`](crate::Error::retry_after) how long the service has asked to wait.
     NotSent,
+    /// The journal of a bulk run cannot be used; a [`JournalError`](crate::bulk::JournalError) is the source.
+    Journal,
+    /// A bulk run has stopped, since batch after batch came to nothing; the last refusal, if there was one, is the source.
+    InVain,
     /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
     /// and where.
     InvalidInput,
@@ -64,6 +68,8 @@ impl ErrorKind {
             Self::ConnectionCut => "connection_cut",
             Self::Transport => "transport",
             Self::NotSent => "not_sent",
+            Self::Journal => "journal",
+            Self::InVain => "in_vain",
             Self::InvalidInput => "invalid_input",
         }
     }
@@ -94,6 +100,8 @@ impl ErrorKind {
             | Self::TooManyRequests
             | Self::Connect
             | Self::NotSent
+            | Self::Journal
+            | Self::InVain
             | Self::InvalidInput => false,
             Self::OtherStatus => !status.is_some_and(|status| {
                 status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
@@ -124,6 +132,8 @@ impl ErrorKind {
             | Self::PayloadTooLarge
             | Self::UnreadableAnswer
             | Self::Transport
+            | Self::Journal
+            | Self::InVain
             | Self::InvalidInput => false,
         }
     }

@@ -66,6 +66,7 @@ struct Header<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     skip_invalid_files: Option<bool>,
     #[serde(default, skip_serializing)]
+    #[expect(dead_code, reason = "it is here so that it is no unknown member")]
     crc: IgnoredAny,
 }
 

@@ -1,0 +1,298 @@
+//! How a run is to be done.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::Stream;
+
+use super::dry_run::{self, DryRun};
+use super::engine::Engine;
+use super::journal::{Journal, Parameters};
+use super::plan::Limits;
+use super::run::Run;
+use super::source::Source;
+use crate::error::{Error, InvalidInput};
+use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
+
+/// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`].
+///
+/// # The account
+///
+/// Every item that is taken from the source comes out as one [`Outcome`](super::Outcome): updated, rejected, not
+/// attempted, or unknown. Once a try may have acted, only updated or unknown follows. So under faults, refusals,
+/// cancellation, and a source or an observer that panics; and, with a journal, over a run that is killed and resumed.
+///
+/// # What happens
+///
+/// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of one item in
+///   one locale reach the service in the order of the source, whatever the concurrency.
+/// - Requests keep the pace of the client and are tried again by its policy.
+/// - A batch that is refused for what is in it is split until the items at fault are found; the others are updated. That takes about nine
+///   requests for one item in a hundred. An item can be found to be at fault because the others of a refused group were all accepted, without having been
+///   sent alone; and a refused batch is assumed to have changed nothing, see
+///   [`assume_atomic`](Self::assume_atomic).
+/// - 401, 403 and a collection that is not found end the run. So do [three](Self::stop_after) batches in a row of which nothing was
+///   updated. All other items are then not attempted.
+/// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since a late
+///   request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown).
+///
+/// Nothing more is read from the source than four batches beyond those under way.
+///
+/// ```no_run
+/// # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
+/// use webflow_cms::CollectionId;
+///
+/// let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+/// let mut run = client.bulk(&collection).create_journal("sync.journal").run(updates)?;
+/// while let Some(outcome) = run.next().await {
+///     if !outcome.is_updated() {
+///         eprintln!("item {} of the source: {:?}", outcome.index, outcome.settlement);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is run"]
+pub struct Bulk {
+    pub(crate) client: Client,
+    pub(crate) collection: CollectionId,
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) skip_invalid_files: Option<bool>,
+    pub(crate) concurrency: usize,
+    pub(crate) max_batch_bytes: usize,
+    pub(crate) assume_atomic: bool,
+    pub(crate) stop_after: u32,
+    pub(crate) continue_after_unknown: bool,
+    pub(crate) continue_after_source_error: bool,
+    pub(crate) resend_in_doubt: bool,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) expected_items: Option<u64>,
+    journal: Option<JournalFile>,
+    fsync: bool,
+}
+
+#[derive(Clone, Debug)]
+enum JournalFile {
+    Create(PathBuf),
+    Resume(PathBuf),
+}
+
+impl Bulk {
+    pub(crate) fn new(client: Client, collection: CollectionId) -> Self {
+        Self {
+            client,
+            collection,
+            settings: Settings {
+                skip_invalid_files: None,
+                concurrency: 4,
+                max_batch_bytes: 4 * 1024 * 1024,
+                assume_atomic: true,
+                stop_after: 3,
+                continue_after_unknown: false,
+                continue_after_source_error: false,
+                resend_in_doubt: false,
+                retry: None,
+                timeout: None,
+                expected_items: None,
+                journal: None,
+                fsync: false,
+            },
+        }
+    }
+
+    /// As [`UpdateRequest::skip_invalid_files`](crate::UpdateRequest::skip_invalid_files), for each request.
+    pub fn skip_invalid_files(mut self, skip: bool) -> Self {
+        self.settings.skip_invalid_files = Some(skip);
+        self
+    }
+
+    /// How many requests are at work at the same time, waits included; 4 unless set. More than that hides nothing: at two
+    /// requests a second and half a second for an answer, one is under way. 0 counts as 1.
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.settings.concurrency = requests.max(1);
+        self
+    }
+
+    /// How many bytes the body of a request may have; 4 MiB unless set. The service's own limit is not documented; a request that is
+    /// refused as too large (413) is halved, and later ones are kept as small.
+    pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_batch_bytes = bytes;
+        self
+    }
+
+    /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for live items, and is not
+    /// documented. With `false` the items of a refused batch are unknown, and none is looked for that is at fault.
+    pub fn assume_atomic(mut self, assume: bool) -> Self {
+        self.settings.assume_atomic = assume;
+        self
+    }
+
+    /// After how many batches in a row of which nothing was updated the run stops, provided that they held 100 items or more; 3 unless
+    /// set. One wrong field name in 40,000 items would cost hours without it. 0 counts as 1.
+    pub fn stop_after(mut self, batches: u32) -> Self {
+        self.settings.stop_after = batches.max(1);
+        self
+    }
+
+    /// Whether an update is attempted although it is unknown what became of an earlier one of the same item in the same locale; `false`
+    /// unless set. A late request could overwrite it.
+    pub fn continue_after_unknown(mut self, go_on: bool) -> Self {
+        self.settings.continue_after_unknown = go_on;
+        self
+    }
+
+    /// Whether the run reads on after an error of the source; `false` unless set, in which case what was read before is still sent.
+    pub fn continue_after_source_error(mut self, go_on: bool) -> Self {
+        self.settings.continue_after_source_error = go_on;
+        self
+    }
+
+    /// How requests are tried again, in place of the client's way.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.settings.retry = Some(policy);
+        self
+    }
+
+    /// How long a try may take, in place of the client's time.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = Some(timeout);
+        self
+    }
+
+    /// How many items the source has, for the time that is left in [`Progress`](super::Progress).
+    pub fn expected_items(mut self, items: u64) -> Self {
+        self.settings.expected_items = Some(items);
+        self
+    }
+
+    /// Keeps a journal in a file that does not exist yet, or is empty. A run that is ended in whatever way can be resumed with it.
+    pub fn create_journal(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.journal = Some(JournalFile::Create(path.into()));
+        self
+    }
+
+    /// Goes on with the journal of an earlier run, which must be of the same collection, `skip_invalid_files` and input. What it has settled is not
+    /// sent again. What is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set.
+    pub fn resume_journal(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.journal = Some(JournalFile::Resume(path.into()));
+        self
+    }
+
+    /// Whether what an earlier run has sent without learning what came of it is sent again; `false` unless set. The values end up
+    /// the same, but Webflow imports files and images again.
+    pub fn resend_in_doubt(mut self, again: bool) -> Self {
+        self.settings.resend_in_doubt = again;
+        self
+    }
+
+    /// Whether the journal is on the disk before a request leaves and before an outcome is handed out, so that it survives the end of the machine and
+    /// not just that of the process; `false` unless set. Each takes some milliseconds, in which the thread is blocked.
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.settings.fsync = fsync;
+        self
+    }
+
+    /// Starts a run with the updates of an iterator.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) if the journal cannot be used, with a
+    /// [`JournalError`](super::JournalError) as the source; [`InvalidInput::Bulk`] for settings that contradict each other.
+    pub fn run<I>(self, updates: I) -> Result<Run, Error>
+    where
+        I: IntoIterator<Item = ItemUpdate>,
+        I::IntoIter: Send + 'static,
+    {
+        self.start(Source::iter(updates))
+    }
+
+    /// Starts a run with the updates of a stream, which may hold errors in their place.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_stream<S, E>(self, updates: S) -> Result<Run, Error>
+    where
+        S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.start(Source::stream(updates))
+    }
+
+    /// Checks everything that can be checked here, and says how many requests a run would send and how long it would
+    /// take. Nothing is sent, and no journal is begun; one that would be resumed is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if the journal is of other input.
+    pub async fn dry_run<S, E>(self, updates: S) -> Result<DryRun, Error>
+    where
+        S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.check()?;
+        let journal = match &self.settings.journal {
+            Some(JournalFile::Resume(_)) => self.open_journal()?,
+            _ => None,
+        };
+        dry_run::count(&self, Source::stream(updates), journal.as_ref()).await
+    }
+
+    fn start(self, source: Source) -> Result<Run, Error> {
+        self.check()?;
+        let journal = self.open_journal()?;
+        Ok(Run::new(Engine::new(self, source, journal)))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Settings {
+            continue_after_unknown,
+            resend_in_doubt,
+            ..
+        } = &self.settings;
+        if *continue_after_unknown && *resend_in_doubt {
+            return Err(InvalidInput::Bulk {
+                reason: "what is in doubt cannot be sent again if later updates of the same items were attempted",
+            }
+            .into());
+        }
+        if self
+            .settings
+            .timeout
+            .is_some_and(|timeout| timeout.is_zero())
+        {
+            return Err(InvalidInput::ZeroTimeout.into());
+        }
+        self.settings
+            .retry
+            .as_ref()
+            .map_or(Ok(()), RetryPolicy::check)
+    }
+
+    fn open_journal(&self) -> Result<Option<Journal>, Error> {
+        let mut parameters = Parameters::new(self.collection);
+        if let Some(skip) = self.settings.skip_invalid_files {
+            parameters = parameters.skip_invalid_files(skip);
+        }
+        let journal = match &self.settings.journal {
+            None => return Ok(None),
+            Some(JournalFile::Create(path)) => Journal::create(path, &parameters),
+            Some(JournalFile::Resume(path)) => Journal::resume(path, &parameters),
+        };
+        let journal = journal.map_err(Error::journal)?;
+        Ok(Some(journal.fsync(self.settings.fsync)))
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            items: Batch::MAX_ITEMS,
+            bytes: self.settings.max_batch_bytes,
+        }
+    }
+}

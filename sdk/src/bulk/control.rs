@@ -1,0 +1,177 @@
+//! Stopping a run, and being with its requests in the moments that count.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use tokio::sync::{Notify, watch};
+
+use super::journal::{Journal, JournalError, Position};
+use super::progress::Progress;
+use crate::tries::Watch;
+
+/// What a run and its handles share.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    cancelled: AtomicBool,
+    told: Notify,
+    /// The first fault of the journal.
+    fault: Mutex<Option<JournalError>>,
+}
+
+impl Control {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
+    /// Is ready when the run is cancelled.
+    pub(crate) async fn cancelled(&self) {
+        let mut told = pin!(self.told.notified());
+        told.as_mut().enable();
+        if !self.is_cancelled() {
+            told.await;
+        }
+    }
+
+    pub(crate) fn journal_failed(&self, error: JournalError) {
+        lock(&self.fault).get_or_insert(error);
+    }
+
+    pub(crate) fn take_journal_fault(&self) -> Option<JournalError> {
+        lock(&self.fault).take()
+    }
+}
+
+/// Stops a run, and tells how far it is, from anywhere. Clones are handles of the same run.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) control: Arc<Control>,
+    pub(crate) progress: watch::Receiver<Progress>,
+}
+
+impl Handle {
+    /// Cancels the run: no request leaves from now on, and waits end at once. Requests that are under way are waited
+    /// for, at the most for the client's time limit of a try, so that it is known what came of them. All other items come out as not
+    /// attempted, or as unknown if a try of theirs may have acted.
+    pub fn cancel(&self) {
+        self.control.cancel();
+    }
+
+    /// How far the run is, as of its last step.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// How far the run is, as a channel that changes with it.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Handle")
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) type SharedJournal = Arc<Mutex<Journal>>;
+
+/// Is with one request: records that it leaves before it does, and takes that back if it changed nothing.
+#[derive(Debug)]
+pub(crate) struct RequestWatch {
+    control: Arc<Control>,
+    journal: Option<SharedJournal>,
+    items: Vec<Position>,
+    under_way: AtomicBool,
+    may_have_acted: AtomicBool,
+}
+
+impl RequestWatch {
+    pub(crate) fn new(
+        control: Arc<Control>,
+        journal: Option<SharedJournal>,
+        items: Vec<Position>,
+    ) -> Self {
+        Self {
+            control,
+            journal,
+            items,
+            under_way: AtomicBool::new(false),
+            may_have_acted: AtomicBool::new(false),
+        }
+    }
+
+    /// Drives a call to its end, or to where it waits and the run is cancelled. In that case, whether a try of it may
+    /// have acted.
+    pub(crate) async fn until_cancelled<T>(
+        &self,
+        call: impl Future<Output = T>,
+    ) -> Result<T, bool> {
+        let mut call = pin!(call);
+        let mut cancelled = pin!(self.control.cancelled());
+        let mut is_cancelled = false;
+        std::future::poll_fn(|context| {
+            is_cancelled = is_cancelled || cancelled.as_mut().poll(context).is_ready();
+            let gives_up = || is_cancelled && !self.under_way.load(Ordering::Relaxed);
+            if !gives_up()
+                && let Poll::Ready(done) = call.as_mut().poll(context)
+            {
+                return Poll::Ready(Ok(done));
+            }
+            if gives_up() {
+                return Poll::Ready(Err(self.may_have_acted.load(Ordering::Relaxed)));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn record(&self, record: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> bool {
+        let Some(journal) = &self.journal else {
+            return true;
+        };
+        match record(&mut lock(journal)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.control.journal_failed(error);
+                false
+            }
+        }
+    }
+}
+
+impl Watch for RequestWatch {
+    fn leaving(&self) -> bool {
+        if self.control.is_cancelled() || !self.record(|journal| journal.sent(&self.items)) {
+            return false;
+        }
+        self.under_way.store(true, Ordering::Relaxed);
+        true
+    }
+
+    fn failed(&self, may_have_acted: bool) {
+        self.under_way.store(false, Ordering::Relaxed);
+        if may_have_acted {
+            self.may_have_acted.store(true, Ordering::Relaxed);
+        } else {
+            self.record(|journal| journal.unsent(&self.items));
+        }
+    }
+}
+
+/// Nothing is left half-changed by a panic under these locks, so a poisoned one is as good as any.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

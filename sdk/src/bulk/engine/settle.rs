@@ -1,0 +1,321 @@
+//! What an answer means for the items that were sent.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::super::control::lock;
+use super::super::journal::{Position, Settled};
+use super::super::{NotAttempted, Outcome, Settlement, Unknown};
+use super::Engine;
+use super::group::{Group, GroupId, Item, Sent};
+use crate::error::Error;
+use crate::{Batch, ErrorKind, GaveUp, ItemKey, UpdateResponse};
+
+/// What a request's failure says about the items in it.
+enum Meaning {
+    /// Something in the batch is not accepted.
+    Content,
+    /// The request had too many bytes.
+    TooLarge,
+    /// No request of this run can succeed.
+    Hopeless,
+    /// Nothing was changed, for reasons that are not the items'.
+    NotSent,
+    /// Something may have been changed.
+    Unknown,
+}
+
+impl Engine {
+    /// Takes in what came of a request.
+    pub(super) fn sent(&mut self, sent: Sent) {
+        let id = sent.group;
+        match sent.answer {
+            Ok(Ok(response)) => self.accepted(id, &sent.places, response),
+            Ok(Err(error)) => {
+                let meaning = self.meaning(&error);
+                self.failed(id, &sent.places, &sent.named, Arc::new(error), meaning);
+            }
+            Err(may_have_acted) => {
+                for place in sent.places {
+                    let settlement = match may_have_acted {
+                        true => Settlement::Unknown(Unknown::Cancelled),
+                        false => Settlement::NotAttempted(NotAttempted::Cancelled),
+                    };
+                    self.settle_place(id, place, settlement);
+                }
+            }
+        }
+        if self.stopped.is_some() {
+            self.give_up(id);
+        } else {
+            self.send(id);
+        }
+    }
+
+    fn accepted(&mut self, id: GroupId, places: &[usize], response: UpdateResponse) {
+        self.has_accepted = true;
+        let returned: Vec<_> = (0..places.len())
+            .map(|entry| response.item_of(entry).cloned())
+            .collect();
+        let mut settled = Vec::with_capacity(places.len());
+        for (place, item) in places.iter().zip(returned) {
+            settled.push((
+                *place,
+                match item {
+                    Some(item) => Settlement::Updated(Box::new(item)),
+                    None => Settlement::Unknown(Unknown::NotReturned),
+                },
+            ));
+        }
+        self.settle_places(id, settled);
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let bad = group.isolation.accepted().bad;
+        let refusal = group.refusal.clone();
+        if let (Some(place), Some(error)) = (bad, refusal) {
+            self.settle_place(id, place, Settlement::Rejected(error));
+        }
+    }
+
+    /// What a failure means. Splitting a batch is right only if its content was refused.
+    fn meaning(&self, error: &Error) -> Meaning {
+        if error.may_have_acted() {
+            return Meaning::Unknown;
+        }
+        let speaks_of_an_item = error.code().is_some_and(|code| code.contains("item"));
+        match error.kind() {
+            ErrorKind::BadRequest => Meaning::Content,
+            ErrorKind::NotFound | ErrorKind::Conflict if speaks_of_an_item || self.has_accepted => {
+                Meaning::Content
+            }
+            ErrorKind::PayloadTooLarge => Meaning::TooLarge,
+            ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::InvalidInput => Meaning::Hopeless,
+            ErrorKind::OtherStatus
+                if error
+                    .status()
+                    .is_some_and(|status| status.is_client_error())
+                    && error.status() != Some(StatusCode::REQUEST_TIMEOUT) =>
+            {
+                Meaning::Hopeless
+            }
+            _ => Meaning::NotSent,
+        }
+    }
+
+    fn failed(
+        &mut self,
+        id: GroupId,
+        places: &[usize],
+        named: &[usize],
+        error: Arc<Error>,
+        meaning: Meaning,
+    ) {
+        let each = |settlement: Settlement| {
+            let places = places.iter();
+            places.map(|place| (*place, settlement.clone())).collect()
+        };
+        match meaning {
+            Meaning::Content if !self.bulk.settings.assume_atomic => {
+                self.settle_places(id, each(Settlement::Unknown(Unknown::Refused(error))));
+            }
+            Meaning::Content => self.refused(id, places, named, error),
+            Meaning::TooLarge => self.too_large(id, places, error),
+            Meaning::Unknown => {
+                self.settle_places(id, each(Settlement::Unknown(Unknown::Failed(error))));
+            }
+            Meaning::Hopeless => self.stop(NotAttempted::Stopped(error)),
+            Meaning::NotSent if error.gave_up() == Some(GaveUp::Forbidden) => {
+                // Either the run was cancelled, or its journal cannot be written, which is told in its own place.
+                self.look_at_journal();
+                self.stop(NotAttempted::Cancelled);
+            }
+            Meaning::NotSent => {
+                let why = NotAttempted::NotSent(error);
+                self.settle_places(id, each(Settlement::NotAttempted(why)));
+            }
+        }
+    }
+
+    /// The batch, or a part of it, was refused for what is in it.
+    fn refused(&mut self, id: GroupId, places: &[usize], named: &[usize], error: Arc<Error>) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let named: Vec<_> = named
+            .iter()
+            .filter_map(|position| places.get(*position).copied())
+            .collect();
+        let bad = group.isolation.refused(&named).bad;
+        group.refusal = Some(error.clone());
+        if let Some(place) = bad {
+            self.settle_place(id, place, Settlement::Rejected(error));
+        }
+    }
+
+    /// The request had too many bytes: two halves go in its place, or if it was one item alone, that cannot be sent.
+    fn too_large(&mut self, id: GroupId, places: &[usize], error: Arc<Error>) {
+        if let [place] = places {
+            return self.settle_place(id, *place, Settlement::Rejected(error));
+        }
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        group.is_halved = true;
+        let batch = places.iter().filter_map(|place| group.take(*place));
+        let batch = batch.collect();
+        let rest = group.take_rest();
+        if let Err(entry) = self.planner.halve(batch) {
+            self.settle(entry.payload, Settlement::Rejected(error));
+        }
+        self.planner.put_back(rest);
+    }
+
+    /// Ends a group all of whose probes are answered. What is left of it goes into a batch again.
+    pub(super) fn end_group(&mut self, id: GroupId) {
+        let Some(mut group) = self.groups.remove(&id) else {
+            return;
+        };
+        self.planner.put_back(group.take_rest());
+        if !group.is_halved {
+            self.count_in_vain(&group);
+        }
+    }
+
+    /// Ends a group of a run that has stopped.
+    pub(super) fn give_up(&mut self, id: GroupId) {
+        let Some(mut group) = self.groups.remove(&id) else {
+            return;
+        };
+        for entry in group.take_rest() {
+            self.not_attempted(entry.payload);
+        }
+    }
+
+    /// Stops the run if batch after batch comes to nothing.
+    fn count_in_vain(&mut self, group: &Group) {
+        if group.has_updated {
+            self.in_vain = (0, 0);
+            return;
+        }
+        self.in_vain.0 += 1;
+        self.in_vain.1 += group.len();
+        let (batches, items) = self.in_vain;
+        if batches >= self.bulk.settings.stop_after && items >= Batch::MAX_ITEMS {
+            let error = Error::in_vain(batches, items, group.refusal.clone());
+            self.stop(NotAttempted::Stopped(Arc::new(error)));
+        }
+    }
+
+    fn settle_place(&mut self, id: GroupId, place: usize, settlement: Settlement) {
+        self.settle_places(id, vec![(place, settlement)]);
+    }
+
+    /// Settles items of a group: in the journal, in one write, before any of them is handed out.
+    fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, Settlement)>) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let mut items = Vec::with_capacity(settled.len());
+        for (place, settlement) in settled {
+            group.has_updated |= matches!(settlement, Settlement::Updated(_));
+            if let Some(entry) = group.take(place) {
+                items.push((entry.payload, settlement));
+            }
+        }
+        self.settle_all(items);
+    }
+
+    pub(super) fn settle(&mut self, item: Item, settlement: Settlement) {
+        self.settle_all(vec![(item, settlement)]);
+    }
+
+    fn settle_all(&mut self, items: Vec<(Item, Settlement)>) {
+        self.record(&items);
+        for (item, settlement) in items {
+            self.count_sent(&settlement);
+            let key = item.update.key();
+            let is_unknown = matches!(settlement, Settlement::Unknown(_));
+            let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
+            self.hand_out(outcome);
+            if is_unknown && !self.bulk.settings.continue_after_unknown {
+                self.block(key);
+            } else {
+                self.planner.release(key);
+            }
+        }
+    }
+
+    /// Counts what the least number of requests is reckoned from: items that a request was sent for.
+    fn count_sent(&mut self, settlement: &Settlement) {
+        self.sent_items += match settlement {
+            Settlement::Updated(_) | Settlement::Unknown(_) => 1,
+            Settlement::Rejected(error) => u64::from(error.invalid_input().is_none()),
+            _ => 0,
+        };
+    }
+
+    fn record(&self, items: &[(Item, Settlement)]) {
+        let Some(journal) = &self.journal else { return };
+        let reasons: Vec<_> = items
+            .iter()
+            .map(|(_, settlement)| match settlement {
+                Settlement::Rejected(error) => Some(super::super::Reason::of(error)),
+                Settlement::Unknown(why) => Some(why.reason()),
+                _ => None,
+            })
+            .collect();
+        let settled = items.iter().zip(&reasons);
+        let settled: Vec<(Position, Settled<'_>)> = settled
+            .filter_map(|((item, settlement), reason)| {
+                let settled = match (settlement, reason) {
+                    (Settlement::Updated(_), _) => Settled::Updated,
+                    (Settlement::Rejected(_), Some(reason)) => Settled::Rejected(reason),
+                    (Settlement::Unknown(_), Some(reason)) => Settled::Unknown(reason),
+                    _ => return None,
+                };
+                Some((item.position, settled))
+            })
+            .collect();
+        if !settled.is_empty()
+            && let Err(error) = lock(journal).settled(settled)
+        {
+            self.control.journal_failed(error);
+        }
+    }
+
+    /// Lets no later update of a key go.
+    pub(super) fn block(&mut self, key: ItemKey) {
+        for entry in self.planner.block(key) {
+            let why = NotAttempted::AfterUnknown;
+            let item = entry.payload;
+            let settlement = Settlement::NotAttempted(why);
+            self.hand_out(Outcome::new(
+                item.position.index,
+                Some(item.update),
+                settlement,
+            ));
+        }
+    }
+
+    /// Hands out an item of a run that has stopped.
+    pub(super) fn not_attempted(&mut self, item: Item) {
+        let why = self.stopped.clone().unwrap_or(NotAttempted::Cancelled);
+        let settlement = Settlement::NotAttempted(why);
+        self.hand_out(Outcome::new(
+            item.position.index,
+            Some(item.update),
+            settlement,
+        ));
+    }
+
+    pub(super) fn hand_out(&mut self, outcome: Outcome) {
+        self.counts.count(&outcome);
+        self.settled.push_back(outcome);
+    }
+}

@@ -1,0 +1,173 @@
+//! What comes of an item.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{NotUpdated, Reason};
+use crate::{CollectionItem, Error, ItemKey, ItemUpdate};
+
+/// What came of one item of a run. Every item that a run takes from its source has one, and only one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The position of the item in the source, counted from 0. An error of the source has a position too.
+    pub index: u64,
+    /// The update, given back. None if the source gave an error in its place.
+    pub update: Option<ItemUpdate>,
+    /// What came of it.
+    pub settlement: Settlement,
+}
+
+/// How an item is settled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Settlement {
+    /// The service accepted a request with the item, and the answer has it.
+    ///
+    /// If files may be skipped, which is the service's default, a file or an image of it may have been: the service does not say so.
+    Updated(Box<CollectionItem>),
+    /// An earlier run with the same journal has updated it. It was not sent again.
+    UpdatedBefore,
+    /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request can
+    /// hold it. Sent again as it is, it will be refused again.
+    Rejected(Arc<Error>),
+    /// An earlier run with the same journal has found that it is refused. It was not sent again.
+    RejectedBefore(Reason),
+    /// No request with it was sent, or none that can have changed it.
+    NotAttempted(NotAttempted),
+    /// A request may have changed it, and it cannot be told whether one has.
+    Unknown(Unknown),
+}
+
+/// Why an item was not attempted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NotAttempted {
+    /// The source gave this error in its place.
+    Source(Arc<dyn std::error::Error + Send + Sync>),
+    /// The run was cancelled.
+    Cancelled,
+    /// The run has stopped because of this error: the token was not accepted, the collection does not exist, the journal cannot be written,
+    /// or batch after batch came to nothing.
+    Stopped(Arc<Error>),
+    /// Every try of its request failed in a way that changed nothing.
+    NotSent(Arc<Error>),
+    /// What became of an earlier update of the same item in the same locale is unknown, and that one could arrive late.
+    AfterUnknown,
+}
+
+/// Why it cannot be told whether an item was changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Unknown {
+    /// The request failed with this error after the service may have acted.
+    Failed(Arc<Error>),
+    /// The service refused the batch with this error, and the run does not assume that a refused batch changed nothing.
+    Refused(Arc<Error>),
+    /// The service accepted the batch, and its answer lacks the item.
+    NotReturned,
+    /// The run was cancelled after a try that may have acted.
+    Cancelled,
+    /// An earlier run with the same journal has sent it and was ended before it knew what came of it.
+    InDoubt,
+}
+
+impl Outcome {
+    pub(crate) fn new(index: u64, update: Option<ItemUpdate>, settlement: Settlement) -> Self {
+        Self {
+            index,
+            update,
+            settlement,
+        }
+    }
+
+    /// What the update addresses.
+    #[must_use]
+    pub fn key(&self) -> Option<ItemKey> {
+        self.update.as_ref().map(ItemUpdate::key)
+    }
+
+    /// Whether the item is updated, by this run or an earlier one.
+    #[must_use]
+    pub fn is_updated(&self) -> bool {
+        matches!(
+            self.settlement,
+            Settlement::Updated(_) | Settlement::UpdatedBefore
+        )
+    }
+
+    /// The line for a file of dead letters, if the item was not updated: the update as the input has it, and the reason.
+    /// An error of the source has none, since there is no update.
+    ///
+    /// # Errors
+    ///
+    /// As [`ItemUpdate::to_json`].
+    pub fn dead_letter(&self) -> Result<Option<String>, Error> {
+        let Some(update) = &self.update else {
+            return Ok(None);
+        };
+        let reason = |error: &Error| Reason::of(error);
+        let line = match &self.settlement {
+            Settlement::Updated(_) | Settlement::UpdatedBefore => return Ok(None),
+            Settlement::Rejected(error) => NotUpdated::Rejected(&reason(error)).line(update),
+            Settlement::RejectedBefore(reason) => NotUpdated::Rejected(reason).line(update),
+            Settlement::NotAttempted(why) => NotUpdated::NotAttempted(&why.reason()).line(update),
+            Settlement::Unknown(why) => NotUpdated::Unknown(&why.reason()).line(update),
+        };
+        line.map(Some)
+    }
+}
+
+impl NotAttempted {
+    /// The reason as it stands in a file of dead letters.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Source(_) => Reason::new("source", &self.to_string()),
+            Self::Cancelled => Reason::new("cancelled", &self.to_string()),
+            Self::Stopped(error) | Self::NotSent(error) => Reason::of(error),
+            Self::AfterUnknown => Reason::new("after_unknown", &self.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for NotAttempted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error) => write!(formatter, "the source failed: {error}"),
+            Self::Cancelled => formatter.write_str("the run was cancelled"),
+            Self::Stopped(error) => write!(formatter, "the run has stopped: {error}"),
+            Self::NotSent(error) => error.fmt(formatter),
+            Self::AfterUnknown => formatter.write_str(
+                "what became of an earlier update of the same item in the same locale is unknown",
+            ),
+        }
+    }
+}
+
+impl Unknown {
+    /// The reason as it stands in a journal and in a file of dead letters.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Failed(error) | Self::Refused(error) => Reason::of(error),
+            Self::NotReturned => Reason::new("not_returned", &self.to_string()),
+            Self::Cancelled => Reason::new("cancelled", &self.to_string()),
+            Self::InDoubt => Reason::new("in_doubt", &self.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) | Self::Refused(error) => error.fmt(formatter),
+            Self::NotReturned => formatter.write_str("the answer lacks the item"),
+            Self::Cancelled => {
+                formatter.write_str("the run was cancelled after a try that may have acted")
+            }
+            Self::InDoubt => formatter
+                .write_str("an earlier run sent it, and was ended before it knew what came of it"),
+        }
+    }
+}
