@@ -99,6 +99,15 @@ impl RetryPolicy {
         self
     }
 
+    /// The same with 10 tries at the least, unless it is to try once: for a run of many requests, which a short outage
+    /// should not end.
+    pub(crate) fn patient(&self) -> Self {
+        match self.max_tries {
+            1 => self.clone(),
+            tries => self.clone().max_tries(tries.max(10)),
+        }
+    }
+
     pub(crate) fn longest_wait(&self) -> Duration {
         self.max_wait
     }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{NotAttempted, Settlement, Unknown};
@@ -280,4 +281,41 @@ async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
     assert!(server.log().is_empty());
     let run = client.bulk(&collection()).run(updates(250)).expect("a run");
     assert_eq!(run.report().await.statistics.bytes_sent, plan.bytes);
+}
+
+#[tokio::test]
+async fn an_update_that_is_too_large_lets_no_later_one_overtake_an_earlier_one() {
+    let server = FaultyServer::serve(ReferenceServer::builder().model(model(200)).build())
+        .await
+        .expect("a port");
+    // Whoever is sent beside the first request acts before it.
+    let slow = |number| match number {
+        0 => (Duration::from_millis(100), Duration::ZERO),
+        _ => (Duration::ZERO, Duration::ZERO),
+    };
+    server.latency(slow);
+    let client = builder(&server.base_url(), &server.token())
+        .build()
+        .expect("a client");
+    let marked = |mark: &str| {
+        let item = ItemUpdate::new(ItemId::new(&id(0)).expect("an id"));
+        item.field("mark", mark).expect("a field")
+    };
+    let mut input = updates(200);
+    input[0] = marked("first");
+    input.insert(100, marked(&"x".repeat(20_000)));
+    input.insert(101, marked("last"));
+    let run = client
+        .bulk(&collection())
+        .max_batch_bytes(15_000)
+        .run(input)
+        .expect("a run");
+    let report = run.report().await;
+    let counts = (report.counts.updated, report.counts.rejected);
+    assert_eq!(counts, (201, 1), "{report}");
+    let model = server.model();
+    let item = model
+        .variant(COLLECTION, &id(0), None)
+        .expect("it is there");
+    assert_eq!(item.field_data["mark"], "last");
 }

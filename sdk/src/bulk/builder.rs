@@ -153,7 +153,8 @@ impl Bulk {
         self
     }
 
-    /// How requests are tried again, in place of the client's way.
+    /// How requests are tried again: as the client does it unless set, but up to 10 times, so that an outage of a minute or two
+    /// does not end a run. A client that tries once does so here too.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = Some(policy);
         self

@@ -22,7 +22,7 @@ use super::progress::{Counts, Progress, Recorder, Statistics};
 use super::source::{Source, SourceError};
 use super::{Digest, NotAttempted, Outcome, Settlement, Unknown};
 use crate::error::{Error, InvalidInput};
-use crate::{Batch, Client, Clock, ItemUpdate, WaitCause};
+use crate::{Batch, Client, Clock, ItemUpdate, RetryPolicy, WaitCause};
 
 type Calls = FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>;
 
@@ -30,6 +30,7 @@ type Calls = FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>;
 pub(crate) struct Engine {
     bulk: Bulk,
     client: Client,
+    retry: RetryPolicy,
     source: Source,
     planner: Planner<Item>,
     journal: Option<SharedJournal>,
@@ -64,7 +65,12 @@ impl Engine {
     pub(crate) fn new(bulk: Bulk, source: Source, journal: Option<Journal>) -> Self {
         let recorder = Arc::new(Recorder::default());
         let client = bulk.client.observed(recorder.clone());
-        let clock = client.transport().parts().effects.clock.clone();
+        let parts = client.transport().parts();
+        let clock = parts.effects.clock.clone();
+        let retry = match &bulk.settings.retry {
+            Some(policy) => policy.clone(),
+            None => parts.options.retry.patient(),
+        };
         Self {
             planner: Planner::new(bulk.limits()),
             source,
@@ -87,6 +93,7 @@ impl Engine {
             clock,
             bulk,
             client,
+            retry,
         }
     }
 
@@ -242,11 +249,11 @@ impl Engine {
             Err(Refused::TooLarge(entry)) => {
                 let most = self.bulk.settings.max_batch_bytes;
                 let error = Error::from(InvalidInput::UpdateTooLarge { bytes, most });
-                self.settle(entry.payload, Settlement::Rejected(Arc::new(error)));
+                self.settle_unplanned(entry.payload, Settlement::Rejected(Arc::new(error)));
             }
             Err(Refused::Blocked(entry)) => {
                 let why = NotAttempted::AfterUnknown;
-                self.settle(entry.payload, Settlement::NotAttempted(why));
+                self.settle_unplanned(entry.payload, Settlement::NotAttempted(why));
             }
         }
     }
@@ -286,15 +293,14 @@ impl Engine {
             items,
         ));
         let (client, bulk) = (self.client.clone(), self.bulk.clone());
+        let retry = self.retry.clone();
         self.calls.push(Box::pin(async move {
             let mut request = client
                 .update(&bulk.collection, &batch)
+                .retry(retry)
                 .watched(watch.clone());
             if let Some(skip) = bulk.settings.skip_invalid_files {
                 request = request.skip_invalid_files(skip);
-            }
-            if let Some(policy) = bulk.settings.retry {
-                request = request.retry(policy);
             }
             if let Some(timeout) = bulk.settings.timeout {
                 request = request.timeout(timeout);

@@ -235,6 +235,16 @@ impl Engine {
         self.settle_all(vec![(item, settlement)]);
     }
 
+    /// Settles an item that the planner did not take, so that no key is held for it.
+    pub(super) fn settle_unplanned(&mut self, item: Item, settlement: Settlement) {
+        let items = [(item, settlement)];
+        self.record(&items);
+        for (item, settlement) in items {
+            let index = item.position.index;
+            self.hand_out(Outcome::new(index, Some(item.update), settlement));
+        }
+    }
+
     fn settle_all(&mut self, items: Vec<(Item, Settlement)>) {
         self.record(&items);
         for (item, settlement) in items {
