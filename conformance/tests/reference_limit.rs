@@ -6,16 +6,25 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 use support::{A, C, rename_a, request, site};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use webflow_cms_conformance::reference::{
-    Basis, Core, Fault, FaultyServer, Limiter, RateHeaders, ReferenceServer, Reply, Request,
-    RetryAfterForm, Settings, Sleep, Time,
+    Basis, Core, Fault, FaultyServer, Lasting, Limiter, RateHeaders, ReferenceServer, Reply,
+    Request, RetryAfterForm, Settings, Sleep, Time,
 };
 
 mod support;
 
-/// A time that a test sets.
+/// A time that a test sets. It counts the requests that it is told of, and those that are over.
 #[derive(Clone, Debug, Default)]
-struct ByHand(Arc<Mutex<Duration>>);
+struct ByHand(Arc<Mutex<Duration>>, Arc<Mutex<(u32, u32)>>);
+
+struct Over(ByHand);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.1.lock().unwrap().1 += 1;
+    }
+}
 
 impl ByHand {
     fn set(&self, milliseconds: u64) {
@@ -34,6 +43,11 @@ impl Time for ByHand {
 
     fn sleep(&self, _: Duration) -> Sleep {
         Box::pin(std::future::pending())
+    }
+
+    fn arrived(&self) -> Lasting {
+        self.1.lock().unwrap().0 += 1;
+        Box::new(Over(self.clone()))
     }
 }
 
@@ -205,6 +219,32 @@ async fn a_request_that_the_core_does_not_act_on_does_not_count() {
         .map(|exchange| exchange.acted_at)
         .collect();
     assert_eq!(acted, [None, Some(Duration::ZERO)]);
+}
+
+#[tokio::test]
+async fn a_request_has_arrived_once_and_is_over_when_its_client_closes_the_connection() {
+    let (core, time) = limited(Limiter::sliding_window(9), |_| {});
+    let server = FaultyServer::serve(core).await.unwrap();
+    server.inject([Fault::ResetBeforeReading, Fault::ResetAfterActing]);
+    let send = || request(&server.base_url(), &server.token(), rename_a().to_string()).send();
+    assert!(send().await.is_err());
+    assert!(send().await.is_err());
+    assert_eq!(*time.1.lock().unwrap(), (2, 2));
+
+    let address = server.base_url().replace("http://", "").replace("/v2", "");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    assert_eq!(
+        *time.1.lock().unwrap(),
+        (3, 2),
+        "the answer is through, the client still there"
+    );
+    drop(stream);
+    while time.1.lock().unwrap().1 < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl Limiter {
     /// Admits a request that comes at this time, or refuses it.
     pub fn ask(&mut self, now: Duration) -> Verdict {
         self.advance(now);
-        let admitted = self.wait().is_zero();
+        let admitted = self.remaining() > 0;
         if admitted {
             match &mut self.counting {
                 Counting::FixedWindow { admitted, .. } => *admitted += 1,
@@ -125,7 +125,6 @@ impl Limiter {
     pub fn set_limit(&mut self, now: Duration, limit: u32) {
         self.advance(now);
         self.limit = limit;
-        self.fill(Duration::ZERO);
     }
 
     fn advance(&mut self, now: Duration) {
@@ -148,15 +147,11 @@ impl Limiter {
                     log.pop_front();
                 }
             }
-            Counting::TokenBucket { .. } => self.fill(passed),
-        }
-    }
-
-    fn fill(&mut self, passed: Duration) {
-        if let Counting::TokenBucket { capacity, parts } = &mut self.counting {
-            let most = u128::from(capacity.unwrap_or(self.limit)) * TOKEN;
-            let gained = passed.as_nanos().saturating_mul(self.limit.into());
-            *parts = parts.saturating_add(gained).min(most);
+            Counting::TokenBucket { capacity, parts } => {
+                let most = u128::from(capacity.unwrap_or(self.limit)) * TOKEN;
+                let gained = passed.as_nanos().saturating_mul(self.limit.into());
+                *parts = parts.saturating_add(gained).min(most);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ const QUIET_ROUNDS: u32 = 3;
 const WOKEN_ROUNDS: u32 = 64;
 
 /// How long the network gets, in real time, where it is not certain that nothing is on its way.
-const GRACE: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_millis(50);
 
 /// How long nothing may happen, in real time, while a run is not over.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -199,6 +199,54 @@ async fn a_woken_owner_that_does_not_look_does_not_stop_time_for_ever() {
 }
 
 #[tokio::test]
+async fn time_waits_for_a_woken_owner_that_takes_a_while_to_look() {
+    let time = VirtualTime::new();
+    let mut sleep = time.sleep(seconds(1));
+    let mut looks = 0;
+    let clock = time.clone();
+    let slow = async move {
+        poll_fn(|context| {
+            looks += 1;
+            match looks % 600 {
+                1 => sleep.poll_unpin(context),
+                _ => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        clock.elapsed()
+    };
+    let slow = tokio::spawn(slow);
+    let sooner = time.sleep(seconds(2));
+    let (at, ()) = time.run(async { tokio::join!(slow, sooner) }).await;
+    assert_eq!(at.unwrap(), seconds(1));
+}
+
+#[tokio::test]
+async fn a_request_that_was_given_up_is_not_taken_for_one_that_has_yet_to_arrive() {
+    let time = VirtualTime::new();
+    let server: Arc<dyn crate::reference::Time> = Arc::new(time.clone());
+    let given_up = (server.arrived(), server.held());
+    drop(time.trying());
+    let slow = time.caller(async {
+        let _trying = time.trying();
+        for _ in 0..30 {
+            tokio::task::yield_now().await;
+        }
+        drop(given_up);
+        let _arrived = (server.arrived(), server.held());
+        let at = time.elapsed();
+        time.sleep(seconds(3)).await;
+        at
+    });
+    let pause = time.pause(seconds(1));
+    let (at, ()) = time.run(async { tokio::join!(slow, pause) }).await;
+    assert_eq!((at, time.elapsed()), (Duration::ZERO, seconds(3)));
+}
+
+#[tokio::test]
 async fn no_time_is_ready_at_once_and_the_longest_never() {
     let time = VirtualTime::new();
     assert!(time.sleep(Duration::ZERO).now_or_never().is_some());
