@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select};
 use proptest::prelude::*;
 
-use super::stage::{SECOND, Stage, busiest_minute, client, entry, guarded, stage, within};
+use super::stage::{SECOND, Stage, UNPACED, busiest_minute, client, entry, guarded, stage, within};
 use crate::client::{FailureKind, Outcome, Pace};
 use crate::reference::{Fault, Limiter, Reply};
 use crate::rule::{Rule, edges_first, property};
@@ -62,8 +62,9 @@ fn all_updated(outcomes: Vec<(Outcome, Duration)>) -> Result<(), String> {
 fn under_every_window() -> Rule {
     Rule::new(
         "retries-and-pace/under-every-window",
-        "at the pace of the limit no request is refused by a fixed window of any phase, a sliding window or a token bucket, \
-         and it takes at most 2 % longer than it must",
+        "at the pace of the limit, also after a time without requests, none is refused by a fixed window of any phase, a \
+         sliding window or a token bucket; and however low the pace was before the first answer told the limit, it takes at \
+         most 2 % longer than it must",
         RATES,
         &WINDOWS,
         property(
@@ -73,24 +74,35 @@ fn under_every_window() -> Rule {
                     edges_first(case, &[1_u32, 2, 6, 12], 1..16_u32),
                     0..60_000_u64,
                     any::<u64>(),
-                    any::<bool>(),
+                    (any::<bool>(), any::<bool>()),
+                    prop_oneof![Just(0), 1..200_000_u64],
                 )
                     .boxed()
             },
             |(kind, ..)| vec![WINDOWS[*kind]],
-            |bench, (kind, limit, phase, seed, together)| {
-                let stage = stage(bench, |settings| settings.pace = Pace::Learned(*limit))?;
+            |bench, (kind, limit, phase, seed, (together, known), idle)| {
+                let stage = stage(bench, |settings| {
+                    settings.pace = Pace::Learned(if *known { *limit } else { 1 });
+                })?;
                 stage.world.limit(limiter(*kind, *limit, *phase));
                 stage.world.latency(latency(*seed));
                 let requests = usize::try_from(limit * 2 + 3).unwrap_or(0);
+                let half = usize::try_from(*limit).unwrap_or(0);
+                let (time, idle) = (stage.world.time(), Duration::from_millis(*idle));
                 let ended = stage.run(async {
-                    let calls = (0..requests).map(|call| stage.update(call));
-                    if *together {
-                        return join_all(calls).await;
-                    }
                     let mut outcomes = Vec::new();
-                    for call in calls {
-                        outcomes.push(call.await);
+                    for part in [0..half, half..requests] {
+                        if part.start > 0 {
+                            time.pause(idle).await;
+                        }
+                        let calls = part.map(|call| stage.update(call));
+                        if *together {
+                            outcomes.extend(join_all(calls).await);
+                            continue;
+                        }
+                        for call in calls {
+                            outcomes.push(call.await);
+                        }
                     }
                     outcomes
                 })?;
@@ -103,7 +115,7 @@ fn under_every_window() -> Rule {
                     "the time",
                     took,
                     Duration::ZERO,
-                    least.mul_f64(1.02) + SECOND,
+                    least.mul_f64(1.02) + SECOND + idle,
                 )
             },
         ),
@@ -158,43 +170,69 @@ fn shares_fit() -> Rule {
     )
 }
 
-/// A pace that is as good as none until an answer tells the limit.
-const UNPACED: Pace = Pace::Learned(100_000_000);
-
 fn one_pause_for_all() -> Rule {
-    const EDGES: [&str; 2] = ["429", "503"];
+    const EDGES: [&str; 5] = [
+        "429",
+        "503",
+        "they wait already",
+        "the one does not try again",
+        "a shorter wait comes later",
+    ];
     Rule::new(
         "retries-and-pace/one-pause-for-all",
-        "when the service asks one call for a wait, no other call of the token is sent before it is over",
+        "when the service asks one call for a wait, no other call of the token is sent before it is over, not even one that \
+         was waiting for its turn before",
         RATES,
         &EDGES,
         property(
             |case| {
                 (
-                    Just([429_u16, 503][usize::try_from(case % 2).unwrap_or(0)]),
-                    1..110_u64,
+                    Just(usize::try_from(case % 5).unwrap_or(0)),
+                    any::<bool>(),
+                    2..110_u64,
                     proptest::collection::vec(1..120_000_u64, 1..8),
                 )
                     .boxed()
             },
-            |(status, ..)| vec![if *status == 429 { EDGES[0] } else { EDGES[1] }],
-            |bench, (status, wait, starts)| {
-                let stage = stage(bench, |settings| settings.pace = UNPACED)?;
-                let reply = Reply::new(*status).header("retry-after", &wait.to_string());
-                stage.world.script([reply]);
+            |(form, ..)| vec![EDGES[*form]],
+            |bench, (form, too_many, wait, starts)| {
+                let stage = stage(bench, |settings| {
+                    // One each second.
+                    settings.pace = if *form == 2 { Pace::Fixed(60) } else { UNPACED };
+                    settings.max_tries = if *form == 3 { 1 } else { 5 };
+                })?;
+                let status = match form {
+                    0 => 429,
+                    1 => 503,
+                    _ => [503, 429][usize::from(*too_many)],
+                };
+                // Those that are sent before any of them is answered.
+                let asked = if *form == 4 { 2_usize } else { 1 };
+                for wait in [*wait, *wait / 2].iter().take(asked) {
+                    let reply = Reply::new(status).header("retry-after", &wait.to_string());
+                    stage.world.script([reply]);
+                }
                 let time = stage.world.time();
                 let later = async |start: &u64| {
-                    time.pause(Duration::from_millis(*start)).await;
+                    if *form != 2 {
+                        time.pause(Duration::from_millis(*start)).await;
+                    }
                     stage.update(1).await
                 };
-                let first = stage.update(0);
+                let first = join_all((0..asked).map(|_| stage.update(0)));
                 let rest = join_all(starts.iter().map(later));
                 let (first, rest) = stage.run(async { futures_util::join!(first, rest) })?;
                 all_updated(rest)?;
-                first.0.updated()?;
-                let arrivals = stage.sent(starts.len() + 2)?;
+                let again = if *form == 3 {
+                    super::error_mapping::is_status(first[0].0.failure()?, status)?;
+                    0
+                } else {
+                    all_updated(first)?;
+                    asked
+                };
+                let arrivals = stage.sent(starts.len() + asked + again)?;
                 let wait = Duration::from_secs(*wait);
-                match arrivals[1..].iter().find(|at| **at < wait) {
+                match arrivals[asked..].iter().find(|at| **at < wait) {
                     None => Ok(()),
                     Some(early) => Err(format!("a request was sent at {early:?}, before {wait:?}")),
                 }
@@ -539,6 +577,9 @@ fn time_limit_of_a_try() -> Rule {
                     settings.timeout = timeout;
                     settings.max_tries = 1;
                 })?;
+                // The head comes late, which leaves less time for the body.
+                let late = timeout / 3;
+                stage.world.latency(move |_| (Duration::ZERO, late));
                 stage.world.faults([match form {
                     0 => Fault::SilenceAfterActing,
                     1 => Fault::HeadOnly,
@@ -550,7 +591,7 @@ fn time_limit_of_a_try() -> Rule {
                 let (outcome, at) = stage.call()?;
                 let failure = outcome.failure()?;
                 let (kind, end) = match form {
-                    3 => (FailureKind::UnreadableAnswer, Duration::ZERO),
+                    3 => (FailureKind::UnreadableAnswer, late),
                     _ => (FailureKind::Timeout, timeout),
                 };
                 if (failure.kind, failure.may_have_acted) != (kind, true) {
@@ -563,12 +604,13 @@ fn time_limit_of_a_try() -> Rule {
 }
 
 fn cancellation() -> Rule {
-    const EDGES: [&str; 5] = [
+    const EDGES: [&str; 6] = [
         "connecting",
         "in the queue",
         "before the head",
         "in the body",
         "in a wait",
+        "in the queue before another",
     ];
     Rule::new(
         "retries-and-pace/cancellation",
@@ -576,12 +618,12 @@ fn cancellation() -> Rule {
         "this suite: dropping a future is how Rust cancels",
         &EDGES,
         property(
-            |case| (Just(usize::try_from(case % 5).unwrap_or(0)), 1..20_000_u64).boxed(),
+            |case| (Just(usize::try_from(case % 6).unwrap_or(0)), 1..20_000_u64).boxed(),
             |(form, _)| vec![EDGES[*form]],
             |bench, (form, after)| {
                 let after = Duration::from_millis(*after);
                 let stage = stage(bench, |settings| {
-                    settings.pace = if *form == 1 {
+                    settings.pace = if matches!(form, 1 | 5) {
                         Pace::Fixed(1)
                     } else {
                         Pace::Off
@@ -595,8 +637,17 @@ fn cancellation() -> Rule {
                     4 => stage.world.script([Reply::new(500)]),
                     _ => {}
                 }
-                if *form == 1 {
+                if matches!(form, 1 | 5) {
                     stage.call()?.0.updated()?;
+                }
+                if *form == 5 {
+                    let behind =
+                        async { futures_util::join!(drop_after(&stage, after), stage.update(1)) };
+                    let (dropped, (outcome, at)) = stage.run(behind)?;
+                    dropped?;
+                    outcome.updated()?;
+                    stage.sent(2)?;
+                    return within("the next one's end", at, 60 * SECOND, 61 * SECOND);
                 }
                 let before = usize::from(*form != 0);
                 dropped(&stage, *form, after)?;
@@ -624,8 +675,8 @@ fn cancellation() -> Rule {
 
 /// Makes a call and drops it after a time, or after its first poll.
 fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String> {
-    let call = Box::pin(stage.client.update(entry(0)));
     if form == 0 {
+        let call = stage.client.update(entry(0));
         return stage.run(async {
             let polled = futures_util::poll!(call);
             match polled {
@@ -634,11 +685,14 @@ fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String
             }
         })?;
     }
+    stage.run(drop_after(stage, after))?
+}
+
+async fn drop_after(stage: &Stage<'_>, after: Duration) -> Result<(), String> {
+    let call = stage.client.update(entry(0));
     let pause = Box::pin(stage.world.time().pause(after));
-    stage.run(async {
-        match select(call, pause).await {
-            Either::Left((outcome, _)) => Err(format!("it ended: {outcome:?}")),
-            Either::Right(_) => Ok(()),
-        }
-    })?
+    match select(call, pause).await {
+        Either::Left((outcome, _)) => Err(format!("it ended: {outcome:?}")),
+        Either::Right(_) => Ok(()),
+    }
 }

@@ -7,7 +7,7 @@ use http::header::{DATE, RETRY_AFTER};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::stage::{SECOND, stage, within};
+use super::stage::{SECOND, UNPACED, stage, within};
 use super::{REFERENCE, error_mapping};
 use crate::client::{FailureKind, Random};
 use crate::reference::{Fault, Reply};
@@ -34,7 +34,7 @@ fn index(case: u64, of: usize) -> usize {
     usize::try_from(case).unwrap_or(0) % of
 }
 
-/// An answer that asks for a wait in its headers, and the wait.
+/// An answer that asks for a wait in its headers, and the wait. `now` is the time of day at the server.
 fn asking(
     status: u16,
     form: usize,
@@ -43,6 +43,7 @@ fn asking(
     now: SystemTime,
 ) -> (Reply, Duration) {
     let date = |after| httpdate::fmt_http_date(now + Duration::from_secs(after));
+    let past = httpdate::fmt_http_date(now - Duration::from_secs(seconds));
     let (values, wait) = match form {
         1 => (
             vec![format!("{seconds}.{tenths}")],
@@ -52,12 +53,15 @@ fn asking(
         3 => (
             vec![
                 "soon".to_owned(),
-                (seconds / 2).to_string(),
+                (seconds / 3).to_string(),
                 seconds.to_string(),
+                (seconds / 2).to_string(),
             ],
             Duration::from_secs(seconds),
         ),
         4 => (vec!["0".to_owned()], Duration::ZERO),
+        5 => (vec![past], Duration::ZERO),
+        6 => (vec![format!("-{seconds}")], Duration::ZERO),
         _ => (vec![seconds.to_string()], Duration::from_secs(seconds)),
     };
     let mut reply = Reply::new(status);
@@ -73,35 +77,48 @@ fn asking(
 }
 
 fn never_earlier() -> Rule {
-    const EDGES: [&str; 5] = ["seconds", "decimal seconds", "a date", "several", "zero"];
+    const EDGES: [&str; 7] = [
+        "seconds",
+        "decimal seconds",
+        "a date by another clock",
+        "several",
+        "zero",
+        "a date in the past",
+        "no time at all",
+    ];
+    /// How far the clock of the server may be behind or ahead, in seconds.
+    const APART: u64 = 10_000;
     Rule::new(
         "retries-and-pace/never-earlier",
-        "after a 429 or 503 the request is sent again no earlier than the answer asks, and at the most a second later \
-         than that or than the client's own wait",
+        "after a 429 or 503 the request is sent again no earlier than the answer asks and than the client's own wait, and \
+         at the most a second later than the longer of the two",
         SDKS,
         &EDGES,
         property(
             |case| {
                 (
-                    Just(index(case, 5)),
+                    Just(index(case, 7)),
                     select(vec![429_u16, 503]),
                     edges_first(case, &[1, 59, 60, 61, 119], 1..119_u64),
                     0..=9_u64,
                     edges_first(case, &[0.0, 1.0], 0.0..=1.0),
+                    0..2 * APART,
                 )
                     .boxed()
             },
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, status, seconds, tenths, random)| {
+            |bench, (form, status, seconds, tenths, random, apart)| {
                 let stage = stage(bench, |settings| settings.random = Random::Always(*random))?;
-                let now = stage.world.time().now();
+                let now = stage.world.time().now() + Duration::from_secs(*apart)
+                    - Duration::from_secs(APART);
                 let (reply, wait) = asking(*status, *form, *seconds, *tenths, now);
                 stage.world.script([reply]);
                 let (outcome, _) = stage.call()?;
                 outcome.updated()?;
                 let arrivals = stage.sent(2)?;
-                let most = (wait + SECOND).max(SECOND);
-                within("the wait", arrivals[1] - arrivals[0], wait, most)
+                // The first of the client's own waits.
+                let least = wait.max(SECOND.mul_f64(0.5 + random / 2.0));
+                within("the wait", arrivals[1] - arrivals[0], least, wait + SECOND)
             },
         ),
     )
@@ -307,7 +324,8 @@ fn above_the_cap() -> Rule {
     const EDGES: [&str; 4] = ["at the cap", "a second more", "far more", "beyond numbers"];
     Rule::new(
         "retries-and-pace/above-the-cap",
-        "a wait up to the cap is kept; above it the error comes back at once, with the wait in it",
+        "a wait up to the cap is kept; above it the error comes back at once, with the wait in it, and so it does for \
+         every other call of the token",
         SDKS,
         &EDGES,
         property(
@@ -316,6 +334,7 @@ fn above_the_cap() -> Rule {
             |bench, (form, cap, far)| {
                 let stage = stage(bench, |settings| {
                     settings.max_wait = Duration::from_secs(*cap);
+                    settings.pace = UNPACED;
                 })?;
                 let asked = match form {
                     0 => cap.to_string(),
@@ -332,17 +351,22 @@ fn above_the_cap() -> Rule {
                     stage.sent(2)?;
                     return Ok(());
                 }
-                stage.sent(1)?;
                 within("the end", ended, Duration::ZERO, Duration::ZERO)?;
-                let failure = outcome.failure()?;
-                error_mapping::is_status(failure, 429)?;
-                let told = failure.retry_after_ms.unwrap_or(0);
-                let least = asked.parse::<u64>().map_or(u64::MAX, |asked| asked * 1_000);
-                if told >= least {
-                    Ok(())
-                } else {
-                    Err(format!("a wait of {asked} s is told as {told} ms"))
+                error_mapping::is_status(outcome.failure()?, 429)?;
+                let (other, ended) = stage.call()?;
+                stage.sent(1)?;
+                within("the other's end", ended, Duration::ZERO, Duration::ZERO)?;
+                if other.failure()?.kind != FailureKind::NotSent {
+                    return Err(format!("the other ends as {:?}", other.failure()?.kind));
                 }
+                let least = asked.parse::<u64>().map_or(u64::MAX, |asked| asked * 1_000);
+                for outcome in [outcome, other] {
+                    let told = outcome.failure()?.retry_after_ms.unwrap_or(0);
+                    if told < least {
+                        return Err(format!("a wait of {asked} s is told as {told} ms"));
+                    }
+                }
+                Ok(())
             },
         ),
     )
@@ -431,22 +455,33 @@ fn waits_are_spread() -> Rule {
 }
 
 fn acted_is_remembered() -> Rule {
-    const EDGES: [&str; 3] = ["refused", "too many requests", "no connection"];
+    const EDGES: [&str; 4] = [
+        "refused",
+        "too many requests",
+        "no connection",
+        "not the first",
+    ];
     Rule::new(
         "retries-and-pace/acted-is-remembered",
         "once a try may have acted, the error of the call says so, whatever the last try came to",
         "this suite: the account of what was done must be right",
         &EDGES,
         property(
-            |case| (Just(index(case, 3)), 4..AMBIGUOUS.len()).boxed(),
+            |case| (Just(index(case, 4)), 4..AMBIGUOUS.len()).boxed(),
             |(form, _)| vec![EDGES[*form]],
-            |bench, (form, first)| {
-                let stage = stage(bench, |settings| settings.max_tries = 2)?;
-                let last = match form {
-                    0 => Reply::new(400),
-                    _ => Reply::new(429).header("retry-after", "1"),
+            |bench, (form, acting)| {
+                let before = usize::from(*form == 3);
+                let stage = stage(bench, |settings| {
+                    settings.max_tries = if *form == 3 { 3 } else { 2 };
+                })?;
+                let (last, kind) = match form {
+                    1 => (Some(Reply::new(429)), FailureKind::TooManyRequests),
+                    2 => (None, FailureKind::Connect),
+                    _ => (Some(Reply::new(400)), FailureKind::BadRequest),
                 };
-                match ambiguous(*first) {
+                stage.world.script((0..before).map(|_| Reply::new(429)));
+                stage.world.faults((0..before).map(|_| Fault::None));
+                match ambiguous(*acting) {
                     Ok(reply) => stage.world.script([reply]),
                     Err(fault) if fault.acts() => {
                         stage.world.script([crate::reference::Step::Model]);
@@ -454,12 +489,25 @@ fn acted_is_remembered() -> Rule {
                     }
                     Err(fault) => stage.world.faults([fault]),
                 }
-                stage.world.script([last]);
-                let (outcome, _) = stage.call()?;
-                stage.sent(2)?;
-                match outcome.failure()?.may_have_acted {
-                    true => Ok(()),
-                    false => Err("it is told that nothing was done".to_owned()),
+                let sent = before + 1 + usize::from(last.is_some());
+                let stays = last.is_some();
+                stage.world.script(last);
+                let (time, server) = (stage.world.time(), stage.world.server());
+                let goes = async {
+                    if !stays {
+                        time.pause(SECOND / 10).await;
+                        server.close().await;
+                    }
+                };
+                let call = stage.update(0);
+                let ((outcome, _), ()) = stage.run(async { futures_util::join!(call, goes) })?;
+                stage.sent(sent)?;
+                let failure = outcome.failure()?;
+                match (failure.kind, failure.may_have_acted) {
+                    (ended, true) if ended == kind => Ok(()),
+                    (ended, acted) => Err(format!(
+                        "it ends as {ended:?}, and that the service may have acted is told as {acted}"
+                    )),
                 }
             },
         ),

@@ -60,6 +60,9 @@ pub(crate) fn client(
         .session(&world.time(), &settings)
 }
 
+/// A pace that is as good as none until an answer tells the limit.
+pub(crate) const UNPACED: Pace = Pace::Learned(100_000_000);
+
 /// How many items the site has.
 const ITEMS: usize = 8;
 
