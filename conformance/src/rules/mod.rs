@@ -6,6 +6,7 @@
 mod batch_limits;
 mod bodies;
 mod disclosure;
+mod endings;
 mod error_mapping;
 mod exact;
 mod locales;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Rule> {
         responses::rules(),
         retries::rules(),
         pace::rules(),
+        endings::rules(),
     ]
     .into_iter()
     .flatten()

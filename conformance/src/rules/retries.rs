@@ -14,7 +14,7 @@ use crate::reference::{Fault, Reply};
 use crate::rule::{Rule, edges_first, property};
 
 const SDKS: &str = "measured: official clients come back too early, too late or not at all";
-const NETWORK: &str = "this suite: networks break";
+pub(super) const NETWORK: &str = "this suite: networks break";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -26,11 +26,10 @@ pub(super) fn rules() -> Vec<Rule> {
         above_the_cap(),
         own_waits_double(),
         waits_are_spread(),
-        acted_is_remembered(),
     ]
 }
 
-fn index(case: u64, of: usize) -> usize {
+pub(super) fn index(case: u64, of: usize) -> usize {
     usize::try_from(case).unwrap_or(0) % of
 }
 
@@ -193,7 +192,7 @@ fn always_again() -> Rule {
 }
 
 /// Failures after which the service may have acted, by number.
-fn ambiguous(form: usize) -> Result<Reply, Fault> {
+pub(super) fn ambiguous(form: usize) -> Result<Reply, Fault> {
     match form {
         0..=4 => Ok(Reply::new([408, 500, 502, 503, 504][form])),
         5 => Err(Fault::ResetBeforeActing),
@@ -203,7 +202,7 @@ fn ambiguous(form: usize) -> Result<Reply, Fault> {
     }
 }
 
-const AMBIGUOUS: [&str; 9] = [
+pub(super) const AMBIGUOUS: [&str; 9] = [
     "408",
     "500",
     "502",
@@ -448,66 +447,6 @@ fn waits_are_spread() -> Rule {
                         "{callers} callers come back in {} moments over {spread:?}",
                         again.len()
                     ))
-                }
-            },
-        ),
-    )
-}
-
-fn acted_is_remembered() -> Rule {
-    const EDGES: [&str; 4] = [
-        "refused",
-        "too many requests",
-        "no connection",
-        "not the first",
-    ];
-    Rule::new(
-        "retries-and-pace/acted-is-remembered",
-        "once a try may have acted, the error of the call says so, whatever the last try came to",
-        "this suite: the account of what was done must be right",
-        &EDGES,
-        property(
-            |case| (Just(index(case, 4)), 4..AMBIGUOUS.len()).boxed(),
-            |(form, _)| vec![EDGES[*form]],
-            |bench, (form, acting)| {
-                let before = usize::from(*form == 3);
-                let stage = stage(bench, |settings| {
-                    settings.max_tries = if *form == 3 { 3 } else { 2 };
-                })?;
-                let (last, kind) = match form {
-                    1 => (Some(Reply::new(429)), FailureKind::TooManyRequests),
-                    2 => (None, FailureKind::Connect),
-                    _ => (Some(Reply::new(400)), FailureKind::BadRequest),
-                };
-                stage.world.script((0..before).map(|_| Reply::new(429)));
-                stage.world.faults((0..before).map(|_| Fault::None));
-                match ambiguous(*acting) {
-                    Ok(reply) => stage.world.script([reply]),
-                    Err(fault) if fault.acts() => {
-                        stage.world.script([crate::reference::Step::Model]);
-                        stage.world.faults([fault]);
-                    }
-                    Err(fault) => stage.world.faults([fault]),
-                }
-                let sent = before + 1 + usize::from(last.is_some());
-                let stays = last.is_some();
-                stage.world.script(last);
-                let (time, server) = (stage.world.time(), stage.world.server());
-                let goes = async {
-                    if !stays {
-                        time.pause(SECOND / 10).await;
-                        server.close().await;
-                    }
-                };
-                let call = stage.update(0);
-                let ((outcome, _), ()) = stage.run(async { futures_util::join!(call, goes) })?;
-                stage.sent(sent)?;
-                let failure = outcome.failure()?;
-                match (failure.kind, failure.may_have_acted) {
-                    (ended, true) if ended == kind => Ok(()),
-                    (ended, acted) => Err(format!(
-                        "it ends as {ended:?}, and that the service may have acted is told as {acted}"
-                    )),
                 }
             },
         ),
