@@ -165,7 +165,12 @@ impl Pace {
             let now = patience.clock.elapsed();
             let (turn, paused_until) = {
                 let mut schedule = self.schedule();
-                (schedule.ask(place.ticket, now), schedule.paused_until())
+                let paused_until = schedule.paused_until();
+                // Whoever waited may have been woken late.
+                if patience.deadline.is_some_and(|deadline| now >= deadline) {
+                    return Err(NotNow::DeadlineTooNear(paused_until.saturating_sub(now)));
+                }
+                (schedule.ask(place.ticket, now), paused_until)
             };
             let Turn::At(due) = turn else { return Ok(()) };
             let due = patience.check(now, due, paused_until)?;
@@ -233,9 +238,7 @@ impl Patience<'_> {
         }
         match self.deadline {
             // A pause never gets shorter; a place among others may.
-            Some(deadline) if now >= deadline || paused_until >= deadline => {
-                Err(NotNow::DeadlineTooNear(pause))
-            }
+            Some(deadline) if paused_until >= deadline => Err(NotNow::DeadlineTooNear(pause)),
             Some(deadline) => Ok(due.min(deadline)),
             None => Ok(due),
         }

@@ -297,3 +297,82 @@ impl Effects {
             .learn(RateLimit::from_headers(headers), self.clock.elapsed());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Wakes everybody a second late, as a machine does that was asleep.
+    #[derive(Debug, Default)]
+    struct Late(Arc<Mutex<Duration>>);
+
+    impl Clock for Late {
+        fn now(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            *self.0.lock().expect("no panic")
+        }
+
+        fn sleep(&self, duration: Duration) -> Sleep {
+            let now = Arc::clone(&self.0);
+            Box::pin(async move { *now.lock().expect("no panic") += duration + SECOND })
+        }
+    }
+
+    struct Unconnected;
+
+    impl Attempt for Unconnected {
+        type Success = ();
+        type Fault = ();
+
+        fn len(&self) -> u64 {
+            0
+        }
+
+        async fn send(&mut self, _: Timer) -> Result<Read<()>, Read<()>> {
+            Err(Read {
+                value: (),
+                status: None,
+                bytes: 0,
+            })
+        }
+
+        fn failed((): &()) -> Failed {
+            Failed {
+                kind: ErrorKind::Connect,
+                status: None,
+                retry_after: None,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_after_the_deadline_although_a_wait_ends_late() {
+        let effects = Effects {
+            clock: Arc::new(Late::default()),
+            random: Arc::new(|| 1.0),
+            pace: Pace::off(),
+            budget: RetryBudget::unlimited(),
+            observers: Observers::default(),
+        };
+        let options = CallOptions {
+            retry: RetryPolicy::new().backoff(SECOND, SECOND),
+            timeout: SECOND,
+            deadline: Some(SECOND * 3 / 2),
+        };
+        let mut tries = Tries::default();
+        let ended = effects.call(&options, &mut Unconnected, &mut tries).await;
+        assert!(matches!(
+            ended,
+            Err(Ended::NotAgain((), NotNow::DeadlineTooNear(_)))
+        ));
+        assert_eq!(tries.count, 1);
+    }
+}
