@@ -116,17 +116,18 @@ impl Schedule {
         let Some(position) = self.position(ticket) else {
             return Turn::Now;
         };
-        let before = self
-            .waiting
-            .iter()
-            .take(position)
-            .filter(|waiting| waiting.due.saturating_add(GRACE) >= now)
-            .count();
         let interval = self.interval();
-        let due = self
+        let next = self
             .last
             .map_or(Duration::ZERO, |last| last.saturating_add(interval))
-            .max(self.paused_until)
+            .max(self.paused_until);
+        // Who does not ask again does not know that its turn has come nearer.
+        let before = (0..)
+            .map(|place| next.saturating_add(interval.saturating_mul(place)))
+            .zip(self.waiting.iter().take(position))
+            .filter(|(due, waiting)| waiting.due.min(*due).saturating_add(GRACE) >= now)
+            .count();
+        let due = next
             .max(if before == 0 { Duration::ZERO } else { now })
             .saturating_add(interval.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX)));
         if now < due {
@@ -361,6 +362,20 @@ mod tests {
             Turn::Now,
             "it has waited the longest"
         );
+    }
+
+    #[test]
+    fn who_is_never_polled_again_holds_nobody_up_although_its_turn_looked_far_away() {
+        let mut schedule = paced(60);
+        let now = send(&mut schedule, SECOND);
+        let leaving: Vec<_> = (0..100).map(|_| schedule.enter()).collect();
+        let [asleep, awake] = [schedule.enter(), schedule.enter()];
+        assert!(matches!(schedule.ask(asleep, now), Turn::At(due) if due > now + SECOND * 99));
+        for ticket in leaving {
+            schedule.leave(ticket);
+        }
+        let late = now + schedule.interval() + GRACE + SECOND;
+        assert_eq!(schedule.ask(awake, late), Turn::Now);
     }
 
     #[test]
