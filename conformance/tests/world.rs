@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{join_all, select};
-use webflow_cms::{Batch, Client, CollectionId, Error, ItemId, ItemUpdate, Token, reqwest};
+use webflow_cms::{
+    Batch, Client, CollectionId, Error, ItemId, ItemUpdate, Pace, RetryPolicy, Token, reqwest,
+};
 use webflow_cms_conformance::reference::{Fault, Limiter, Model, Reply, Settings, Variant};
 use webflow_cms_conformance::{Counts, World};
 
@@ -24,6 +26,9 @@ fn client(world: &World) -> Client {
         .base_url(world.base_url())
         .clock(world.time())
         .http(http)
+        // It has no observer, so time would not learn of its waits.
+        .pace(Pace::off())
+        .retry(RetryPolicy::never())
         .build()
         .unwrap()
 }
