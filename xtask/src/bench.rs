@@ -15,6 +15,8 @@ pub(crate) struct Options {
 enum Bench {
     /// How many requests it takes to find the bad entries of a refused batch
     Isolation,
+    /// What it costs to spread requests over the minute, and whether any is refused all the same
+    Pace,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -27,6 +29,9 @@ impl Bench {
         let line = match self {
             Self::Isolation => {
                 "bench --quiet --profile dev --locked -p webflow-cms --bench isolation"
+            }
+            Self::Pace => {
+                "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench pace"
             }
         };
         line.split(' ')
@@ -44,7 +49,11 @@ mod tests {
     fn every_bench_is_a_file_of_its_name() {
         for bench in Bench::value_variants() {
             let value = bench.to_possible_value().expect("none is hidden");
-            let file = format!("sdk/benches/{}.rs", value.get_name());
+            let package = match bench {
+                Bench::Isolation => "sdk",
+                Bench::Pace => "conformance",
+            };
+            let file = format!("{package}/benches/{}.rs", value.get_name());
             assert!(process::root().join(&file).is_file(), "{file}");
             assert_eq!(bench.command_line().last(), Some(value.get_name()));
         }
