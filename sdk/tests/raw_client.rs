@@ -5,13 +5,19 @@ mod support;
 
 use std::time::Duration;
 
-use support::{COLLECTION, LAMP, builder, client, faulty_site, site};
+use futures_util::future::join;
+use support::{
+    COLLECTION, LAMP, builder, builder_in, client, collection, faulty_site, one, site, world,
+};
 use webflow_cms::raw::types::{
     ItemUpdate, ItemUpdateFieldData, UpdateItemsRequest, UpdateItemsResponse,
 };
 use webflow_cms::raw::{self, ClientInfo as _};
-use webflow_cms::{Transport, reqwest};
+use webflow_cms::{Client, ClientBuilder, Pace, RetryPolicy, Transport, reqwest};
+use webflow_cms_conformance::World;
 use webflow_cms_conformance::reference::{Fault, ReferenceServer, Reply};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn request() -> UpdateItemsRequest {
     let mut fields = ItemUpdateFieldData {
@@ -30,6 +36,16 @@ fn request() -> UpdateItemsRequest {
         }],
     }
 }
+
+/// The ways in which one comes by a raw client.
+const WAYS: [fn(&Client) -> raw::Client; 3] = [
+    Client::raw,
+    |client| raw::Client::new(client.base_url(), client.raw().inner().clone()),
+    |client| {
+        let transport = client.raw().inner().clone();
+        raw::Client::new_with_client(client.base_url(), reqwest::Client::new(), transport)
+    },
+];
 
 fn transport(server: &ReferenceServer) -> Transport {
     client(server).raw().inner().clone()
@@ -133,12 +149,8 @@ async fn a_raw_answer_beyond_the_bound_is_an_error_and_not_read_on() {
 #[tokio::test]
 async fn no_raw_client_follows_a_redirect() {
     let (server, elsewhere) = tokio::join!(site(), site());
-    let (here, there) = (server.base_url(), elsewhere.base_url());
-    let clients = [
-        client(&server).raw(),
-        raw::Client::new(&here, transport(&server)),
-        raw::Client::new_with_client(&here, reqwest::Client::new(), transport(&server)),
-    ];
+    let there = elsewhere.base_url();
+    let clients = WAYS.map(|way| way(&client(&server)));
     for (number, raw) in clients.iter().enumerate() {
         let location = format!("{there}/collections/{COLLECTION}/items");
         server.script([Reply::new(307).header("location", &location)]);
@@ -162,4 +174,165 @@ async fn the_token_goes_to_no_other_server_than_the_clients_own() {
     let error = error.expect_err("another server");
     assert!(matches!(error, raw::Error::InvalidRequest(_)), "{error:?}");
     assert!(elsewhere.log().is_empty() && server.log().is_empty());
+}
+
+type Called = Result<raw::ResponseValue<UpdateItemsResponse>, Box<raw::Error<raw::types::Error>>>;
+
+/// Tries a law with each kind of raw client, each in a world that has just begun.
+fn for_each_way(
+    settings: impl Fn(ClientBuilder) -> ClientBuilder,
+    law: impl Fn(&World, &Client, &raw::Client),
+) {
+    for way in WAYS {
+        let world = world();
+        let client = settings(builder_in(&world)).build().expect("a client");
+        let raw = way(&client);
+        law(&world, &client, &raw);
+    }
+}
+
+/// One call to its end.
+fn call(world: &World, raw: &raw::Client) -> Called {
+    let request = request();
+    let call = raw.update_items(COLLECTION, None, &request);
+    let called = world.run(world.time().caller(call));
+    called.expect("time passes").map_err(Box::new)
+}
+
+/// When the requests came.
+fn arrivals(world: &World) -> Vec<Duration> {
+    world.log().iter().map(|exchange| exchange.at).collect()
+}
+
+fn asking_for(seconds: u64) -> Reply {
+    let reply = Reply::documented(429).expect("documented");
+    reply.header("retry-after", &seconds.to_string())
+}
+
+#[test]
+fn a_raw_call_that_is_told_429_is_tried_again_no_earlier_than_asked() {
+    for_each_way(
+        |builder| builder,
+        |world, _, raw| {
+            world.script([asking_for(7)]);
+            call(world, raw).expect("an update");
+            let [first, again] = *arrivals(world) else {
+                panic!("two requests")
+            };
+            assert!((7 * SECOND..=8 * SECOND).contains(&(again - first)));
+        },
+    );
+}
+
+#[test]
+fn a_raw_call_on_which_the_service_may_have_acted_is_tried_again() {
+    for_each_way(
+        |builder| builder,
+        |world, _, raw| {
+            world.script([Reply::new(500)]);
+            call(world, raw).expect("an update");
+            assert_eq!(arrivals(world).len(), 2, "after a 500");
+
+            world.faults([Fault::CutBody { after: 3 }]);
+            call(world, raw).expect("an update");
+            assert_eq!(arrivals(world).len(), 4, "after a cut body");
+        },
+    );
+}
+
+#[test]
+fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_strict_policy() {
+    let strict = RetryPolicy::new().if_may_have_acted(false);
+    for_each_way(
+        |builder| builder.retry(strict.clone()),
+        |world, _, raw| {
+            world.script([Reply::documented(500).expect("documented")]);
+            let error = call(world, raw).expect_err("a failure");
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(500));
+
+            world.faults([Fault::CutBody { after: 3 }]);
+            let error = call(world, raw).expect_err("a cut body");
+            assert!(
+                matches!(*error, raw::Error::ResponseBodyError(_)),
+                "{error:?}"
+            );
+            assert_eq!(arrivals(world).len(), 2);
+
+            world.script([asking_for(1)]);
+            call(world, raw).expect("the service did not act");
+        },
+    );
+}
+
+#[test]
+fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did() {
+    for_each_way(
+        |builder| builder.retry(RetryPolicy::new().max_tries(3)),
+        |world, _, raw| {
+            world.script([500, 502, 503, 504].map(Reply::new));
+            let error = call(world, raw).expect_err("a failure");
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
+            assert_eq!(arrivals(world).len(), 3);
+        },
+    );
+}
+
+#[test]
+fn a_raw_call_ends_by_its_deadline_and_says_so() {
+    for_each_way(
+        |builder| builder.deadline(10 * SECOND),
+        |world, _, raw| {
+            world.faults([Fault::SilenceAfterActing]);
+            let error = call(world, raw).expect_err("silence").to_string();
+            assert!(
+                error.contains("the time for the request ran out"),
+                "{error}"
+            );
+            assert_eq!(world.time().elapsed(), 10 * SECOND);
+
+            world.script([asking_for(60)]);
+            let error = call(world, raw).expect_err("a longer wait than there is time");
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(429));
+
+            let error = call(world, raw)
+                .expect_err("its turn is too late")
+                .to_string();
+            assert!(error.contains("the request was not sent"), "{error}");
+            assert!(error.contains("deadline"), "{error}");
+            assert_eq!(world.time().elapsed(), 10 * SECOND);
+            assert_eq!(arrivals(world).len(), 2);
+        },
+    );
+}
+
+#[test]
+fn raw_and_typed_calls_stop_when_either_is_asked_to_wait() {
+    let unpaced = || Pace::starting_at(u32::MAX).expect("a pace");
+    for raw_first in [true, false] {
+        for_each_way(
+            |builder| builder.pace(unpaced()),
+            |world, client, raw| {
+                world.script([asking_for(60)]);
+                let (collection, batch, request) = (collection(), one(), request());
+                let time = world.time();
+                let later = |first: bool| time.pause(if first { Duration::ZERO } else { SECOND });
+                let raw_call = async {
+                    later(raw_first).await;
+                    let call = raw.update_items(COLLECTION, None, &request);
+                    time.caller(call).await.expect("an update");
+                };
+                let typed_call = async {
+                    later(!raw_first).await;
+                    let call = client.update(&collection, &batch).send();
+                    time.caller(call).await.expect("an update");
+                };
+                world.run(join(raw_call, typed_call)).expect("time passes");
+                let [first, then @ ..] = &*arrivals(world) else {
+                    panic!("a request")
+                };
+                assert_eq!((*first, then.len()), (Duration::ZERO, 2));
+                assert!(then.iter().all(|at| *at >= 60 * SECOND), "{then:?}");
+            },
+        );
+    }
 }

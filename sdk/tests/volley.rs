@@ -5,10 +5,9 @@ mod support;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use support::{COLLECTION, LAMP, collection, one};
-use webflow_cms::{Client, Pace, Token, reqwest};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Limiter, Model, Reply, Settings, Variant};
+use support::{builder_in, collection, one, world};
+use webflow_cms::Pace;
+use webflow_cms_conformance::reference::{Limiter, Reply};
 
 const MOST_CALLS: u64 = 1_000;
 const LIMIT: u32 = 120;
@@ -56,10 +55,7 @@ fn latency(number: usize) -> (Duration, Duration) {
 #[test]
 fn a_thousand_calls_that_are_all_told_429_come_back_when_they_may_and_at_the_pace_of_the_limit() {
     let calls = calls();
-    let world = World::new(Settings::default()).expect("a world");
-    let lamp = Variant::named("Lamp", "lamp");
-    let model = Model::new().insert(COLLECTION, LAMP, None, lamp);
-    world.reset(model).expect("a port");
+    let world = world();
     world.limit(Limiter::sliding_window(LIMIT));
     world.latency(latency);
     // The limiter refuses the others.
@@ -68,12 +64,7 @@ fn a_thousand_calls_that_are_all_told_429_come_back_when_they_may_and_at_the_pac
         .header("x-ratelimit-limit", &LIMIT.to_string());
     world.script((0..LIMIT).map(|_| refusal.clone()));
 
-    let client = Client::builder(Token::new(world.server().token()).expect("a token"))
-        .base_url(world.base_url())
-        // Nothing here is encrypted, so loading the system's certificates would be time wasted.
-        .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
-        .clock(world.time())
-        .observer(world.time())
+    let client = builder_in(&world)
         .pace(Pace::starting_at(u32::MAX).expect("a pace"))
         .build()
         .expect("a client");

@@ -9,7 +9,10 @@ use webflow_cms::{
     Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Pace, RetryPolicy, Token,
     reqwest,
 };
-use webflow_cms_conformance::reference::{Builder, FaultyServer, ReferenceServer, Variant};
+use webflow_cms_conformance::World;
+use webflow_cms_conformance::reference::{
+    Builder, FaultyServer, ReferenceServer, Settings, Variant,
+};
 
 pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 pub(crate) const LAMP: &str = "66f6ed9576ddacf3149d5ea6";
@@ -40,6 +43,13 @@ pub(crate) async fn faulty_site() -> FaultyServer {
         .expect("a free port")
 }
 
+/// The same site in a time that passes only when everybody waits.
+pub(crate) fn world() -> World {
+    let world = World::new(Settings::default()).expect("a world");
+    world.reset(described().build().model()).expect("a port");
+    world
+}
+
 fn variant(name: &str, price: serde_json::Value) -> Variant {
     Variant::named(name, &name.to_lowercase()).field("price", price)
 }
@@ -51,6 +61,16 @@ pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
         .http(reqwest::Client::builder().no_proxy())
         .retry(RetryPolicy::never())
         .pace(Pace::off())
+}
+
+/// A client that lives in the time of a world, with the settings that a client has by itself.
+pub(crate) fn builder_in(world: &World) -> ClientBuilder {
+    Client::builder(Token::new(world.server().token()).expect("a token"))
+        .base_url(world.base_url())
+        // Nothing there is encrypted, so loading the system's certificates would be time wasted.
+        .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
+        .clock(world.time())
+        .observer(world.time())
 }
 
 pub(crate) fn client(server: &ReferenceServer) -> Client {
