@@ -253,7 +253,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How many bytes the body of an answer may have, decoded; 64 MiB unless set. What is longer is not read on.
+    /// How many bytes the body of an answer may have, decoded; 64 MiB unless set. What is longer is not read on. Of a
+    /// refusal to an [update](Client::update), 256 KiB are the most, whatever is set here.
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.max_answer_bytes = bytes;
         self

@@ -18,7 +18,7 @@ use crate::retry::Failed;
 use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries, Watch};
 use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
 
-/// How much of the body of a refusal is read, in bytes.
+/// How much of the body of a refusal is read at the most, in bytes.
 const MAX_REFUSAL_BYTES: usize = 256 * 1024;
 
 /// An update that is about to be sent: `.await` sends it.
@@ -266,10 +266,11 @@ impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, '_, F> {
         };
         let (status, headers) = (answer.status(), answer.headers().clone());
         let length = answer.content_length();
+        let most = self.request.client.transport().parts().max_answer_bytes;
         let bound = if accepted {
-            self.request.client.transport().parts().max_answer_bytes
+            most
         } else {
-            MAX_REFUSAL_BYTES
+            most.min(MAX_REFUSAL_BYTES)
         };
         let body = body::read(answer.into_inner_stream(), bound, length, &mut timer).await;
         let bytes = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);

@@ -1,5 +1,7 @@
 //! *Error mapping*, continued: bodies that are not what the status promises.
 
+use std::time::{Duration, Instant};
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,13 +10,14 @@ use serde_json::json;
 use super::error_mapping::{answered, is_status};
 use super::site;
 use crate::client::{FailureKind, Outcome};
-use crate::reference::{Model, Reply, Step};
+use crate::reference::{Fault, Model, Reply, Step};
 use crate::rule::{Rule, property};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         another_shape(),
         huge_bodies(),
+        endless_bodies(),
         successes_that_are_no_answer(),
         arbitrary_bytes(),
     ]
@@ -130,6 +133,81 @@ fn huge_bodies() -> Rule {
                     }
                     2 => outcome.updated().map(|_| ()),
                     _ => is_unreadable(&outcome),
+                }
+            },
+        ),
+    )
+}
+
+fn endless_bodies() -> Rule {
+    const EDGES: [&str; 5] = [
+        "endless error",
+        "error announced as huge",
+        "endless success",
+        "small bound",
+        "no bound set",
+    ];
+    const BOUNDS: [Option<usize>; 4] = [Some(1), Some(1000), Some(64 * 1024), None];
+    /// A client that reads until its time is up shows by that alone.
+    const TIME_LIMIT: Duration = Duration::from_secs(5);
+    Rule::new(
+        "error-mapping/endless-bodies",
+        "a body without end is left before the time is up: an error keeps its status and no more than the bound of it",
+        "this suite: everything from a server is unbounded",
+        &EDGES,
+        property(
+            |case| {
+                let statuses = [400_u16, 401, 404, 429, 500, 503];
+                (
+                    Just(case % 3),
+                    select(statuses.to_vec()),
+                    Just(usize::try_from(case / 3 % 4).unwrap_or(0)),
+                    1000..20_000_usize,
+                )
+                    .boxed()
+            },
+            |(form, _, bound, _)| {
+                let mut touched = vec![EDGES[usize::try_from(*form).unwrap_or(0)]];
+                match BOUNDS[*bound] {
+                    Some(..=1000) if *form != 2 => touched.push("small bound"),
+                    None if *form != 2 => touched.push("no bound set"),
+                    _ => {}
+                }
+                touched
+            },
+            |bench, (form, status, bound, chunk)| {
+                bench.reset(site::model_of(&[site::marked((1, 0))]));
+                let reply = Reply::new(if *form == 2 { 200 } else { *status });
+                bench
+                    .core()
+                    .script([reply.body(format!("{{\"items\":[]}} {}", "x".repeat(*chunk)))]);
+                bench.faults([match form {
+                    1 => Fault::Oversized { length: 1 << 40 },
+                    _ => Fault::Endless { chunk: *chunk },
+                }]);
+                let mut call = bench.faulty_call(vec![site::marked((1, 0))]);
+                call.timeout_ms = u64::try_from(TIME_LIMIT.as_millis()).ok();
+                // What a client takes of a success by itself is more than is sent in a moment.
+                let own = if *form == 2 { Some(64 * 1024) } else { None };
+                call.max_answer_bytes = BOUNDS[*bound].or(own);
+                let begun = Instant::now();
+                let outcome = bench.update(&call);
+                if begun.elapsed() >= TIME_LIMIT {
+                    return Err("it is read until the time is up".to_owned());
+                }
+                bench.only_exchange()?;
+                if *form == 2 {
+                    return is_unreadable(&outcome);
+                }
+                let failure = outcome.failure()?;
+                is_status(failure, *status)?;
+                let kept = failure.body.as_deref().map_or(0, str::len);
+                match BOUNDS[*bound] {
+                    Some(bound) if kept > bound => {
+                        Err(format!("{kept} bytes of the body are kept, of {bound}"))
+                    }
+                    _ if kept == 0 => Err("nothing of the body is kept".to_owned()),
+                    _ => Ok(()),
                 }
             },
         ),
