@@ -112,7 +112,11 @@ fn answer(list: &ItemStruct, item: &ItemStruct) -> Result<TokenStream, String> {
         if !flat && !is_option(&field.ty) {
             let ty = field.ty;
             field.ty = parse_quote! { ::std::option::Option<#ty> };
-            field.attrs.push(parse_quote! { #[serde(default)] });
+            field.attrs.push(if ident == "items" {
+                parse_quote! { #[serde(default, deserialize_with = "crate::response::not_too_many")] }
+            } else {
+                parse_quote! { #[serde(default)] }
+            });
         } else if !flat {
             lenient(&mut field);
         }
