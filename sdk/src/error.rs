@@ -153,7 +153,7 @@ impl Error {
     }
 
     /// Whether the same request may succeed at another time: after a refused or cut connection, a timeout, and the
-    /// statuses 408, 429 and 5xx without 501 and 505.
+    /// statuses 408, 429 and 5xx without 501 and 505. A certificate that is not trusted stays so.
     ///
     /// It speaks of chances, not of safety. An update holds absolute values, so sending it again ends in the same
     /// state, but Webflow imports a file or an image again each time that its field is written. Where
@@ -292,6 +292,7 @@ impl fmt::Display for Error {
             ErrorKind::OtherStatus => "an answer that is not documented",
             ErrorKind::UnreadableAnswer => "the answer cannot be read",
             ErrorKind::Connect => "no connection to the service",
+            ErrorKind::Untrusted => "the certificate of the service is not trusted",
             ErrorKind::Timeout => "the time for the request ran out",
             ErrorKind::ConnectionCut => "the connection was cut before the answer was complete",
             ErrorKind::Transport => "the transport failed",

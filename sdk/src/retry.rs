@@ -24,7 +24,7 @@ use crate::{ErrorKind, WaitCause};
 ///   [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The service may have acted then. An update holds absolute
 ///   values, so a second one ends in the same state; but Webflow imports files and images again each time that their
 ///   field is written.
-/// - Anything else, such as 400, 401, 403, 404, 409, 413 or 501: never.
+/// - Anything else, such as 400, 401, 403, 404, 409, 413, 501 or a certificate that is not trusted: never.
 ///
 /// # When
 ///

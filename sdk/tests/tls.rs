@@ -5,6 +5,8 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rcgen::CertifiedKey;
 use support::{LAMP, builder, collection, one};
@@ -14,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
 use webflow_cms::reqwest::{self, Certificate};
-use webflow_cms::{Client, ErrorKind};
+use webflow_cms::{Client, ErrorKind, GaveUp, RetryPolicy};
 
 const TOKEN: &str = "b7c1d0e2f3a4958677";
 
@@ -22,6 +24,7 @@ const TOKEN: &str = "b7c1d0e2f3a4958677";
 struct Server {
     address: SocketAddr,
     certificate: Certificate,
+    connections: Arc<AtomicUsize>,
     requests: UnboundedReceiver<String>,
 }
 
@@ -31,8 +34,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (log, requests) = unbounded_channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 // A client that does not trust the certificate ends the handshake.
                 if let Ok(request) = answer(&acceptor, stream).await {
                     log.send(request).expect("a test that listens");
@@ -42,6 +48,7 @@ impl Server {
         Self {
             address,
             certificate,
+            connections,
             requests,
         }
     }
@@ -112,7 +119,7 @@ async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
         .update(&collection(), &batch)
         .await
         .expect_err("no trust");
-    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Untrusted, "{error:?}");
     assert!(!error.may_have_acted());
     assert!(!format!("{error:?} {error:#?}").contains(TOKEN));
 
@@ -124,4 +131,21 @@ async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
         .expect("an update");
     assert!(server.requests.recv().await.is_some());
     assert!(server.requests.try_recv().is_err(), "sent without trust");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_is_not_asked_again() {
+    let server = Server::start().await;
+    let (another, _) = identity();
+    let batch = one();
+    let moment = Duration::from_millis(1);
+    let error = server
+        .client_that_trusts(&another)
+        .update(&collection(), &batch)
+        .retry(RetryPolicy::new().backoff(moment, moment))
+        .await
+        .expect_err("no trust");
+    assert_eq!(error.gave_up(), Some(GaveUp::NotRetryable));
+    assert!(!error.is_retryable());
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1);
 }

@@ -314,7 +314,7 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Server => FailureKind::Server,
         ErrorKind::OtherStatus => FailureKind::OtherStatus,
         ErrorKind::UnreadableAnswer => FailureKind::UnreadableAnswer,
-        ErrorKind::Connect => FailureKind::Connect,
+        ErrorKind::Connect | ErrorKind::Untrusted => FailureKind::Connect,
         ErrorKind::Timeout => FailureKind::Timeout,
         ErrorKind::ConnectionCut => FailureKind::ConnectionCut,
         ErrorKind::Transport => FailureKind::Transport,

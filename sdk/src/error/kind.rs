@@ -30,6 +30,9 @@ pub enum ErrorKind {
     UnreadableAnswer,
     /// No connection came about, so nothing was sent.
     Connect,
+    /// The certificate of the server, or of whoever stands before it, is not trusted, so nothing was sent. With the
+    /// feature `native-tls`, which does not tell it from other faults, it is [`Connect`](Self::Connect).
+    Untrusted,
     /// The time for the request ran out after it may have been sent.
     Timeout,
     /// The connection was reset or closed before the answer was complete.
@@ -64,6 +67,7 @@ impl ErrorKind {
             Self::OtherStatus => "other_status",
             Self::UnreadableAnswer => "unreadable_answer",
             Self::Connect => "connect",
+            Self::Untrusted => "untrusted",
             Self::Timeout => "timeout",
             Self::ConnectionCut => "connection_cut",
             Self::Transport => "transport",
@@ -99,6 +103,7 @@ impl ErrorKind {
             | Self::PayloadTooLarge
             | Self::TooManyRequests
             | Self::Connect
+            | Self::Untrusted
             | Self::NotSent
             | Self::Journal
             | Self::InVain
@@ -131,6 +136,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::PayloadTooLarge
             | Self::UnreadableAnswer
+            | Self::Untrusted
             | Self::Transport
             | Self::Journal
             | Self::InVain

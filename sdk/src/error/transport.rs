@@ -47,7 +47,9 @@ impl Error {
 
 pub(crate) fn kind(error: &reqwest::Error) -> ErrorKind {
     // A connection that takes too long is both; what counts is that nothing was sent.
-    if error.is_connect() {
+    if error.is_connect() && causes(error).any(is_distrust) {
+        ErrorKind::Untrusted
+    } else if error.is_connect() {
         ErrorKind::Connect
     } else if error.is_timeout() {
         ErrorKind::Timeout
@@ -56,6 +58,24 @@ pub(crate) fn kind(error: &reqwest::Error) -> ErrorKind {
     } else {
         ErrorKind::Transport
     }
+}
+
+/// Whether it is about a certificate, which will be no other after a wait.
+#[cfg(feature = "rustls")]
+fn is_distrust(cause: &(dyn StdError + 'static)) -> bool {
+    // An I/O error names as its source that of the error inside, and not the error itself.
+    let inside = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match (inside, cause.downcast_ref()) {
+        (Some(inside), _) => is_distrust(inside),
+        (None, error) => matches!(error, Some(rustls::Error::InvalidCertificate(_))),
+    }
+}
+
+#[cfg(not(feature = "rustls"))]
+fn is_distrust(_: &(dyn StdError + 'static)) -> bool {
+    false
 }
 
 fn is_cut(cause: &(dyn StdError + 'static)) -> bool {
