@@ -57,13 +57,17 @@ fn redirects_are_not_followed() -> Rule {
 }
 
 fn the_token_is_in_no_output() -> Rule {
-    const EDGES: [&str; 6] = [
+    const EDGES: [&str; 10] = [
         "refusal",
         "echo in the message",
         "echo in the body",
         "echo in a header",
         "echo in a detail",
         "cut echo",
+        "echo in json escapes",
+        "echo in percent signs",
+        "echo cut by the server",
+        "echo as a number",
     ];
     Rule::new(
         "error-mapping/token-in-no-output",
@@ -72,9 +76,14 @@ fn the_token_is_in_no_output() -> Rule {
         &EDGES,
         property(
             |case| {
+                let token = if case % 10 == 9 {
+                    "[1-9][0-9]{15,29}"
+                } else {
+                    "[A-Za-z0-9._~+/-]{16,80}"
+                };
                 (
-                    Just(case % 6),
-                    "[A-Za-z0-9._~+/-]{16,80}",
+                    Just(case % 10),
+                    token,
                     select(vec![400_u16, 401, 403, 429, 500, 200]),
                 )
                     .boxed()
@@ -92,6 +101,13 @@ fn the_token_is_in_no_output() -> Rule {
                     body[name] = value;
                     body
                 };
+                // Half a token is still a secret.
+                let half = &token[..token.len() / 2];
+                let written: fn(&str) -> String = match form {
+                    6 => in_json_escapes,
+                    7 => in_percent_signs,
+                    _ => str::to_owned,
+                };
                 let reply = Reply::new(*status);
                 bench.core().script([match form {
                     1 => reply.json(&with("message", json!(echo))),
@@ -103,6 +119,12 @@ fn the_token_is_in_no_output() -> Rule {
                     )),
                     // The bound on what an error keeps of a body may fall inside the token.
                     5 => reply.body(format!("{}{echo}", "x".repeat(8 * 1024 - 30))),
+                    6 | 7 => reply.body(format!(
+                        r#"{{"message":"no, {}","code":7}}"#,
+                        written(token)
+                    )),
+                    8 => reply.json(&with("message", json!(format!("bad token {half}...")))),
+                    9 => reply.body(format!(r#"{{"code":{token},"details":[[-{token}]]}}"#)),
                     _ => reply.json(&error),
                 }]);
                 let mut call = bench.call(vec![site::marked((1, 0))]);
@@ -110,19 +132,44 @@ fn the_token_is_in_no_output() -> Rule {
                     call.items.clear();
                 }
                 let outcome = bench.update(&call);
-                // Half a token is still a secret.
-                let half = &token[..token.len() / 2];
                 if outcome.renderings().is_empty() {
                     return Err("the client shows nothing of its outcome".to_owned());
                 }
-                match outcome.renderings().iter().find(|text| text.contains(half)) {
+                let half_written = written(half);
+                let shows = |text: &&String| {
+                    // A large number is shown with a point behind its first digit.
+                    text.contains(half)
+                        || text.contains(&half_written)
+                        || *form == 9 && text.replace('.', "").contains(half)
+                };
+                match outcome.renderings().iter().find(shows) {
                     Some(text) => Err(format!(
                         "the token is in {}",
                         text.replace(half, "[half of the token]")
+                            .replace(&half_written, "[half of the token]")
                     )),
                     None => Ok(()),
                 }
             },
         ),
     )
+}
+
+/// A text as a JSON string may hold it: every third character as an escape, and no slash as it is.
+fn in_json_escapes(text: &str) -> String {
+    let escaped = |(position, character): (usize, char)| match character {
+        '/' => r"\/".to_owned(),
+        other if position % 3 == 0 => format!("\\u{:04x}", u32::from(other)),
+        other => other.to_string(),
+    };
+    text.chars().enumerate().map(escaped).collect()
+}
+
+/// A text as a URL may hold it: every other character encoded.
+fn in_percent_signs(text: &str) -> String {
+    let encoded = |(position, character): (usize, char)| match position % 2 {
+        0 => format!("%{:02X}", u32::from(character)),
+        _ => character.to_string(),
+    };
+    text.chars().enumerate().map(encoded).collect()
 }

@@ -62,17 +62,18 @@ impl Error {
 fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answer {
     let token = head.token;
     let mut text = |names: &[&str]| {
-        let value = names.iter().find_map(|name| {
+        let mut value = names.iter().find_map(|name| {
             failure
                 .get_mut(name)
                 .map(Value::take)
                 .filter(|value| !value.is_null())
         })?;
+        token.redact_value(&mut value);
         let text = match value {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        Some(token.redact(text).into_boxed_str())
+        Some(text.into_boxed_str())
     };
     let code = text(&["code"]);
     // `msg` is what the older router says for a path that it does not know.
