@@ -4,6 +4,7 @@ mod answer;
 mod detail;
 mod input;
 mod kind;
+mod printable;
 mod transport;
 
 use std::fmt;
@@ -17,6 +18,8 @@ pub use detail::ErrorDetail;
 pub use input::InvalidInput;
 pub use kind::ErrorKind;
 pub(crate) use transport::kind as kind_of_fault;
+
+use printable::Printable;
 
 use crate::bulk::JournalError;
 use crate::retry::GaveUp;
@@ -304,40 +307,24 @@ impl fmt::Display for Error {
         if let Some(status) = self.status() {
             write!(formatter, " (status {}", status.as_u16())?;
             if let Some(code) = self.code() {
-                write!(formatter, ", {}", Printable(code))?;
+                write!(formatter, ", {}", Printable::new(code))?;
             }
             formatter.write_str(")")?;
         }
         if let Some(reason) = &self.0.reason {
-            write!(formatter, ": {}", Printable(reason))?;
+            write!(formatter, ": {}", Printable::new(reason))?;
         } else if let Some(message) = self.message() {
-            write!(formatter, ": {}", Printable(message))?;
+            write!(formatter, ": {}", Printable::new(message))?;
         }
+        detail::list(
+            formatter,
+            self.message().unwrap_or_default(),
+            self.details(),
+        )?;
         match self.tries() {
             0 | 1 => Ok(()),
             tries => write!(formatter, " (after {tries} tries)"),
         }
-    }
-}
-
-/// A server's words on one line: what a terminal would act on is escaped, and a long text is cut.
-struct Printable<'a>(&'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        const MOST: usize = 500;
-        for (position, character) in self.0.chars().enumerate() {
-            if position == MOST {
-                return formatter.write_char('…');
-            }
-            if character.is_control() {
-                write!(formatter, "{}", character.escape_default())?;
-            } else {
-                formatter.write_char(character)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -383,6 +370,8 @@ impl std::error::Error for Error {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -400,6 +389,45 @@ mod tests {
             error.to_string(),
             "the request was refused: \\u{1b}[2J\\r\\nok"
         );
+    }
+
+    #[test]
+    fn the_text_says_what_the_message_leaves_to_the_details() {
+        let said = |message: &str, details: Value| {
+            let answer = Answer {
+                message: Some(message.into()),
+                details: match details {
+                    Value::Array(details) => details.into_iter().map(ErrorDetail::read).collect(),
+                    _ => detail::inside_message(message),
+                },
+                ..Answer::default()
+            };
+            let text = Error::new(ErrorKind::BadRequest)
+                .with_answer(answer)
+                .to_string();
+            let (_, said) = text.split_once("): ").expect("a message");
+            said.to_owned()
+        };
+        let price = json!({"field": "price", "message": "is no number"});
+        let slug = json!({"param": "slug", "description": "is\ntaken"});
+        assert_eq!(
+            said(
+                "Validation Error",
+                json!([price, slug, {"deep": [1]}, "no name"])
+            ),
+            r#"Validation Error [price: is no number; slug: is\ntaken; {"deep":[1]}; and 1 more]"#
+        );
+        assert_eq!(
+            said("price is no number", json!([price])),
+            "price is no number"
+        );
+        let inside = r#"Validation Error: ["\"id\" is no string"]"#;
+        assert_eq!(said(inside, Value::Null), inside);
+        let long = said(
+            "Validation Error",
+            json!([price, "x".repeat(10_000), "y".repeat(10_000)]),
+        );
+        assert!(long.chars().count() < 500, "{long}");
     }
 
     #[test]

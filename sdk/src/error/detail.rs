@@ -1,6 +1,10 @@
 //! One reason of a refusal, in whichever form the service gives it.
 
+use std::fmt;
+
 use serde_json::Value;
+
+use super::printable::Printable;
 
 /// One of the reasons that an error gives.
 ///
@@ -49,6 +53,47 @@ impl ErrorDetail {
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
+    }
+
+    fn in_words(&self) -> String {
+        match (self.field(), self.message()) {
+            (Some(field), Some(message)) => format!("{field}: {message}"),
+            (None, Some(message)) => message.to_owned(),
+            _ => self.raw.to_string(),
+        }
+    }
+}
+
+/// Writes the first of the details that are not in the message already, if there is one.
+pub(super) fn list(
+    formatter: &mut fmt::Formatter<'_>,
+    message: &str,
+    details: &[ErrorDetail],
+) -> fmt::Result {
+    const SHOWN: usize = 3;
+    const MOST_OF_ONE: usize = 150;
+    let inside = inside_message(message);
+    let said = |text: Option<&str>| text.is_none_or(|text| message.contains(text));
+    let new: Vec<_> = details
+        .iter()
+        .filter(|detail| {
+            let known = detail.message.is_some() && said(detail.field()) && said(detail.message());
+            !known && !inside.contains(detail)
+        })
+        .collect();
+    for (position, detail) in new.iter().take(SHOWN).enumerate() {
+        let separator = if position == 0 { " [" } else { "; " };
+        let detail = detail.in_words();
+        write!(
+            formatter,
+            "{separator}{}",
+            Printable::cut(&detail, MOST_OF_ONE)
+        )?;
+    }
+    match new.len().checked_sub(SHOWN) {
+        _ if new.is_empty() => Ok(()),
+        None | Some(0) => formatter.write_str("]"),
+        Some(more) => write!(formatter, "; and {more} more]"),
     }
 }
 

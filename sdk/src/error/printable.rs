@@ -1,0 +1,36 @@
+//! A server's words, made fit for a line of a log.
+
+use std::fmt::{self, Write as _};
+
+/// A server's words on one line: what a terminal would act on is escaped, and a long text is cut.
+pub(super) struct Printable<'a> {
+    text: &'a str,
+    most: usize,
+}
+
+impl<'a> Printable<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self::cut(text, 500)
+    }
+
+    /// At most so many characters of it.
+    pub(super) fn cut(text: &'a str, most: usize) -> Self {
+        Self { text, most }
+    }
+}
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, character) in self.text.chars().enumerate() {
+            if position == self.most {
+                return formatter.write_char('…');
+            }
+            if character.is_control() {
+                write!(formatter, "{}", character.escape_default())?;
+            } else {
+                formatter.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
