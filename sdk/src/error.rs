@@ -389,6 +389,21 @@ mod tests {
             error.to_string(),
             "the request was refused: \\u{1b}[2J\\r\\nok"
         );
+        for unseen in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fffb}',
+            '\u{e0041}',
+        ] {
+            let error = Error::new(ErrorKind::BadRequest).with_reason(format!("é{unseen}日"));
+            let escaped = format!("é{}日", unseen.escape_unicode());
+            assert!(error.to_string().ends_with(&escaped), "{escaped}: {error}");
+        }
     }
 
     #[test]

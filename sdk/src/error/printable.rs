@@ -25,7 +25,7 @@ impl fmt::Display for Printable<'_> {
             if position == self.most {
                 return formatter.write_char('…');
             }
-            if character.is_control() {
+            if character.is_control() || is_unseen(character) {
                 write!(formatter, "{}", character.escape_default())?;
             } else {
                 formatter.write_char(character)?;
@@ -33,4 +33,21 @@ impl fmt::Display for Printable<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a character shows in nothing but what it does to others, such as the one that turns the rest of a line
+/// around, or ends a line without being a control.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
