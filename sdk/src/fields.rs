@@ -1,5 +1,6 @@
 //! The fields that an item update sets or clears.
 
+mod raw;
 mod strict;
 
 use std::fmt;
@@ -61,9 +62,9 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::FieldsNotAnObject`]; [`InvalidInput::DuplicateField`] if the value writes a field twice;
-    /// [`InvalidInput::NotFinite`] for NaN and infinities at any depth, which JSON would turn into `null`;
-    /// [`InvalidInput::Unserializable`] if the value's own serialization fails.
+    /// [`InvalidInput::FieldsNotAnObject`]; [`InvalidInput::DuplicateField`] if the value writes a field, or a member of
+    /// any object in one, twice; [`InvalidInput::NotFinite`] for NaN and infinities at any depth, which JSON would turn
+    /// into `null`, and for numbers in JSON text that no 64-bit float can hold; [`InvalidInput::Unserializable`] if the value's own serialization fails.
     pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let findings = Findings::default();
         let text = written(&Strictly::outermost(value, &findings), &findings)?;
@@ -148,13 +149,15 @@ impl Fields {
 fn written<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>, Error> {
     to_raw_value(value).map_err(|error| {
         let path = findings.path().into_boxed_str();
-        let refused = match findings.duplicate.take() {
-            Some(field) => InvalidInput::DuplicateField { field },
-            None if findings.not_finite.get() => InvalidInput::NotFinite { path },
-            None => InvalidInput::Unserializable {
+        let refused = if findings.duplicate.get() {
+            InvalidInput::DuplicateField { field: path }
+        } else if findings.not_finite.get() {
+            InvalidInput::NotFinite { path }
+        } else {
+            InvalidInput::Unserializable {
                 path,
                 reason: error.to_string().into(),
-            },
+            }
         };
         refused.into()
     })
@@ -168,6 +171,9 @@ fn within(field: &str, error: Error) -> Error {
         path => format!("{field}.{path}").into(),
     };
     match error.invalid_input() {
+        Some(InvalidInput::DuplicateField { field: inner }) => {
+            InvalidInput::DuplicateField { field: path(inner) }.into()
+        }
         Some(InvalidInput::NotFinite { path: inner }) => {
             InvalidInput::NotFinite { path: path(inner) }.into()
         }

@@ -165,7 +165,7 @@ async fn a_number_that_is_not_finite_is_refused_with_its_path() {
     assert_eq!(input, InvalidInput::NotFinite { path });
     assert_eq!(
         text,
-        "the number at \"sizes[1].width\" is not finite, and JSON cannot hold it"
+        "the number at \"sizes[1].width\" is not finite, and no reader of JSON could hold it"
     );
 }
 

@@ -288,15 +288,22 @@ fn malformed_ids_are_refused() -> Rule {
 }
 
 fn fields_that_are_no_object_are_refused() -> Rule {
-    const EDGES: [&str; 4] = ["list", "text", "null", "a field twice"];
+    const EDGES: [&str; 6] = [
+        "list",
+        "text",
+        "null",
+        "a field twice",
+        "a nested member twice",
+        "an infinite number",
+    ];
     Rule::new(
         "payload/fields-are-an-object",
-        "fields that are no object, or that set one field twice, are refused and nothing is sent",
+        "fields that are no object, name a member twice, or hold a number that no float can, are refused and nothing is sent",
         HOUSE,
         &EDGES,
         property(
             |case| {
-                let fields = match case % 4 {
+                let fields = match case % 6 {
                     0 => site::value().prop_map(|value| format!("[{value}]")).boxed(),
                     1 => site::awkward_text()
                         .prop_map(|text| site::quoted(&text))
@@ -304,11 +311,20 @@ fn fields_that_are_no_object_are_refused() -> Rule {
                     2 => select(vec!["null", "true", "7"])
                         .prop_map(str::to_owned)
                         .boxed(),
-                    _ => (site::value(), site::value())
+                    3 => (site::value(), site::value())
                         .prop_map(|(a, b)| format!("{{\"a\":{a},\"\\u0061\":{b}}}"))
                         .boxed(),
+                    4 => (site::value(), site::value(), site::value())
+                        .prop_map(|(a, b, c)| format!("{{\"x\":[{a},{{\"b\":{b},\"b\":{c}}}]}}"))
+                        .boxed(),
+                    _ => (
+                        select(vec!["1e309", "-1E+999", "17976931348623157e300"]),
+                        site::value(),
+                    )
+                        .prop_map(|(number, a)| format!("{{\"a\":{a},\"x\":[{number}]}}"))
+                        .boxed(),
                 };
-                (Just(case % 4), fields).boxed()
+                (Just(case % 6), fields).boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
             |bench, (_, fields)| {

@@ -45,12 +45,13 @@ pub enum InvalidInput {
     ),
     /// Fields that do not serialize to a JSON object.
     FieldsNotAnObject,
-    /// A field that is set more than once.
+    /// A field, or a member of an object in one, that is set more than once.
     DuplicateField {
-        /// The field's slug.
+        /// The field's slug, or the path to the member, such as `dimensions.width`.
         field: Box<str>,
     },
-    /// A number that is not finite, which JSON would turn into `null`, which clears a field.
+    /// A number that is not finite, which JSON would turn into `null`, which clears a field; or one in JSON text that is
+    /// too large for a 64-bit float, and infinite to most who read it.
     NotFinite {
         /// The path to the number, such as `dimensions.width`.
         path: Box<str>,
@@ -126,7 +127,7 @@ impl fmt::Display for InvalidInput {
             Self::FieldsNotAnObject => formatter.write_str("the fields do not serialize to a JSON object"),
             Self::DuplicateField { field } => write!(formatter, "the field {field:?} is set more than once"),
             Self::NotFinite { path } => {
-                write!(formatter, "the number at {path:?} is not finite, and JSON cannot hold it")
+                write!(formatter, "the number at {path:?} is not finite, and no reader of JSON could hold it")
             }
             Self::Unserializable { path, reason } => {
                 write!(formatter, "the value at {path:?} cannot be serialized: {reason}")

@@ -1,20 +1,20 @@
 //! A serializer that refuses what JSON would quietly change, and sees each field of an object once.
 //!
 //! `serde_json` writes a number that is not finite as `null`, and Webflow takes `null` as "clear this field". It also
-//! writes a key as often as it is told. Neither can be seen in the written text, so this stands in between.
+//! writes a key as often as it is told. Neither can be seen in the written text, so this stands in between. JSON text
+//! that was written elsewhere is looked through.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 
+use super::raw::{self, Names, What};
 use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
 
 /// What is learned on the way, shared by all levels of one value.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// The names of the outermost object.
-    names: RefCell<Vec<Cow<'static, str>>>,
-    pub(super) duplicate: RefCell<Option<Box<str>>>,
+    pub(super) duplicate: Cell<bool>,
     pub(super) not_finite: Cell<bool>,
     /// Whether the outermost value is JSON text that was written elsewhere.
     pub(super) raw: Cell<bool>,
@@ -34,23 +34,36 @@ impl Findings {
         path
     }
 
-    fn name<E: ser::Error>(&self, name: Cow<'static, str>) -> Result<(), E> {
-        let mut names = self.names.borrow_mut();
-        if names.contains(&name) {
-            *self.duplicate.borrow_mut() = Some(name.into());
-            return Err(E::custom("the same field twice"));
-        }
-        names.push(name);
-        Ok(())
-    }
-
     fn at<T, E>(&self, result: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
         if result.is_err() {
             self.path.borrow_mut().push(step());
         }
         result
     }
+
+    fn duplicate<E: ser::Error>(&self, name: &str) -> E {
+        self.duplicate.set(true);
+        self.path.borrow_mut().push(name.to_owned());
+        E::custom("the same name twice")
+    }
+
+    /// Refuses a text that another has written as JSON, if it must not go out.
+    fn check<E: ser::Error>(&self, text: &str) -> Result<(), E> {
+        let Some(flaw) = raw::flaw(text) else {
+            return Ok(());
+        };
+        match flaw.what {
+            What::Duplicate => self.duplicate.set(true),
+            What::NotFinite => self.not_finite.set(true),
+        }
+        self.path.borrow_mut().extend(flaw.path.into_iter().rev());
+        Err(E::custom("JSON text that must not go out"))
+    }
 }
+
+/// How serde_json hands on text that is JSON already, and numbers that keep their digits.
+const RAW: &str = "$serde_json::private::RawValue";
+const NUMBER: &str = "$serde_json::private::Number";
 
 /// A value that is serialized strictly.
 pub(super) struct Strictly<'a, T: ?Sized> {
@@ -112,11 +125,12 @@ impl<'a, S: Serializer> Strict<'a, S> {
         }
     }
 
-    fn within<C>(inner: C, findings: &'a Findings, outermost: bool) -> Compound<'a, C> {
+    fn within<C>(inner: C, findings: &'a Findings) -> Compound<'a, C> {
         Compound {
             inner,
             findings,
-            outermost,
+            is_raw: false,
+            names: Names::default(),
             index: 0,
             key: String::new(),
         }
@@ -211,18 +225,13 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Ok(Self::within(
-            self.inner.serialize_seq(len)?,
-            self.findings,
-            false,
-        ))
+        Ok(Self::within(self.inner.serialize_seq(len)?, self.findings))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
         Ok(Self::within(
             self.inner.serialize_tuple(len)?,
             self.findings,
-            false,
         ))
     }
 
@@ -234,7 +243,6 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         Ok(Self::within(
             self.inner.serialize_tuple_struct(name, len)?,
             self.findings,
-            false,
         ))
     }
 
@@ -248,15 +256,11 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         let inner = self
             .inner
             .serialize_tuple_variant(name, index, variant, len)?;
-        Ok(Self::within(inner, self.findings, false))
+        Ok(Self::within(inner, self.findings))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Ok(Self::within(
-            self.inner.serialize_map(len)?,
-            self.findings,
-            self.outermost,
-        ))
+        Ok(Self::within(self.inner.serialize_map(len)?, self.findings))
     }
 
     fn serialize_struct(
@@ -264,14 +268,13 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        if self.outermost && name == "$serde_json::private::RawValue" {
+        if self.outermost && name == RAW {
             self.findings.raw.set(true);
         }
-        Ok(Self::within(
-            self.inner.serialize_struct(name, len)?,
-            self.findings,
-            self.outermost,
-        ))
+        Ok(Compound {
+            is_raw: name == RAW || name == NUMBER,
+            ..Self::within(self.inner.serialize_struct(name, len)?, self.findings)
+        })
     }
 
     fn serialize_struct_variant(
@@ -284,7 +287,7 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         let inner = self
             .inner
             .serialize_struct_variant(name, index, variant, len)?;
-        Ok(Self::within(inner, self.findings, false))
+        Ok(Self::within(inner, self.findings))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -300,7 +303,9 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
 struct Compound<'a, C> {
     inner: C,
     findings: &'a Findings,
-    outermost: bool,
+    /// Whether its one member is JSON text.
+    is_raw: bool,
+    names: Names,
     index: usize,
     /// The last key of a map, which may be asked for apart from its value.
     key: String,
@@ -340,8 +345,13 @@ macro_rules! members {
             type Error = C::Error;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
-                if self.outermost {
-                    self.findings.name(Cow::Borrowed(key))?;
+                if self.is_raw
+                    && let Ok(serde_json::Value::String(text)) = serde_json::to_value(value)
+                {
+                    self.findings.check(&text)?;
+                }
+                if !self.names.insert(Cow::Borrowed(key)) {
+                    return Err(self.findings.duplicate(key));
                 }
                 let result = self.inner.serialize_field(key, &Strictly::inner(value, self.findings));
                 self.findings.at(result, || key.to_owned())
@@ -369,8 +379,8 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
         self.key = key_text(key).map_err(C::Error::custom)?;
-        if self.outermost {
-            self.findings.name(Cow::Owned(self.key.clone()))?;
+        if !self.names.insert(Cow::Owned(self.key.clone())) {
+            return Err(self.findings.duplicate(&self.key));
         }
         self.inner.serialize_key(key)
     }

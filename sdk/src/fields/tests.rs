@@ -108,6 +108,40 @@ fn the_same_field_twice_is_refused_however_it_comes() {
 }
 
 #[test]
+fn the_same_member_twice_is_refused_in_any_object_with_its_path() {
+    #[derive(Serialize)]
+    struct Images {
+        images: Vec<Product>,
+    }
+    let twice = |path: &str| InvalidInput::DuplicateField { field: path.into() };
+    let images = Images {
+        images: vec![Product {
+            name: "a",
+            more: HashMap::from([("name", 1.0)]),
+        }],
+    };
+    assert_eq!(refused(&images), twice("images[0].name"));
+    let raw = serde_json::from_str::<Box<RawValue>>(r#"{"a":{"b":1,"b":2}}"#).expect("JSON");
+    assert_eq!(refused(&raw), twice("a.b"));
+    assert_eq!(
+        refused(&BTreeMap::from([("box", [&raw])])),
+        twice("box[0].a.b")
+    );
+    let error = Fields::default().set("box", &raw).expect_err("refused");
+    assert_eq!(error.invalid_input(), Some(&twice("box.a.b")));
+}
+
+#[test]
+fn a_number_that_no_float_holds_is_refused_with_its_path() {
+    let raw = serde_json::from_str::<Box<RawValue>>(r#"{"a":[0,-1e999]}"#).expect("JSON");
+    let path = |path: &str| InvalidInput::NotFinite { path: path.into() };
+    assert_eq!(refused(&raw), path("a[1]"));
+    assert_eq!(refused(&BTreeMap::from([("box", &raw)])), path("box.a[1]"));
+    let error = Fields::default().set("box", &raw).expect_err("refused");
+    assert_eq!(error.invalid_input(), Some(&path("box.a[1]")));
+}
+
+#[test]
 fn numeric_keys_are_seen_as_the_text_that_they_become() {
     struct Twice;
     impl Serialize for Twice {

@@ -82,7 +82,8 @@ impl ItemUpdate {
     ///
     /// [`InvalidInput::UnreadableUpdate`], with the column, for text that is not one JSON object; for a member that is
     /// unknown, there twice, `null`, or of another type; and for an id that is not 24 hexadecimal digits.
-    /// [`InvalidInput::FieldsNotAnObject`] and [`InvalidInput::DuplicateField`] as [`Fields::new`](crate::Fields::new).
+    /// [`InvalidInput::FieldsNotAnObject`], [`InvalidInput::DuplicateField`] and [`InvalidInput::NotFinite`] as
+    /// [`Fields::new`](crate::Fields::new).
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let unreadable = |column, reason: &str| InvalidInput::UnreadableUpdate {
             column,
