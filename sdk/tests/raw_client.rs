@@ -278,6 +278,27 @@ fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did
 }
 
 #[test]
+fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
+    for_each_way(
+        |builder| builder.timeout(6 * SECOND).retry(RetryPolicy::never()),
+        |world, _, raw| {
+            // The head takes some of the time.
+            world.latency(|_| (Duration::ZERO, 2 * SECOND));
+            let bodies = [Fault::HeadOnly, Fault::Drip { pause: SECOND }];
+            for (number, fault) in (1..).zip(bodies) {
+                world.faults([fault]);
+                let error = call(world, raw).expect_err("a body without an end");
+                assert!(
+                    matches!(*error, raw::Error::ResponseBodyError(_)),
+                    "{error:?}"
+                );
+                assert_eq!(world.time().elapsed(), 6 * SECOND * number);
+            }
+        },
+    );
+}
+
+#[test]
 fn a_raw_call_ends_by_its_deadline_and_says_so() {
     for_each_way(
         |builder| builder.deadline(10 * SECOND),
