@@ -25,11 +25,12 @@ pub use state::Counts;
 /// 2026-01-01T00:00:00Z, in seconds from the epoch.
 const START: u64 = 1_767_225_600;
 
-/// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by in
-/// a millisecond, and each wait ends at the exact instant.
+/// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by
+/// in a millisecond, and each wait ends at the exact instant.
 ///
-/// It is the clock *and* the observer of the clients (a client that tells it of no calls goes through [`caller`](Self::caller)), and the
-/// [time of the server](crate::reference::Core::with_time). From them it knows when time may pass:
+/// It is the clock *and* the observer of the clients (a client that tells it of no calls goes through
+/// [`caller`](Self::caller)), and the [time of the server](crate::reference::Core::with_time). From them it knows when
+/// time may pass:
 ///
 /// - each caller waits, or has a request under way;
 /// - each request under way was read by the server, and is held there on purpose: by a latency, a silence, a dripping
@@ -37,11 +38,11 @@ const START: u64 = 1_767_225_600;
 /// - whoever was woken has been polled.
 ///
 /// Then time jumps to the earliest timer, which alone is fired, in the order of creation among those of one instant. So
-/// what follows from a timer is through, over the network and back, before the next one is looked at. The same run has the
-/// same instants, each time.
+/// what follows from a timer is through, over the network and back, before the next one is looked at. The same run has
+/// the same instants, each time.
 ///
-/// Time passes within [`run`](Self::run), on a current-thread runtime of tokio. A clock that tokio pauses would not do: it
-/// jumps whenever no task is ready, which is also when an answer is still on its way through a socket.
+/// Time passes within [`run`](Self::run), on a current-thread runtime of tokio. A clock that tokio pauses would not do:
+/// it jumps whenever no task is ready, which is also when an answer is still on its way through a socket.
 ///
 /// Clones share the time.
 ///
@@ -86,8 +87,8 @@ impl VirtualTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(START) + self.elapsed()
     }
 
-    /// Counts a call as one that time has to mind, from its first poll until it is ready or dropped. A call within a call
-    /// is part of it.
+    /// Counts a call as one that time has to mind, from its first poll until it is ready or dropped. A call within a
+    /// call is part of it.
     pub fn caller<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
         let time = self.clone();
         async move {
@@ -113,7 +114,8 @@ impl VirtualTime {
         self.count(|counts| &mut counts.in_flight)
     }
 
-    /// A caller waits for as long as what is returned lasts. For clients that do not tell it through their [`Observer`].
+    /// A caller waits for as long as what is returned lasts. For clients that do not tell it through their
+    /// [`Observer`].
     pub fn waiting(&self) -> Counted {
         self.count(|counts| &mut counts.waiting)
     }

@@ -12,8 +12,8 @@ use crate::reference::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Sett
 use crate::virtual_time::{Stalled, VirtualTime};
 
 /// A [virtual time](VirtualTime) and a server that lives in it, on a runtime of their own. It is made once and used for
-/// case after case, each of which [begins](Self::reset) with a new time and a new server: nothing of a case is left in the
-/// next one, not even a connection.
+/// case after case, each of which [begins](Self::reset) with a new time and a new server: nothing of a case is left in
+/// the next one, not even a connection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -73,8 +73,8 @@ impl World {
         })
     }
 
-    /// Begins a case: with this model, with the settings that the world was made with, and with nothing else. The base URL
-    /// is another one.
+    /// Begins a case: with this model, with the settings that the world was made with, and with nothing else. The base
+    /// URL is another one.
     ///
     /// # Errors
     ///

@@ -65,7 +65,8 @@ impl Client {
         Bulk::new(self.clone(), *collection)
     }
 
-    /// The client that is generated from the OpenAPI document, sending through this one's transport.
+    /// The client that is generated from the OpenAPI document, sending through this one's transport. It tries again in
+    /// the same way; its errors are the generated ones, which do not say how often.
     #[must_use]
     pub fn raw(&self) -> raw::Client {
         raw::Client::new_with_client(
@@ -199,8 +200,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take with all its tries and waits; without end unless set. A call ends when its next request could not be
-    /// sent before.
+    /// How long a call may take with all its tries and waits; without end unless set. A try that is under way then ends
+    /// as one that ran out of time; a wait that is known to last until then is not begun, and the call ends at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = Some(deadline);
         self
@@ -245,9 +246,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The reqwest settings to start from: proxies, certificates, resolvers. Without them the system's proxy is used, but not
-    /// for this machine. Redirects, timeouts and the user agent
-    /// are set by this builder whatever they say.
+    /// The reqwest settings to start from: proxies, certificates, resolvers. Without them the system's proxy is used,
+    /// but not for this machine. Redirects, timeouts and the user agent are set by this builder whatever they say.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -278,8 +278,9 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`], [`InvalidInput::NoTls`], [`InvalidInput::UserAgent`],
-    /// [`InvalidInput::ZeroTimeout`] or [`InvalidInput::Backoff`]; [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set
-    /// up, for want of the system's certificates for instance.
+    /// [`InvalidInput::ZeroTimeout`] or [`InvalidInput::Backoff`];
+    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set up, for want of the system's
+    /// certificates for instance.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = checked_base_url(&self.base_url, self.allow_plain_http)?;
         if self.connect_timeout.is_zero() {

@@ -21,7 +21,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time since a moment that stays the same. It never goes back.
     fn elapsed(&self) -> Duration;
 
-    /// A future that is ready when this much time has passed since the call. It may be dropped before.
+    /// A future that is ready when this much time has passed since the call, as [`elapsed`](Self::elapsed) tells it. It
+    /// may be dropped before.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 

@@ -15,17 +15,17 @@ use crate::error::{Error, InvalidInput};
 use crate::observer::Observers;
 use crate::{Clock, GaveUp, RateLimit, WaitCause};
 
-/// Spreads the requests of a token over the minute, so that it does not run into the limit; and stops all of them when the
-/// service asks for a wait. Clones share it, and so do the clones of a client: make one for each token, and give it to every
-/// client that uses the token, with [`ClientBuilder::pace`](crate::ClientBuilder::pace).
+/// Spreads the requests of a token over the minute, so that it does not run into the limit; and stops all of them when
+/// the service asks for a wait. Clones share it, and so do the clones of a client: make one for each token, and give it
+/// to every client that uses the token, with [`ClientBuilder::pace`](crate::ClientBuilder::pace).
 ///
-/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site, and says how many in `X-RateLimit-Limit`.
-/// Which kind of minute it counts in is not documented. Evenly spread requests fit under a fixed window wherever it
-/// begins, under a sliding window and under a token bucket; they leave 1.25 % further apart than the limit alone would ask, which
-/// leaves room for requests that take up to 750 ms longer than others to arrive.
+/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site, and says how many in
+/// `X-RateLimit-Limit`. Which kind of minute it counts in is not documented. Evenly spread requests fit under a fixed
+/// window wherever it begins, under a sliding window and under a token bucket; they leave 1.25 % further apart than the
+/// limit alone would ask, which leaves room for requests that take up to 750 ms longer than others to arrive.
 ///
-/// A request is not sent in advance for time in which none was sent, so there are no bursts. Requests leave in the order in which they
-/// were asked for.
+/// A request is not sent in advance for time in which none was sent, so there are no bursts. Requests leave in the
+/// order in which they were asked for; one that is sent again takes its place behind those that wait by then.
 ///
 /// If others use the same token, give each its [`share`](Self::share). Without that, the pace slows down while
 /// `X-RateLimit-Remaining` shows that others use up what is left.
@@ -56,8 +56,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// A pace that learns the limit from the answers. Until the first one it is 60 requests a minute, the lowest limit that
-    /// Webflow documents.
+    /// A pace that learns the limit from the answers. Until the first one it is 60 requests a minute, the lowest limit
+    /// that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Rule::Learned { first: 60 }, 1.0)
@@ -74,8 +74,8 @@ impl Pace {
         Ok(Self::with(Rule::Learned { first }, 1.0))
     }
 
-    /// A pace of so many requests a minute, whatever the answers say of the limit. Waits that the service asks for are kept all the
-    /// same.
+    /// A pace of so many requests a minute, whatever the answers say of the limit. Waits that the service asks for are
+    /// kept all the same.
     ///
     /// # Errors
     ///
@@ -87,14 +87,15 @@ impl Pace {
         ))
     }
 
-    /// No pace: requests leave at once, and a wait that the service asks one call for does not stop the others. That call keeps it all the
-    /// same.
+    /// No pace: requests leave at once, and a wait that the service asks one call for does not stop the others. That
+    /// call keeps it all the same.
     #[must_use]
     pub fn off() -> Self {
         Self::with(Rule::Off, 1.0)
     }
 
-    /// The same with a part of the limit, for a token that several processes use. It is a new pace, which has learned nothing yet.
+    /// The same with a part of the limit, for a token that several processes use. It is a new pace, which has learned
+    /// nothing yet.
     ///
     /// The parts are rounded down to whole requests, so those of all processes together stay below the limit.
     ///
@@ -118,8 +119,8 @@ impl Pace {
         }))
     }
 
-    /// The requests a minute that the token has, as far as is known: what was set by hand, or what an answer said, or what is assumed until
-    /// one does. None if there is no pace and no answer yet.
+    /// The requests a minute that the token has, as far as is known: what was set by hand, or what an answer said, or
+    /// what is assumed until one does. None if there is no pace and no answer yet.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()

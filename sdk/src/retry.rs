@@ -21,17 +21,18 @@ use crate::{ErrorKind, WaitCause};
 /// - Status 429: always. The service did not act.
 /// - A connection that did not come about: always. Nothing was sent.
 /// - Status 408 and 5xx (but for 501 and 505), a connection that was cut, a time limit for a try that passed: unless
-///   [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The service may have acted then. An update holds absolute
-///   values, so a second one ends in the same state; but Webflow imports files and images again each time that their
-///   field is written.
+///   [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The service may have acted then. An update holds
+///   absolute values, so a second one ends in the same state; but Webflow imports files and images again each time that
+///   their field is written.
 /// - Anything else, such as 400, 401, 403, 404, 409, 413, 501 or a certificate that is not trusted: never.
 ///
 /// # When
 ///
-/// After the longer of two times. One is our own: it doubles with each failure, from [`backoff`](Self::backoff)'s
-/// first to its longest, and half of it is random. The other is the one that a 429 or 503 asks for with `Retry-After`, plus up to a tenth of it,
-/// at the most a second, so that not everybody comes back in the same moment. A request is never sent before the time that the service
-/// asks for; if that is longer than [`max_wait`](Self::max_wait), the error comes back at once, with the time in it.
+/// After the longer of two times. One is our own: it doubles with each failure, from [`backoff`](Self::backoff)'s first
+/// to its longest, and half of it is random. The other is the one that a 429 or 503 asks for with `Retry-After`, plus
+/// up to a tenth of it, at the most a second, so that not everybody comes back in the same moment. A request is never
+/// sent before the time that the service asks for; if that is longer than [`max_wait`](Self::max_wait), the error comes
+/// back at once, with the time in it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -87,7 +88,8 @@ impl RetryPolicy {
         self
     }
 
-    /// The longest wait that is granted to the service; 2 minutes unless set.
+    /// The longest wait that is granted to the service; 2 minutes unless set. It bounds what an answer to this call asks
+    /// for, and also what is left of a wait that another call of the token was asked for.
     pub const fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait;
         self

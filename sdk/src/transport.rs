@@ -17,7 +17,8 @@ use crate::tries::{CallOptions, Effects};
 /// What sends the requests of a [`Client`](crate::Client), and of the [`raw`](crate::raw) client that is made with it.
 ///
 /// It adds the token, and sends it to the client's own server only; it keeps the pace, tries again as the
-/// [policy](crate::RetryPolicy) says, follows no redirect, and ends a body that grows beyond the bound for answers or takes too long.
+/// [policy](crate::RetryPolicy) says, follows no redirect, and ends a body that grows beyond the bound for answers or
+/// takes too long.
 #[derive(Clone)]
 pub struct Transport(Arc<Parts>);
 

@@ -56,7 +56,8 @@ pub struct FailedTry {
     pub status: Option<StatusCode>,
     /// Whether the service may have acted on this try.
     pub may_have_acted: bool,
-    /// How long the call waited after it: none, if no other try came.
+    /// How long the call waited after it, before it took its turn for the next one; none, if there was to be no next
+    /// one.
     pub waited: Option<Duration>,
 }
 

@@ -112,7 +112,8 @@ impl<'a, F> UpdateRequest<'a, F> {
 
     /// Sends the batch. `.await` on the request itself does the same.
     ///
-    /// Dropping the future stops the call at once, whatever it is at; a request that is under way may still be acted on.
+    /// Dropping the future stops the call at once, whatever it is at; a request that is under way may still be acted
+    /// on.
     ///
     /// # Errors
     ///

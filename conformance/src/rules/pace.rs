@@ -57,9 +57,9 @@ fn all_updated(outcomes: Vec<(Outcome, Duration)>) -> Result<(), String> {
 fn under_every_window() -> Rule {
     Rule::new(
         "retries-and-pace/under-every-window",
-        "at the pace of the limit, also after a time without requests, none is refused by a fixed window of any phase, a \
-         sliding window or a token bucket; and however low the pace was before the first answer told the limit, it takes at \
-         most 2 % longer than it must",
+        "at the pace of the limit, also after a time without requests, none is refused by a fixed window of any \
+         phase, a sliding window or a token bucket; and however low the pace was before the first answer told the \
+         limit, it takes at most 2 % longer than it must",
         RATES,
         &WINDOWS,
         property(
@@ -175,8 +175,8 @@ fn one_pause_for_all() -> Rule {
     ];
     Rule::new(
         "retries-and-pace/one-pause-for-all",
-        "when the service asks one call for a wait, no other call of the token is sent before it is over, not even one that \
-         was waiting for its turn before",
+        "when the service asks one call for a wait, no other call of the token is sent before it is over, not even \
+         one that was waiting for its turn before",
         RATES,
         &EDGES,
         property(

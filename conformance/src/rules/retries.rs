@@ -89,8 +89,8 @@ fn never_earlier() -> Rule {
     const APART: u64 = 10_000;
     Rule::new(
         "retries-and-pace/never-earlier",
-        "after a 429 or 503 the request is sent again no earlier than the answer asks and than the client's own wait, and \
-         at the most a second later than the longer of the two",
+        "after a 429 or 503 the request is sent again no earlier than the answer asks and than the client's own wait, \
+         and at the most a second later than the longer of the two",
         SDKS,
         &EDGES,
         property(
@@ -156,7 +156,8 @@ fn always_again() -> Rule {
     const EDGES: [&str; 2] = ["429", "no connection"];
     Rule::new(
         "retries-and-pace/always-again",
-        "a request that the service did not act on (429, or no connection came about) is sent again under the strictest policy too",
+        "a request that the service did not act on (429, or no connection came about) is sent again under the \
+         strictest policy too",
         SDKS,
         &EDGES,
         property(
@@ -217,7 +218,8 @@ pub(super) const AMBIGUOUS: [&str; 9] = [
 fn again_by_policy() -> Rule {
     Rule::new(
         "retries-and-pace/again-by-policy",
-        "a request that the service may have acted on is sent again by default, and not under the policy that forbids it",
+        "a request that the service may have acted on is sent again by default, and not under the policy that \
+         forbids it",
         NETWORK,
         &AMBIGUOUS,
         property(
@@ -252,7 +254,8 @@ fn not_more_than() -> Rule {
     const EDGES: [&str; 3] = ["1 try", "2 tries", "5 tries"];
     Rule::new(
         "retries-and-pace/not-more-than",
-        "a request is sent as often as the policy says and no more, and the error says how often and what each try came to",
+        "a request is sent as often as the policy says and no more, and the error says how often and what each try \
+         came to",
         SDKS,
         &EDGES,
         property(
@@ -375,8 +378,8 @@ fn own_waits_double() -> Rule {
     const EDGES: [&str; 3] = ["shortest", "longest", "between"];
     Rule::new(
         "retries-and-pace/own-waits-double",
-        "without a wait from the service the client waits by itself: from half to the whole of a time that doubles with \
-         each failure up to its longest",
+        "without a wait from the service the client waits by itself: from half to the whole of a time that doubles \
+         with each failure up to its longest",
         SDKS,
         &EDGES,
         property(

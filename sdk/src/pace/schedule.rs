@@ -8,9 +8,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// How much later than another one a request may arrive although it left at the same distance.
 ///
-/// Requests that leave `(60 s + SPREAD) / limit` apart, each on its way for some time between `a` and `a + SPREAD`, never arrive
-/// more than `limit` in any 60 seconds, wherever these begin. So the pace holds under a fixed window of any phase, a
-/// sliding window, and a token bucket that takes two requests at once.
+/// Requests that leave `(60 s + SPREAD) / limit` apart, each on its way for some time between `a` and `a + SPREAD`,
+/// never arrive more than `limit` in any 60 seconds, wherever these begin. So the pace holds under a fixed window of
+/// any phase, a sliding window, and a token bucket that takes `1 + SPREAD * limit / 60 s` requests at once.
 const SPREAD: Duration = Duration::from_millis(750);
 
 /// For how long our own requests may be in the count that the service reports: its minute, and the time under way.
@@ -215,8 +215,8 @@ impl Schedule {
     /// The distance to keep if others use up what we would run into: then what remains is spread over a whole minute,
     /// since nobody says when the count begins anew.
     ///
-    /// That others do it is told by two signs together. More is missing than we have sent and they are due; and it gets less
-    /// (with a token bucket smaller than the limit, much is missing all the time, and stays so).
+    /// That others do it is told by two signs together. More is missing than we have sent and they are due; and it gets
+    /// less (with a token bucket smaller than the limit, much is missing all the time, and stays so).
     fn yield_to_others(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
         let limit = self.limit().filter(|_| self.rule != Rule::Off)?;
         self.forget(now);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What a success gives back: ten of them pay for one request sent again.
 const SUCCESSES_A_RETRY: u64 = 10;
 
-/// Keeps a client from multiplying the load of a service that is failing: a limited number of requests can be sent again, and
-/// successes earn new ones, ten for one. Clones share it, and so do the clones of a client.
+/// Keeps a client from multiplying the load of a service that is failing: a limited number of requests can be sent
+/// again, and each ten successes earn one more. Clones share it, and so do the clones of a client.
 ///
 /// A request that was answered with 429 is sent again without drawing on it, since the pace limits those already.
 #[derive(Clone)]
