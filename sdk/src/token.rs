@@ -59,6 +59,11 @@ impl Token {
         self.authorization.clone()
     }
 
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.secret.len()
+    }
+
     /// The text without the token, should a server have repeated it or a beginning of it. A token of a few characters is
     /// nobody's secret, and taking it out of every word would spoil what the server says.
     pub(crate) fn redact(&self, text: String) -> String {

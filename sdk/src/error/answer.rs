@@ -97,23 +97,13 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
     let retry_after = retry_after(&head.headers, head.now);
     let mut headers = head.headers;
     token.redact_headers(&mut headers);
-    // The token may stand across the end of what is kept, so it is looked for in the whole.
-    let mut shown = token.redact(String::from_utf8_lossy(body).into_owned());
-    if !complete {
-        shown = token.redact_end(shown);
-    }
-    let body_complete = complete && shown.len() <= KEPT;
-    if shown.len() > KEPT {
-        let end = (0..=KEPT).rev().find(|end| shown.is_char_boundary(*end));
-        shown.truncate(end.unwrap_or(0));
-        shown.shrink_to_fit();
-    }
+    let (body, body_complete) = beginning(token, body, complete);
     Answer {
         status: head.status,
         headers,
         retry_after,
         body_complete,
-        body: shown,
+        body,
         code,
         message,
         external_reference,
@@ -153,6 +143,27 @@ fn with_whole_characters(mut text: &str) -> String {
 fn surrogate(text: &str) -> Option<u16> {
     let unit = u16::from_str_radix(text.strip_prefix(r"\u")?.get(..4)?, 16).ok()?;
     (0xd800..=0xdfff).contains(&unit).then_some(unit)
+}
+
+/// What an error keeps of a body, without the token, and whether that is all of it.
+fn beginning(token: &Token, body: &[u8], complete: bool) -> (String, bool) {
+    /// How many bytes a character takes as `\\u0000`.
+    const ESCAPED: usize = 6;
+    // The token may stand across the end of what is kept, so a little more is looked at. All of it can be as large as the
+    // bound for answers.
+    let seen = body.get(..KEPT + ESCAPED * token.len()).unwrap_or(body);
+    let complete = complete && seen.len() == body.len();
+    let mut text = token.redact(String::from_utf8_lossy(seen).into_owned());
+    if !complete {
+        text = token.redact_end(text);
+    }
+    let complete = complete && text.len() <= KEPT;
+    if text.len() > KEPT {
+        let end = (0..=KEPT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.shrink_to_fit();
+    }
+    (text, complete)
 }
 
 #[cfg(test)]
@@ -208,5 +219,31 @@ mod tests {
             let error = refused(body.as_bytes());
             assert_eq!((error.message(), error.body()), (None, Some(body)));
         }
+    }
+
+    #[test]
+    fn the_token_is_in_nothing_that_is_kept_wherever_it_stands() {
+        let secret = "0123456789abcdef";
+        let token = Token::new(secret).expect("fits");
+        for start in KEPT - 40..KEPT + 40 {
+            for rest in ["", "and more", &"é".repeat(KEPT)] {
+                let body = format!("{}{secret}{rest}", "x".repeat(start));
+                let (text, _) = beginning(&token, body.as_bytes(), true);
+                assert!(text.len() <= KEPT);
+                assert!(!text.contains("0123"), "it starts at {start}");
+            }
+        }
+        // What was taken out is longer than what stands for it, so more of the body moves up.
+        let (text, _) = beginning(&token, secret.repeat(KEPT).as_bytes(), true);
+        assert_eq!(text.replace("[redacted]", ""), "");
+    }
+
+    #[test]
+    fn a_body_is_complete_if_all_of_it_came_and_all_of_it_is_kept() {
+        let token = Token::new("0123456789abcdef").expect("fits");
+        let whole = |length, came| beginning(&token, &vec![b'x'; length], came).1;
+        assert!(whole(0, true) && whole(KEPT, true));
+        assert!(!whole(KEPT, false));
+        assert!(!whole(KEPT + 1, true) && !whole(KEPT * 9, true));
     }
 }
