@@ -1,8 +1,8 @@
 //! The types that users see, taken from the generated ones: generic over what an item's field data is read into or
-//! written from, with ids that need no allocation, and one flat struct that reads both shapes of an answer.
+//! written from, with ids that need no allocation.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Field, File, GenericArgument, Ident, Item, ItemStruct, PathArguments, Type,
@@ -44,8 +44,7 @@ pub(crate) fn from_client(client: &TokenStream) -> Result<TokenStream, String> {
     for name in PLAIN {
         models.push(plain(take(name)?));
     }
-    let answer = answer(&take("CollectionItemList")?, &take("CollectionItem")?)?;
-    Ok(quote! { #(#models)* #answer })
+    Ok(quote! { #(#models)* })
 }
 
 /// The struct with a type parameter in place of its field data.
@@ -76,7 +75,7 @@ fn plain(mut item: ItemStruct) -> ItemStruct {
         {
             field
                 .attrs
-                .push(parse_quote! { #[doc = "What was received beside the documented members."] });
+                .push(parse_quote! { #[doc = "What was received beside the documented members. A number that does not fit 64 bits is rounded."] });
         }
         inline_id(field);
         lenient(field);
@@ -93,50 +92,6 @@ fn lenient(field: &mut Field) {
             #[serde(default, deserialize_with = "crate::response::if_it_fits")]
         });
     }
-}
-
-/// Reads an item or a list of items in one pass: every member of both, none of them required.
-fn answer(list: &ItemStruct, item: &ItemStruct) -> Result<TokenStream, String> {
-    let mut seen = Vec::<Ident>::new();
-    let mut fields = Vec::new();
-    for field in list.fields.iter().chain(&item.fields) {
-        let ident = field.ident.clone().ok_or("a schema became a tuple")?;
-        if seen.contains(&ident) {
-            continue;
-        }
-        let mut field = field.clone();
-        let flat = field
-            .attrs
-            .iter()
-            .any(|attribute| attribute.to_token_stream().to_string().contains("flatten"));
-        if !flat && !is_option(&field.ty) {
-            let ty = field.ty;
-            field.ty = parse_quote! { ::std::option::Option<#ty> };
-            field.attrs.push(if ident == "items" {
-                parse_quote! { #[serde(default, deserialize_with = "crate::response::not_too_many")] }
-            } else {
-                parse_quote! { #[serde(default)] }
-            });
-        } else if !flat {
-            lenient(&mut field);
-        }
-        inline_id(&mut field);
-        field
-            .attrs
-            .retain(|attribute| attribute.path().is_ident("serde"));
-        seen.push(ident);
-        fields.push(field);
-    }
-    let mut answer: ItemStruct = parse_quote! {
-        #[derive(::serde::Deserialize)]
-        #[serde(bound(deserialize = "F: ::serde::de::DeserializeOwned"))]
-        pub(crate) struct Answer<F> { #(#fields),* }
-    };
-    for field in &mut answer.fields {
-        field.vis = parse_quote! { pub(crate) };
-    }
-    GenericFieldData.visit_item_struct_mut(&mut answer);
-    Ok(answer.into_token_stream())
 }
 
 fn is_option(ty: &Type) -> bool {

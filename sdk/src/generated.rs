@@ -2,7 +2,6 @@
 
 pub(crate) use constants::MAX_ITEMS;
 pub use constants::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
-pub(crate) use models::Answer;
 pub use models::{CollectionItem, Pagination};
 pub(crate) use models::{ItemUpdate, UpdateItemsRequest};
 

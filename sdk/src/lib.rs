@@ -44,6 +44,7 @@
 //! network, and panics where it is awaited without one, as all of reqwest does. And the constructor `raw::Client::new`,
 //! which the generator writes, can panic; take [`Client::raw`] instead.
 
+mod answer;
 mod batch;
 mod body;
 pub mod bulk;

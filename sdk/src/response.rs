@@ -1,19 +1,15 @@
 //! What came of an update.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::generated::Answer;
+use crate::answer::Answer;
 use crate::matching::{Returned, assign};
 use crate::{Batch, CollectionItem, FieldData, ItemKey, Pagination, RateLimit, ReceivedId, Token};
-
-/// An item takes far more memory than its shortest text, so a bound in bytes does not bound what is read from them.
-const MOST_ITEMS: usize = 100 * Batch::MAX_ITEMS;
 
 /// The answer to an accepted batch: the items as they are now, and which of the sent ones did not come back.
 ///
@@ -36,30 +32,20 @@ pub struct UpdateResponse<F = FieldData> {
 }
 
 impl<F> UpdateResponse<F> {
-    /// Brings both shapes of an answer into one: the key `items` decides. Nothing, if it is neither.
+    /// Brings both shapes of an answer into one.
     pub(crate) fn read(
         answer: Answer<F>,
         batch: &Batch,
         status: StatusCode,
         headers: HeaderMap,
-    ) -> Option<Self> {
-        let (items, extra) = match (answer.items, answer.id) {
-            (Some(items), _) => (items, answer.extra),
-            (None, Some(id)) => {
-                let item = CollectionItem {
-                    id,
-                    cms_locale_id: answer.cms_locale_id,
-                    last_published: answer.last_published,
-                    last_updated: answer.last_updated,
-                    created_on: answer.created_on,
-                    is_archived: answer.is_archived,
-                    is_draft: answer.is_draft,
-                    field_data: answer.field_data,
-                    extra: answer.extra,
-                };
-                (vec![item], Map::new())
-            }
-            (None, None) => return None,
+    ) -> Self {
+        let (items, pagination, extra) = match answer {
+            Answer::List {
+                items,
+                pagination,
+                extra,
+            } => (items, pagination, extra),
+            Answer::Item(item) => (vec![item], None, Map::new()),
         };
         let sent: Vec<_> = batch.updates().iter().map(crate::ItemUpdate::key).collect();
         let received: Vec<_> = items
@@ -67,16 +53,16 @@ impl<F> UpdateResponse<F> {
             .map(|item| (&item.id, item.cms_locale_id.as_ref()))
             .collect();
         let returned = assign(&sent, &received);
-        Some(Self {
+        Self {
             items,
-            pagination: answer.pagination,
+            pagination,
             extra,
             sent,
             returned,
             status,
             headers,
             tries: 1,
-        })
+        }
     }
 
     pub(crate) fn after(mut self, tries: u32) -> Self {
@@ -160,7 +146,8 @@ impl<F> UpdateResponse<F> {
         self.pagination.as_ref()
     }
 
-    /// What else the list holds, beside the documented members.
+    /// What else the list holds, beside the documented members. A number that does not fit 64 bits is rounded to a float,
+    /// and one that no float holds is given as text.
     #[must_use]
     pub fn extra(&self) -> &Map<String, Value> {
         &self.extra
@@ -214,76 +201,10 @@ where
     Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
 }
 
-/// Reads a list up to the number of items that a batch can be answered with.
-pub(crate) fn not_too_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::<Items<T>>::deserialize(deserializer).map(|items| items.map(|Items(items)| items))
-}
-
-struct Items<T>(Vec<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct UpToMost<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for UpToMost<T> {
-            type Value = Items<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of items")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<T>, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = list.next_element()? {
-                    if items.len() == MOST_ITEMS {
-                        return Err(A::Error::custom(format_args!(
-                            "more than {MOST_ITEMS} items answer no batch of {}",
-                            Batch::MAX_ITEMS
-                        )));
-                    }
-                    items.push(item);
-                }
-                Ok(Items(items))
-            }
-        }
-
-        deserializer.deserialize_seq(UpToMost(PhantomData))
-    }
-}
-
 impl<F> CollectionItem<F> {
     /// The locale of this variant, where the service names it.
     #[must_use]
     pub fn locale(&self) -> Option<&ReceivedId> {
         self.cms_locale_id.as_ref()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_of_more_items_than_answer_a_batch_is_not_read_on() {
-        let list = |items: usize| {
-            let items = vec![r#"{"id":""}"#; items].join(",");
-            serde_json::from_str::<Answer<FieldData>>(&format!(r#"{{"items":[{items}]}}"#))
-        };
-        let answer = list(MOST_ITEMS).expect("an answer");
-        assert_eq!(answer.items.map(|items| items.len()), Some(10_000));
-        let error = list(MOST_ITEMS + 1).err().expect("too many").to_string();
-        assert!(
-            error.starts_with("more than 10000 items answer no batch of 100 at line 1 column"),
-            "{error}"
-        );
-        let endless = r#"{"items":["#.to_owned() + &r#"{"id":""},"#.repeat(20_000);
-        let error = serde_json::from_str::<Answer<FieldData>>(&endless)
-            .err()
-            .expect("too many");
-        assert!(error.to_string().starts_with("more than"), "{error}");
     }
 }

@@ -11,9 +11,10 @@ use http::{HeaderMap, StatusCode};
 use progenitor_client::{ByteStream, Error as GeneratedError, ResponseValue};
 use serde::de::DeserializeOwned;
 
+use crate::answer::Answer;
 use crate::body::{self, Body, End};
 use crate::error::{Error, Head};
-use crate::generated::{Answer, wire};
+use crate::generated::wire;
 use crate::retry::Failed;
 use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries, Watch};
 use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
@@ -189,9 +190,11 @@ impl<'a, F> UpdateRequest<'a, F> {
         F: DeserializeOwned,
     {
         let text = std::str::from_utf8(body).map_err(|_| Unreadable::new("it is not UTF-8"))?;
-        match serde_json::from_str::<Answer<F>>(text) {
-            Ok(answer) => UpdateResponse::read(answer, self.batch, status, headers)
-                .ok_or_else(|| Unreadable::new("it holds neither an item nor a list of items")),
+        match Answer::read(text) {
+            Ok(Some(answer)) => Ok(UpdateResponse::read(answer, self.batch, status, headers)),
+            Ok(None) => Err(Unreadable::new(
+                "it holds neither an item nor a list of items",
+            )),
             Err(error) => Err(self.unfit(status, headers, text, &error)),
         }
     }
@@ -207,9 +210,10 @@ impl<'a, F> UpdateRequest<'a, F> {
     where
         F: DeserializeOwned,
     {
-        let response = serde_json::from_str::<Answer<FieldData>>(text)
+        let response = Answer::<FieldData>::read(text)
             .ok()
-            .and_then(|answer| UpdateResponse::read(answer, self.batch, status, headers));
+            .flatten()
+            .map(|answer| UpdateResponse::read(answer, self.batch, status, headers));
         let reason = match response
             .as_ref()
             .and_then(|response| first_unfit::<F>(response.items()))

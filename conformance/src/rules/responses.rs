@@ -1,7 +1,7 @@
 //! *Payload*, continued: what comes back, and all of it.
 
 use proptest::prelude::*;
-use proptest::sample::subsequence;
+use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
 use super::{REFERENCE, exact, site};
@@ -102,7 +102,12 @@ fn documented_members_are_kept() -> Rule {
 }
 
 fn unknown_fields_survive() -> Rule {
-    const EDGES: [&str; 3] = ["in an item", "in the list", "in a single item"];
+    const EDGES: [&str; 4] = [
+        "in an item",
+        "in the list",
+        "in a single item",
+        "an item's own in the list",
+    ];
     Rule::new(
         "payload/unknown-fields-survive",
         "members of an answer that nobody documents are kept and do not disturb the others",
@@ -110,13 +115,14 @@ fn unknown_fields_survive() -> Rule {
         &EDGES,
         property(
             |case| {
-                (
-                    Just(case % 3),
-                    "x-[a-z]{1,8}",
-                    site::awkward_text(),
-                    any::<i32>(),
-                )
-                    .boxed()
+                let name = if case % 4 == 3 {
+                    prop_oneof![Just("id"), select(OPTIONAL[..7].to_vec())]
+                        .prop_map(str::to_owned)
+                        .boxed()
+                } else {
+                    "x-[a-z]{1,8}".boxed()
+                };
+                (Just(case % 4), name, site::awkward_text(), any::<i32>()).boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
             |bench, (form, name, text, number)| {
@@ -137,7 +143,7 @@ fn unknown_fields_survive() -> Rule {
                 let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
                 let updated = outcome.updated()?;
                 let item = updated.items.first().ok_or("no item came back")?;
-                let extra = if form == 1 {
+                let extra = if form % 2 == 1 {
                     &updated.extra
                 } else {
                     &item.extra
@@ -159,14 +165,20 @@ fn unknown_fields_survive() -> Rule {
 }
 
 fn both_shapes_are_read() -> Rule {
-    const EDGES: [&str; 4] = ["list of 1", "single item", "list of 100", "empty list"];
+    const EDGES: [&str; 5] = [
+        "list of 1",
+        "single item",
+        "list of 100",
+        "empty list",
+        "byte order mark",
+    ];
     Rule::new(
         "payload/both-shapes-are-read",
         "an answer is read whether it is a list or a single item; the key `items` decides",
         "the reference page documents both shapes and gives no discriminator",
         &EDGES,
         property(
-            |case| (Just(case % 4), any::<bool>()).boxed(),
+            |case| (Just(case % 5), any::<bool>()).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
             |bench, (form, pagination)| {
                 let count = if *form == 2 { 100 } else { 1 };
@@ -182,6 +194,12 @@ fn both_shapes_are_read() -> Rule {
                     bench
                         .core()
                         .script([Reply::new(200).json(&json!({"items": [], "id": "66f6"}))]);
+                }
+                if *form == 4 {
+                    bench.core().script([Step::model_then(|answer| {
+                        let marked = ["\u{feff}".as_bytes(), &answer.reply.body].concat();
+                        answer.reply.body(marked)
+                    })]);
                 }
                 let outcome = bench.update(&bench.call(entries));
                 let updated = outcome.updated()?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Error, ErrorDetail, ErrorKind, detail};
 use crate::Token;
+use crate::answer::without_mark;
 use crate::body::{Body, End};
 use crate::rate_limit::retry_after;
 
@@ -114,8 +115,10 @@ fn read(head: Head<'_>, body: &[u8], complete: bool, mut failure: Value) -> Answ
 /// A body as JSON; null, if it is none. Half a character, in which a text ends that was cut, does not hide the rest:
 /// JavaScript writes it as an escape that stands for nothing.
 fn json(body: &[u8]) -> Value {
-    serde_json::from_slice(body)
-        .or_else(|_| serde_json::from_str(&with_whole_characters(&String::from_utf8_lossy(body))))
+    let text = String::from_utf8_lossy(body);
+    let text = without_mark(&text);
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&with_whole_characters(text)))
         .unwrap_or(Value::Null)
 }
 
@@ -204,6 +207,12 @@ mod tests {
         }
         let error = refused(b"{\"message\":\"cut: \xf0\x9f\"}");
         assert_eq!(error.message(), Some("cut: \u{fffd}"));
+    }
+
+    #[test]
+    fn a_mark_before_a_refusal_does_not_hide_it() {
+        let error = refused("\u{feff}{\"message\":\"no\"}".as_bytes());
+        assert_eq!(error.message(), Some("no"));
     }
 
     #[test]
