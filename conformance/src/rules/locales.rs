@@ -284,7 +284,7 @@ fn matching_site(
 }
 
 /// Fails unless what came back for a key is the item with the key's mark.
-fn is_of(
+pub(super) fn is_of(
     updated: &crate::client::Updated,
     (item, place): Key,
     returned: &Returned,

@@ -9,6 +9,7 @@ mod disclosure;
 mod endings;
 mod error_mapping;
 mod exact;
+mod letter_case;
 mod locales;
 mod pace;
 mod payload;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Rule> {
     [
         batch_limits::rules(),
         locales::rules(),
+        letter_case::rules(),
         error_mapping::rules(),
         disclosure::rules(),
         bodies::rules(),

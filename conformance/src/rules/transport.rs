@@ -285,8 +285,8 @@ fn answers_that_are_not_http() -> Rule {
                     Ok(())
                 } else {
                     Err(format!(
-                        "it is told as {:?}, {:?}",
-                        failure.kind, failure.status
+                        "it is told as {:?}, {:?}, may have acted: {}",
+                        failure.kind, failure.status, failure.may_have_acted
                     ))
                 }
             },

@@ -1,0 +1,66 @@
+//! *Locale handling*, continued: ids that come back in other letters than they were sent in.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::locales::is_of;
+use super::{HOUSE, site};
+use crate::reference::Step;
+use crate::rule::{Rule, property};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![ids_are_matched_in_any_case()]
+}
+
+fn ids_are_matched_in_any_case() -> Rule {
+    const EDGES: [&str; 4] = [
+        "items in capitals",
+        "locales in capitals",
+        "both",
+        "sent so",
+    ];
+    Rule::new(
+        "locales/matched-in-any-case",
+        "an id means the same in capitals: an item that comes back under it is found, and a locale is told apart by it",
+        HOUSE,
+        &EDGES,
+        property(
+            |case| (Just(case % 4), site::keys(20)).boxed(),
+            |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
+            |bench, (form, keys)| {
+                let mut entries: Vec<_> = keys.iter().copied().map(site::marked).collect();
+                bench.reset(site::model_of(&entries));
+                if *form == 3 {
+                    for entry in &mut entries {
+                        entry.id.make_ascii_uppercase();
+                    }
+                }
+                let capitals: &[&str] = match form {
+                    0 => &["id"],
+                    1 => &["cmsLocaleId"],
+                    2 => &["id", "cmsLocaleId"],
+                    _ => &[],
+                };
+                bench.core().script([Step::model_then(move |answer| {
+                    answer.edit_items(|items| {
+                        for item in items {
+                            for name in capitals {
+                                if let Some(Value::String(id)) = item.get_mut(*name) {
+                                    id.make_ascii_uppercase();
+                                }
+                            }
+                        }
+                    })
+                })]);
+                let outcome = bench.update(&bench.call(entries));
+                let updated = outcome.updated()?;
+                if updated.entries.len() != keys.len() {
+                    return Err(format!("{} entries are told of", updated.entries.len()));
+                }
+                keys.iter()
+                    .zip(&updated.entries)
+                    .try_for_each(|(key, returned)| is_of(updated, *key, returned))
+            },
+        ),
+    )
+}
