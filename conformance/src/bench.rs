@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::World;
 use crate::client::{Call, ClientUnderTest, Entry, Outcome};
+use crate::panics;
 use crate::reference::{Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings};
 use crate::rules::site;
 
@@ -104,12 +105,7 @@ impl<'a> Bench<'a> {
             let outcome = AssertUnwindSafe(self.client.update(call)).catch_unwind();
             let reason = match tokio::time::timeout(self.patience, outcome).await {
                 Ok(Ok(outcome)) => return outcome,
-                Ok(Err(panic)) => panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("it panicked")
-                    .to_owned(),
+                Ok(Err(panic)) => panics::caught(&*panic),
                 Err(_) => format!("it gave no outcome in {:?}", self.patience),
             };
             Outcome::Crashed { reason }

@@ -14,6 +14,7 @@
 mod bench;
 pub mod client;
 pub mod clients;
+pub mod panics;
 pub mod reference;
 pub mod regressions;
 pub mod report;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use webflow_cms_conformance::clients::Sdk;
+use webflow_cms_conformance::panics;
 use webflow_cms_conformance::regressions;
 use webflow_cms_conformance::report::table;
 use webflow_cms_conformance::rules;
@@ -88,7 +89,7 @@ fn judge(arguments: &Arguments) -> io::Result<bool> {
         .enable_all()
         .build()?;
     // A panic of the client is an outcome, and its message is part of it.
-    std::panic::set_hook(Box::new(|_| {}));
+    panics::collect();
     let report = run(&Sdk::default(), &rules, &plan, runtime.handle(), &|rule| {
         regressions::of(rule)
     })?;

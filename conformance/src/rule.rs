@@ -7,6 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use sha2::{Digest, Sha256};
 
 use crate::bench::Bench;
+use crate::panics;
 
 /// A law of the endpoint, and how it is tried.
 pub struct Rule {
@@ -137,7 +138,7 @@ where
         let failure = outcome.err().map(|error| match error {
             TestError::Fail(reason, value) => CaseFailure {
                 input: format!("{value:?}"),
-                reason: reason.message().to_owned(),
+                reason: panics::with_place(reason.message()),
             },
             TestError::Abort(reason) => CaseFailure {
                 input: input.clone(),

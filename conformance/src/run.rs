@@ -1,6 +1,7 @@
 //! Running the rules.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::bench::Bench;
 use crate::client::ClientUnderTest;
+use crate::panics;
 use crate::rule::Rule;
 
 /// The least number of cases that a rule needs to count as tried.
@@ -113,13 +115,18 @@ pub fn run(
     let reports = Mutex::new(BTreeMap::new());
     let known: Vec<_> = rules.iter().map(|rule| regressions(rule.id)).collect();
     let work = || -> std::io::Result<()> {
+        panics::keep();
         let bench = Bench::start(client, runtime.clone())?;
         loop {
             let position = next.fetch_add(1, Ordering::Relaxed);
             let (Some(rule), Some(known)) = (rules.get(position), known.get(position)) else {
                 return Ok(());
             };
-            let report = try_rule(rule, plan, known, &bench);
+            let tried = catch_unwind(AssertUnwindSafe(|| try_rule(rule, plan, known, &bench)));
+            let report = tried.map_err(|panic| {
+                let said = panics::caught(&*panic);
+                std::io::Error::other(format!("the rule {} itself failed: {said}", rule.id))
+            })?;
             reports
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -160,6 +167,7 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         .filter(|_| plan.case.is_none())
         .map(|pair| (pair, false));
     for ((seed, case), fresh) in known.chain(fresh.map(|case| ((plan.seed, case), true))) {
+        panics::forget();
         let tried = rule.try_case(seed, case, bench);
         if fresh {
             cases += 1;
@@ -232,7 +240,10 @@ fn hexadecimal(digest: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rule::property;
 
     #[test]
     fn too_few_cases_or_hits_or_no_boundary_at_all_prove_nothing() {
@@ -249,6 +260,49 @@ mod tests {
             2,
             "no case run is no pass"
         );
+    }
+
+    fn try_alone(rule: Rule) -> std::io::Result<Report> {
+        panics::collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let plan = Plan {
+            seed: 0,
+            cases: 1,
+            case: None,
+            threads: 1,
+        };
+        let client = crate::clients::Sdk::default();
+        run(&client, &[rule], &plan, runtime.handle(), &|_| Vec::new())
+    }
+
+    fn rule(
+        hits: fn(&u64) -> Vec<&'static str>,
+        check: fn(&Bench<'_>, &u64) -> Result<(), String>,
+    ) -> Rule {
+        let property = property(|case| Just(case).boxed(), hits, check);
+        Rule::new("a/rule", "a law", "a source", &["edge"], property)
+    }
+
+    #[test]
+    fn a_rule_that_panics_says_what_and_where() {
+        let here = format!("panicked at {}:", file!());
+        let checks = rule(|_| Vec::new(), |_, case| panic!("the check of {case}"));
+        let report = try_alone(checks).expect("a report");
+        let failure = report.rules[0].failure.as_ref().expect("a failure");
+        assert!(failure.reason.contains(&here), "{}", failure.reason);
+        assert!(
+            failure.reason.ends_with("the check of 0"),
+            "{}",
+            failure.reason
+        );
+
+        let counts = rule(|case| panic!("the edges of {case}"), |_, _| Ok(()));
+        let error = try_alone(counts).expect_err("no report").to_string();
+        for part in ["a/rule", &here, "the edges of 0"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::site;
 use crate::World;
 use crate::bench::Bench;
 use crate::client::{Calls, Entry, Outcome, Pace, Random, Session};
+use crate::panics;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -130,8 +131,8 @@ pub(crate) async fn guarded(call: impl Future<Output = Outcome>) -> Outcome {
     AssertUnwindSafe(call)
         .catch_unwind()
         .await
-        .unwrap_or_else(|_| Outcome::Crashed {
-            reason: "it panicked".to_owned(),
+        .unwrap_or_else(|panic| Outcome::Crashed {
+            reason: panics::caught(&*panic),
         })
 }
 
