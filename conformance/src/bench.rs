@@ -1,9 +1,11 @@
 //! What a rule's check works with: the client, the reference server in both its faces, and a runtime to run them.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::net::TcpSocket;
 use tokio::runtime::Handle;
 
 use crate::World;
@@ -21,6 +23,8 @@ pub struct Bench<'a> {
     runtime: Handle,
     server: ReferenceServer,
     faulty: FaultyServer,
+    /// Has a port, so that nobody else has it, and does not listen.
+    deaf: TcpSocket,
     world: World,
     patience: Duration,
 }
@@ -40,11 +44,14 @@ impl<'a> Bench<'a> {
         let core = Core::new(Model::new(), settings);
         let server = runtime.block_on(ReferenceServer::serve(core.clone()));
         let faulty = runtime.block_on(FaultyServer::serve(core))?;
+        let deaf = TcpSocket::new_v4()?;
+        deaf.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         Ok(Self {
             client,
             runtime,
             server,
             faulty,
+            deaf,
             world,
             patience: PATIENCE,
         })
@@ -97,6 +104,12 @@ impl<'a> Bench<'a> {
             base_url: self.faulty.base_url(),
             ..self.call(items)
         }
+    }
+
+    /// A base URL where every connection is refused.
+    pub(crate) fn refusing(&self) -> Result<String, String> {
+        let address = self.deaf.local_addr().map_err(|error| error.to_string())?;
+        Ok(format!("http://{address}/v2"))
     }
 
     /// Lets the client make a call.

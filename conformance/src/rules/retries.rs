@@ -164,12 +164,12 @@ fn always_again() -> Rule {
             |case| (Just(index(case, 2)), 2..6_u32).boxed(),
             |(form, _)| vec![EDGES[*form]],
             |bench, (form, tries)| {
+                let refusing = bench.refusing()?;
                 let stage = stage(bench, |settings| {
                     settings.if_may_have_acted = false;
                     settings.max_tries = *tries;
                     if *form == 1 {
-                        // Nothing listens on the port that stands for discarding.
-                        settings.base_url = "http://127.0.0.1:9/v2".to_owned();
+                        settings.base_url = refusing;
                     }
                 })?;
                 if *form == 0 {

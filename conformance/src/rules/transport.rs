@@ -218,8 +218,7 @@ fn refused_connections() -> Rule {
                 bench.reset(site::model_of(&[]));
                 let mut call =
                     bench.call((0..*count).map(|item| site::marked((item, 0))).collect());
-                // Nothing listens on the port that stands for discarding.
-                call.base_url = "http://127.0.0.1:9/v2".to_owned();
+                call.base_url = bench.refusing()?;
                 let outcome = bench.update(&call);
                 let failure = outcome.failure()?;
                 let told = (
