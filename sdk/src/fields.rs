@@ -57,8 +57,8 @@ impl Default for Fields {
 impl Fields {
     /// The fields of any value that serializes to a JSON object.
     ///
-    /// A `serde_json::Value` has turned a number that is not finite into `null` before it comes here, and `null` clears a
-    /// field; a struct has not.
+    /// A `serde_json::Value`, and so the macro `json!`, has turned a number that is not finite into `null` before it comes
+    /// here, and `null` clears a field; a struct has not.
     ///
     /// # Errors
     ///
