@@ -249,11 +249,13 @@ impl Engine {
             Err(Refused::TooLarge(entry)) => {
                 let most = self.bulk.settings.max_batch_bytes;
                 let error = Error::from(InvalidInput::UpdateTooLarge { bytes, most });
-                self.settle_unplanned(entry.payload, Settlement::Rejected(Arc::new(error)));
+                let settlement = Settlement::Rejected(Arc::new(error));
+                // Its key may be held by an earlier update, which is under way.
+                self.conclude(vec![(entry.payload, settlement)]);
             }
             Err(Refused::Blocked(entry)) => {
                 let why = NotAttempted::AfterUnknown;
-                self.settle_unplanned(entry.payload, Settlement::NotAttempted(why));
+                self.conclude(vec![(entry.payload, Settlement::NotAttempted(why))]);
             }
         }
     }

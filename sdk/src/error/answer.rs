@@ -150,7 +150,7 @@ fn surrogate(text: &str) -> Option<u16> {
 
 /// What an error keeps of a body, without the token, and whether that is all of it.
 fn beginning(token: &Token, body: &[u8], complete: bool) -> (String, bool) {
-    /// How many bytes a character takes as `\\u0000`.
+    /// How many bytes a character takes as `\u0000`.
     const ESCAPED: usize = 6;
     // The token may stand across the end of what is kept, so a little more is looked at. All of it can be as large as the
     // bound for answers.

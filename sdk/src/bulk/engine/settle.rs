@@ -235,30 +235,29 @@ impl Engine {
         self.settle_all(vec![(item, settlement)]);
     }
 
-    /// Settles an item that the planner did not take, so that no key is held for it.
-    pub(super) fn settle_unplanned(&mut self, item: Item, settlement: Settlement) {
-        let items = [(item, settlement)];
-        self.record(&items);
-        for (item, settlement) in items {
-            let index = item.position.index;
-            self.hand_out(Outcome::new(index, Some(item.update), settlement));
-        }
-    }
-
+    /// Settles items that hold their keys, so that the next of each may go.
     fn settle_all(&mut self, items: Vec<(Item, Settlement)>) {
-        self.record(&items);
-        for (item, settlement) in items {
-            self.count_sent(&settlement);
-            let key = item.update.key();
-            let is_unknown = matches!(settlement, Settlement::Unknown(_));
-            let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
-            self.hand_out(outcome);
+        for (key, is_unknown) in self.conclude(items) {
             if is_unknown && !self.bulk.settings.continue_after_unknown {
                 self.block(key);
             } else {
                 self.planner.release(key);
             }
         }
+    }
+
+    /// Settles items and leaves their keys as they are: each key, and whether it is unknown what came of the item.
+    pub(super) fn conclude(&mut self, items: Vec<(Item, Settlement)>) -> Vec<(ItemKey, bool)> {
+        self.record(&items);
+        let mut keys = Vec::with_capacity(items.len());
+        for (item, settlement) in items {
+            self.count_sent(&settlement);
+            let is_unknown = matches!(settlement, Settlement::Unknown(_));
+            keys.push((item.update.key(), is_unknown));
+            let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
+            self.hand_out(outcome);
+        }
+        keys
     }
 
     /// Counts what the least number of requests is reckoned from: items that a request was sent for.

@@ -1,0 +1,81 @@
+//! The order in which the updates of one item reach the service, over all that can come between.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use support::{COLLECTION, builder, collection};
+use webflow_cms::bulk::{Run, Settlement};
+use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
+use webflow_cms_conformance::reference::{Model, ReferenceServer, Reply, Variant};
+
+fn id(number: usize) -> String {
+    format!("66f6ed95{number:016x}")
+}
+
+fn update(number: usize, mark: impl Into<serde_json::Value>) -> ItemUpdate {
+    let id = ItemId::new(&id(number)).expect("an id");
+    let mark = mark.into();
+    ItemUpdate::new(id).field("mark", &mark).expect("a field")
+}
+
+fn model(count: usize) -> Model {
+    (0..count).fold(Model::new(), |model, number| {
+        model.insert(COLLECTION, &id(number), None, Variant::named("a", "a"))
+    })
+}
+
+async fn server(model: Model) -> (ReferenceServer, Client) {
+    let server = ReferenceServer::builder().model(model).start().await;
+    let client = builder(&server.base_url(), &server.token())
+        .build()
+        .expect("a client");
+    (server, client)
+}
+
+/// What came of each item, in the order of the source.
+async fn settled(run: Run) -> Vec<Settlement> {
+    let mut outcomes: Vec<_> = run.collect().await;
+    outcomes.sort_by_key(|outcome| outcome.index);
+    let settlement = |outcome: webflow_cms::bulk::Outcome| outcome.settlement;
+    outcomes.into_iter().map(settlement).collect()
+}
+
+/// What was sent for an item, in the order in which it came.
+fn marks_of(server: &ReferenceServer, number: usize) -> Vec<String> {
+    let mut marks = Vec::new();
+    for exchange in server.log() {
+        let json = exchange.json.expect("JSON");
+        let items = json["items"].as_array().expect("a list").iter();
+        let items = items.filter(|item| item["id"] == id(number));
+        marks.extend(items.map(|item| item["fieldData"]["mark"].to_string()));
+    }
+    marks
+}
+
+#[tokio::test]
+async fn an_update_that_no_request_can_hold_does_not_let_a_later_one_go_ahead() {
+    let (server, client) = server(model(2)).await;
+    server.script([Reply::new(500)]);
+    // With the second one the first batch is full, so it leaves before the rest is read.
+    let input = [
+        update(0, 1),
+        update(1, 1),
+        update(0, "x".repeat(200)),
+        update(0, 3),
+    ];
+    let again = RetryPolicy::new().backoff(Duration::from_millis(200), Duration::from_millis(200));
+    let input = futures_util::stream::iter(input).then(async |update| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok::<_, String>(update)
+    });
+    let run = client
+        .bulk(&collection())
+        .max_batch_bytes(100)
+        .retry(again)
+        .run_stream(input);
+    let settled = settled(run.expect("a run")).await;
+    assert!(matches!(settled[2], Settlement::Rejected(_)), "{settled:?}");
+    assert_eq!(marks_of(&server, 0), ["1", "1", "3"]);
+}
