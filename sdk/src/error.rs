@@ -128,7 +128,9 @@ impl Error {
     }
 
     /// The error of a call, from that of its last try.
-    pub(crate) fn after(mut self, tries: Tries, gave_up: GaveUp) -> Self {
+    pub(crate) fn after(mut self, mut tries: Tries, gave_up: GaveUp) -> Self {
+        // Whoever keeps an error is not to keep a journal in use.
+        tries.watch = None;
         self.0.tries = tries;
         self.0.gave_up = Some(gave_up);
         self
