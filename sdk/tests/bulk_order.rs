@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use support::{COLLECTION, builder, collection};
-use webflow_cms::bulk::{Run, Settlement};
+use webflow_cms::bulk::{Run, Settlement, Unknown};
 use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
-use webflow_cms_conformance::reference::{Model, ReferenceServer, Reply, Variant};
+use webflow_cms_conformance::reference::{
+    Fault, FaultyServer, Model, ReferenceServer, Reply, Variant,
+};
 
 fn id(number: usize) -> String {
     format!("66f6ed95{number:016x}")
@@ -78,4 +80,63 @@ async fn an_update_that_no_request_can_hold_does_not_let_a_later_one_go_ahead() 
     let settled = settled(run.expect("a run")).await;
     assert!(matches!(settled[2], Settlement::Rejected(_)), "{settled:?}");
     assert_eq!(marks_of(&server, 0), ["1", "1", "3"]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
+    let core = ReferenceServer::builder().model(model(2)).build();
+    let server = FaultyServer::serve(core).await.expect("a port");
+    let client = builder(&server.base_url(), &server.token())
+        .build()
+        .expect("a client");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.journal");
+    let bulk = client.bulk(&collection());
+    server.inject([Fault::SilenceAfterActing]);
+    let input = [update(0, 1), update(1, 1), update(0, 2)];
+    let mut run = bulk
+        .clone()
+        .create_journal(&path)
+        .run(input.clone())
+        .expect("a run");
+    let cut = tokio::time::timeout(Duration::from_millis(500), run.next()).await;
+    assert!(cut.is_err(), "{cut:?}");
+    drop(run);
+
+    let bulk = bulk.resume_journal(&path).resend_in_doubt(true);
+    server.core().script([Reply::new(401)]);
+    let settled_by = async || {
+        let run = bulk.clone().run(input.clone());
+        settled(run.expect("a run")).await
+    };
+    let not_sent = settled_by().await;
+    assert!(
+        matches!(
+            not_sent.as_slice(),
+            [
+                Settlement::Unknown(Unknown::InDoubt),
+                Settlement::Unknown(Unknown::InDoubt),
+                Settlement::NotAttempted(_)
+            ]
+        ),
+        "{not_sent:?}"
+    );
+
+    server.core().script((0..3).map(|_| Reply::new(400)));
+    let refused = settled_by().await;
+    assert!(
+        matches!(
+            refused.as_slice(),
+            [
+                Settlement::Unknown(Unknown::Failed(_)),
+                Settlement::Unknown(Unknown::Failed(_)),
+                Settlement::NotAttempted(_)
+            ]
+        ),
+        "{refused:?}"
+    );
+
+    let updated = settled_by().await;
+    let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
+    assert!(updated.iter().all(is_updated), "{updated:?}");
 }

@@ -55,6 +55,12 @@ pub(crate) struct Engine {
     began: Duration,
 }
 
+/// What an earlier run has made of an item.
+enum Before {
+    Settled(Settlement),
+    Open { in_doubt: bool },
+}
+
 enum Event {
     Taken(Option<Result<ItemUpdate, SourceError>>),
     Sent(Sent),
@@ -198,11 +204,21 @@ impl Engine {
             index,
             digest: Digest::of_line(&line),
         };
-        let item = Item { position, update };
+        let mut item = Item {
+            position,
+            update,
+            in_doubt: false,
+        };
         match self.recorded(position) {
-            Ok(None) if self.stopped.is_some() => self.not_attempted(item),
-            Ok(None) => self.plan(item, line.len()),
-            Ok(Some(settlement)) => {
+            Ok(Before::Open { in_doubt }) => {
+                item.in_doubt = in_doubt;
+                if self.stopped.is_some() {
+                    self.not_attempted(item);
+                } else {
+                    self.plan(item, line.len());
+                }
+            }
+            Ok(Before::Settled(settlement)) => {
                 if let Settlement::Unknown(_) = settlement
                     && !self.bulk.settings.continue_after_unknown
                 {
@@ -217,15 +233,17 @@ impl Engine {
         }
     }
 
-    /// What an earlier run has made of an item, if that settles it.
-    fn recorded(&self, position: Position) -> Result<Option<Settlement>, Error> {
+    /// What an earlier run has made of an item.
+    fn recorded(&self, position: Position) -> Result<Before, Error> {
         let Some(journal) = &self.journal else {
-            return Ok(None);
+            return Ok(Before::Open { in_doubt: false });
         };
         let mut journal = super::control::lock(journal);
         let settlement = match journal.recorded(position).map_err(Error::journal)? {
-            Recorded::Fresh => return Ok(None),
-            Recorded::InDoubt if self.bulk.settings.resend_in_doubt => return Ok(None),
+            Recorded::Fresh => return Ok(Before::Open { in_doubt: false }),
+            Recorded::InDoubt if self.bulk.settings.resend_in_doubt => {
+                return Ok(Before::Open { in_doubt: true });
+            }
             Recorded::InDoubt => Settlement::Unknown(Unknown::InDoubt),
             Recorded::Updated => Settlement::UpdatedBefore,
             Recorded::Rejected => {
@@ -235,7 +253,7 @@ impl Engine {
                 }))
             }
         };
-        Ok(Some(settlement))
+        Ok(Before::Settled(settlement))
     }
 
     fn plan(&mut self, item: Item, bytes: usize) {
@@ -251,11 +269,14 @@ impl Engine {
                 let error = Error::from(InvalidInput::UpdateTooLarge { bytes, most });
                 let settlement = Settlement::Rejected(Arc::new(error));
                 // Its key may be held by an earlier update, which is under way.
-                self.conclude(vec![(entry.payload, settlement)]);
+                for (key, is_unknown) in self.conclude(vec![(entry.payload, settlement)]) {
+                    if is_unknown {
+                        self.block(key);
+                    }
+                }
             }
             Err(Refused::Blocked(entry)) => {
-                let why = NotAttempted::AfterUnknown;
-                self.conclude(vec![(entry.payload, Settlement::NotAttempted(why))]);
+                self.hold_back(entry.payload, NotAttempted::AfterUnknown);
             }
         }
     }

@@ -60,7 +60,7 @@ pub enum NotAttempted {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Unknown {
-    /// The request failed with this error after the service may have acted.
+    /// The request failed with this error after the service may have acted, on this request or on one of an earlier run.
     Failed(Arc<Error>),
     /// The service refused the batch with this error, and the run does not assume that a refused batch changed nothing.
     Refused(Arc<Error>),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::isolate::Isolation;
 use super::super::journal::Position;
 use super::super::plan::Entry;
+use super::super::{Settlement, Unknown};
 use crate::error::Error;
 use crate::{ItemUpdate, UpdateResponse};
 
@@ -15,6 +16,21 @@ pub(super) type GroupId = u64;
 pub(super) struct Item {
     pub(super) position: Position,
     pub(super) update: ItemUpdate,
+    /// Whether an earlier run may have changed it.
+    pub(super) in_doubt: bool,
+}
+
+impl Item {
+    /// What came of it over all runs, if this came of it in this one.
+    pub(super) fn over_all(&self, settlement: Settlement) -> Settlement {
+        match settlement {
+            Settlement::NotAttempted(_) if self.in_doubt => Settlement::Unknown(Unknown::InDoubt),
+            Settlement::Rejected(error) if self.in_doubt => {
+                Settlement::Unknown(Unknown::Failed(error))
+            }
+            settlement => settlement,
+        }
+    }
 }
 
 /// What came of a request with some of a group.

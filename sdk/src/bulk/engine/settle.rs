@@ -247,7 +247,10 @@ impl Engine {
     }
 
     /// Settles items and leaves their keys as they are: each key, and whether it is unknown what came of the item.
-    pub(super) fn conclude(&mut self, items: Vec<(Item, Settlement)>) -> Vec<(ItemKey, bool)> {
+    pub(super) fn conclude(&mut self, mut items: Vec<(Item, Settlement)>) -> Vec<(ItemKey, bool)> {
+        for (item, settlement) in &mut items {
+            *settlement = item.over_all(settlement.clone());
+        }
         self.record(&items);
         let mut keys = Vec::with_capacity(items.len());
         for (item, settlement) in items {
@@ -301,26 +304,21 @@ impl Engine {
     /// Lets no later update of a key go.
     pub(super) fn block(&mut self, key: ItemKey) {
         for entry in self.planner.block(key) {
-            let why = NotAttempted::AfterUnknown;
-            let item = entry.payload;
-            let settlement = Settlement::NotAttempted(why);
-            self.hand_out(Outcome::new(
-                item.position.index,
-                Some(item.update),
-                settlement,
-            ));
+            self.hold_back(entry.payload, NotAttempted::AfterUnknown);
         }
     }
 
     /// Hands out an item of a run that has stopped.
     pub(super) fn not_attempted(&mut self, item: Item) {
         let why = self.stopped.clone().unwrap_or(NotAttempted::Cancelled);
-        let settlement = Settlement::NotAttempted(why);
-        self.hand_out(Outcome::new(
-            item.position.index,
-            Some(item.update),
-            settlement,
-        ));
+        self.hold_back(item, why);
+    }
+
+    /// Hands out an item that this run does not send. There is nothing to be recorded of it.
+    pub(super) fn hold_back(&mut self, item: Item, why: NotAttempted) {
+        let settlement = item.over_all(Settlement::NotAttempted(why));
+        let index = item.position.index;
+        self.hand_out(Outcome::new(index, Some(item.update), settlement));
     }
 
     pub(super) fn hand_out(&mut self, outcome: Outcome) {
