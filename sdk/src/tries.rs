@@ -67,7 +67,7 @@ pub(crate) trait Watch: fmt::Debug + Send + Sync {
     fn leaving(&self) -> bool;
 
     /// The try failed.
-    fn failed(&self, may_have_acted: bool);
+    fn failed(&self, failed: &Failed);
 }
 
 /// The tries of a call so far.
@@ -87,7 +87,7 @@ impl Tries {
         let may_have_acted = failed.may_have_acted();
         self.may_have_acted |= may_have_acted;
         if let Some(watch) = &self.watch {
-            watch.failed(may_have_acted);
+            watch.failed(failed);
         }
         if self.failed.len() == Self::KEPT {
             self.failed.remove(0);

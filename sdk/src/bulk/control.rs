@@ -10,6 +10,8 @@ use tokio::sync::{Notify, watch};
 
 use super::journal::{Journal, JournalError, Position};
 use super::progress::Progress;
+use crate::ErrorKind;
+use crate::retry::Failed;
 use crate::tries::Watch;
 
 /// What a run and its handles share.
@@ -94,6 +96,7 @@ pub(crate) struct RequestWatch {
     control: Arc<Control>,
     journal: Option<SharedJournal>,
     items: Vec<Position>,
+    assume_atomic: bool,
     under_way: AtomicBool,
     may_have_acted: AtomicBool,
 }
@@ -103,11 +106,13 @@ impl RequestWatch {
         control: Arc<Control>,
         journal: Option<SharedJournal>,
         items: Vec<Position>,
+        assume_atomic: bool,
     ) -> Self {
         Self {
             control,
             journal,
             items,
+            assume_atomic,
             under_way: AtomicBool::new(false),
             may_have_acted: AtomicBool::new(false),
         }
@@ -161,14 +166,23 @@ impl Watch for RequestWatch {
         true
     }
 
-    fn failed(&self, may_have_acted: bool) {
+    fn failed(&self, failed: &Failed) {
         self.under_way.store(false, Ordering::Relaxed);
-        if may_have_acted {
+        let in_part = !self.assume_atomic && is_of_content(failed.kind);
+        if failed.may_have_acted() || in_part {
             self.may_have_acted.store(true, Ordering::Relaxed);
         } else {
             self.record(|journal| journal.unsent(&self.items));
         }
     }
+}
+
+/// Whether whoever refused a request has looked at the items in it, and may have changed those before the one at fault.
+pub(crate) fn is_of_content(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BadRequest | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::OtherStatus
+    )
 }
 
 /// Nothing is left half-changed by a panic under these locks, so a poisoned one is as good as any.

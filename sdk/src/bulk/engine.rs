@@ -314,6 +314,7 @@ impl Engine {
             self.control.clone(),
             self.journal.clone(),
             items,
+            self.bulk.settings.assume_atomic,
         ));
         let (client, bulk) = (self.client.clone(), self.bulk.clone());
         let retry = self.retry.clone();

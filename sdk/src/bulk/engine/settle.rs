@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::super::control::lock;
+use super::super::control::{is_of_content, lock};
 use super::super::journal::{Position, Settled};
 use super::super::{NotAttempted, Outcome, Settlement, Unknown};
 use super::Engine;
@@ -24,6 +24,11 @@ enum Meaning {
     NotSent,
     /// Something may have been changed.
     Unknown,
+}
+
+/// Whether no request of this token can succeed.
+fn is_hopeless(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
 }
 
 impl Engine {
@@ -91,11 +96,10 @@ impl Engine {
                 Meaning::Content
             }
             ErrorKind::PayloadTooLarge => Meaning::TooLarge,
-            ErrorKind::Unauthorized
-            | ErrorKind::Forbidden
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::InvalidInput => Meaning::Hopeless,
+            kind if is_hopeless(kind) => Meaning::Hopeless,
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::InvalidInput => {
+                Meaning::Hopeless
+            }
             ErrorKind::OtherStatus
                 if error
                     .status()
@@ -120,14 +124,26 @@ impl Engine {
             let places = places.iter();
             places.map(|place| (*place, settlement.clone())).collect()
         };
-        match meaning {
-            Meaning::Content if !self.bulk.settings.assume_atomic => {
-                self.settle_places(id, each(Settlement::Unknown(Unknown::Refused(error))));
+        if !self.bulk.settings.assume_atomic
+            && matches!(meaning, Meaning::Content | Meaning::Hopeless)
+            && is_of_content(error.kind())
+        {
+            let why = Unknown::Refused(error.clone());
+            self.settle_places(id, each(Settlement::Unknown(why)));
+            if let Meaning::Hopeless = meaning {
+                self.stop(NotAttempted::Stopped(error));
             }
+            return;
+        }
+        match meaning {
             Meaning::Content => self.refused(id, places, named, error),
             Meaning::TooLarge => self.too_large(id, places, error),
             Meaning::Unknown => {
-                self.settle_places(id, each(Settlement::Unknown(Unknown::Failed(error))));
+                let why = Unknown::Failed(error.clone());
+                self.settle_places(id, each(Settlement::Unknown(why)));
+                if is_hopeless(error.kind()) {
+                    self.stop(NotAttempted::Stopped(error));
+                }
             }
             Meaning::Hopeless => self.stop(NotAttempted::Stopped(error)),
             Meaning::NotSent if error.gave_up() == Some(GaveUp::Forbidden) => {

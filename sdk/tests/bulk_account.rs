@@ -1,4 +1,4 @@
-//! The order in which the updates of one item reach the service, over all that can come between.
+//! The account of bulk runs, and the order of an item's updates, in the corners where they were wrong once.
 
 mod support;
 
@@ -139,4 +139,42 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
     let updated = settled_by().await;
     let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
     assert!(updated.iter().all(is_updated), "{updated:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
+    let refusing = model(4).atomic(false).reject(COLLECTION, &id(2), None);
+    let (server, client) = server(refusing).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.journal");
+    let bulk = client
+        .bulk(&collection())
+        .assume_atomic(false)
+        .concurrency(1);
+    let input: Vec<_> = (0..4).map(|number| update(number, number)).collect();
+    let run = bulk
+        .clone()
+        .create_journal(&path)
+        .max_batch_bytes(200)
+        .run(input.clone());
+    let settled_first = settled(run.expect("a run")).await;
+    let is_refused =
+        |settlement: &Settlement| matches!(settlement, Settlement::Unknown(Unknown::Refused(_)));
+    assert!(
+        settled_first.iter().take(3).all(is_refused),
+        "{settled_first:?}"
+    );
+    assert!(
+        matches!(settled_first[3], Settlement::Updated(_)),
+        "{settled_first:?}"
+    );
+    let run = bulk.resume_journal(&path).run(input);
+    let settled_then = settled(run.expect("a run")).await;
+    let in_doubt =
+        |settlement: &Settlement| matches!(settlement, Settlement::Unknown(Unknown::InDoubt));
+    assert!(
+        settled_then.iter().take(3).all(in_doubt),
+        "{settled_then:?}"
+    );
+    assert_eq!(server.log().len(), 2);
 }
