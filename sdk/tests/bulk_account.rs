@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use support::{COLLECTION, builder, collection};
-use webflow_cms::bulk::{Run, Settlement, Unknown};
+use webflow_cms::bulk::{NotAttempted, Run, Settlement, Unknown};
 use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
 use webflow_cms_conformance::reference::{
     Fault, FaultyServer, Model, ReferenceServer, Reply, Variant,
@@ -177,4 +177,28 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
         "{settled_then:?}"
     );
     assert_eq!(server.log().len(), 2);
+}
+
+#[tokio::test]
+async fn an_update_that_was_not_sent_keeps_its_place_before_later_ones_for_a_resumed_run() {
+    let (server, client) = server(model(2)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.journal");
+    let bulk = client.bulk(&collection()).retry(RetryPolicy::never());
+    let input = [update(0, 1), update(0, 2), update(1, 1), update(0, 3)];
+    server.script([Reply::new(429)]);
+    let run = bulk.clone().create_journal(&path).run(input.clone());
+    let first = settled(run.expect("a run")).await;
+    let held_back = |settlement: &Settlement| {
+        matches!(
+            settlement,
+            Settlement::NotAttempted(NotAttempted::AfterNotSent)
+        )
+    };
+    assert!(held_back(&first[1]) && held_back(&first[3]), "{first:?}");
+    let run = bulk.resume_journal(&path).run(input);
+    let second = settled(run.expect("a run")).await;
+    let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
+    assert!(second.iter().all(is_updated), "{second:?}");
+    assert_eq!(marks_of(&server, 0), ["1", "1", "2", "3"]);
 }

@@ -34,7 +34,8 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 /// - 401, 403 and a collection that is not found end the run. So do [three](Self::stop_after) batches in a row of which nothing was
 ///   updated. All other items are then not attempted.
 /// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since a late
-///   request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown).
+///   request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). Nor are they where an update could not be
+///   sent, since it has to come before them.
 ///
 /// Nothing more is read from the source than four batches beyond those under way.
 ///

@@ -3,7 +3,7 @@
 mod group;
 mod settle;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -14,6 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use self::group::{Group, GroupId, Item, Sent};
+use self::settle::NextOfKey;
 use super::builder::Bulk;
 use super::control::{Control, Handle, RequestWatch, SharedJournal};
 use super::journal::{Journal, Position, Recorded};
@@ -22,7 +23,7 @@ use super::progress::{Counts, Progress, Recorder, Statistics};
 use super::source::{Source, SourceError};
 use super::{Digest, NotAttempted, Outcome, Settlement, Unknown};
 use crate::error::{Error, InvalidInput};
-use crate::{Batch, Client, Clock, ItemUpdate, RetryPolicy, WaitCause};
+use crate::{Batch, Client, Clock, ItemKey, ItemUpdate, RetryPolicy, WaitCause};
 
 type Calls = FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>;
 
@@ -45,6 +46,8 @@ pub(crate) struct Engine {
     has_accepted: bool,
     /// The batches in a row of which nothing was updated, and how many items they held.
     in_vain: (u32, usize),
+    /// The keys of which an update could not be sent.
+    not_sent: HashSet<ItemKey>,
     /// Why nothing more is sent.
     stopped: Option<NotAttempted>,
     control: Arc<Control>,
@@ -90,6 +93,7 @@ impl Engine {
             counts: Counts::default(),
             has_accepted: false,
             in_vain: (0, 0),
+            not_sent: HashSet::new(),
             stopped: None,
             control: Arc::default(),
             recorder,
@@ -269,14 +273,14 @@ impl Engine {
                 let error = Error::from(InvalidInput::UpdateTooLarge { bytes, most });
                 let settlement = Settlement::Rejected(Arc::new(error));
                 // Its key may be held by an earlier update, which is under way.
-                for (key, is_unknown) in self.conclude(vec![(entry.payload, settlement)]) {
-                    if is_unknown {
+                for (key, next) in self.conclude(vec![(entry.payload, settlement)]) {
+                    if next == NextOfKey::Blocked {
                         self.block(key);
                     }
                 }
             }
             Err(Refused::Blocked(entry)) => {
-                self.hold_back(entry.payload, NotAttempted::AfterUnknown);
+                self.hold_back_after_earlier(entry.payload);
             }
         }
     }

@@ -54,6 +54,9 @@ pub enum NotAttempted {
     NotSent(Arc<Error>),
     /// What became of an earlier update of the same item in the same locale is unknown, and that one could arrive late.
     AfterUnknown,
+    /// An earlier update of the same item in the same locale could not be sent. It has to come first: sent later, by a resumed run or from
+    /// a file of dead letters, it would overwrite this one.
+    AfterNotSent,
 }
 
 /// Why it cannot be told whether an item was changed.
@@ -127,6 +130,7 @@ impl NotAttempted {
             Self::Cancelled => Reason::new("cancelled", &self.to_string()),
             Self::Stopped(error) | Self::NotSent(error) => Reason::of(error),
             Self::AfterUnknown => Reason::new("after_unknown", &self.to_string()),
+            Self::AfterNotSent => Reason::new("after_not_sent", &self.to_string()),
         }
     }
 }
@@ -140,6 +144,9 @@ impl fmt::Display for NotAttempted {
             Self::NotSent(error) => error.fmt(formatter),
             Self::AfterUnknown => formatter.write_str(
                 "what became of an earlier update of the same item in the same locale is unknown",
+            ),
+            Self::AfterNotSent => formatter.write_str(
+                "an earlier update of the same item in the same locale could not be sent",
             ),
         }
     }

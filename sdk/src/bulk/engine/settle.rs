@@ -26,6 +26,13 @@ enum Meaning {
     Unknown,
 }
 
+/// Whether the next update of a key may be sent when one is settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextOfKey {
+    Free,
+    Blocked,
+}
+
 /// Whether no request of this token can succeed.
 fn is_hopeless(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
@@ -253,17 +260,19 @@ impl Engine {
 
     /// Settles items that hold their keys, so that the next of each may go.
     fn settle_all(&mut self, items: Vec<(Item, Settlement)>) {
-        for (key, is_unknown) in self.conclude(items) {
-            if is_unknown && !self.bulk.settings.continue_after_unknown {
-                self.block(key);
-            } else {
-                self.planner.release(key);
+        for (key, next) in self.conclude(items) {
+            match next {
+                NextOfKey::Free => self.planner.release(key),
+                NextOfKey::Blocked => self.block(key),
             }
         }
     }
 
-    /// Settles items and leaves their keys as they are: each key, and whether it is unknown what came of the item.
-    pub(super) fn conclude(&mut self, mut items: Vec<(Item, Settlement)>) -> Vec<(ItemKey, bool)> {
+    /// Settles items and leaves their keys as they are: each key, and what is to become of it.
+    pub(super) fn conclude(
+        &mut self,
+        mut items: Vec<(Item, Settlement)>,
+    ) -> Vec<(ItemKey, NextOfKey)> {
         for (item, settlement) in &mut items {
             *settlement = item.over_all(settlement.clone());
         }
@@ -271,8 +280,22 @@ impl Engine {
         let mut keys = Vec::with_capacity(items.len());
         for (item, settlement) in items {
             self.count_sent(&settlement);
-            let is_unknown = matches!(settlement, Settlement::Unknown(_));
-            keys.push((item.update.key(), is_unknown));
+            let key = item.update.key();
+            keys.push((
+                key,
+                match settlement {
+                    Settlement::Unknown(_) if self.bulk.settings.continue_after_unknown => {
+                        NextOfKey::Free
+                    }
+                    Settlement::Unknown(_) => NextOfKey::Blocked,
+                    // A resumed run sends it, and must not do so after a later one.
+                    Settlement::NotAttempted(_) => {
+                        self.not_sent.insert(key);
+                        NextOfKey::Blocked
+                    }
+                    _ => NextOfKey::Free,
+                },
+            ));
             let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
             self.hand_out(outcome);
         }
@@ -320,8 +343,17 @@ impl Engine {
     /// Lets no later update of a key go.
     pub(super) fn block(&mut self, key: ItemKey) {
         for entry in self.planner.block(key) {
-            self.hold_back(entry.payload, NotAttempted::AfterUnknown);
+            self.hold_back_after_earlier(entry.payload);
         }
+    }
+
+    /// Hands out an item that has to wait for an earlier one of its key.
+    pub(super) fn hold_back_after_earlier(&mut self, item: Item) {
+        let why = match self.not_sent.contains(&item.update.key()) {
+            true => NotAttempted::AfterNotSent,
+            false => NotAttempted::AfterUnknown,
+        };
+        self.hold_back(item, why);
     }
 
     /// Hands out an item of a run that has stopped.
@@ -331,7 +363,7 @@ impl Engine {
     }
 
     /// Hands out an item that this run does not send. There is nothing to be recorded of it.
-    pub(super) fn hold_back(&mut self, item: Item, why: NotAttempted) {
+    fn hold_back(&mut self, item: Item, why: NotAttempted) {
         let settlement = item.over_all(Settlement::NotAttempted(why));
         let index = item.position.index;
         self.hand_out(Outcome::new(index, Some(item.update), settlement));
