@@ -1,6 +1,8 @@
 //! Laws of the example `update_items`: what its file holds, and how it reads files.
 
 // The example reads it with the same code.
+#[path = "../examples/common/entry.rs"]
+mod entry;
 #[path = "../examples/update_items/input.rs"]
 mod input;
 

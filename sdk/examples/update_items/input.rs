@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::fmt;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use webflow_cms::{CmsLocaleId, InvalidInput, ItemId, ItemUpdate};
+use webflow_cms::ItemUpdate;
+
+use super::entry::{self, Entry};
 
 /// A line of the file and the update that it asks for.
 pub(crate) struct Line {
@@ -14,17 +14,6 @@ pub(crate) struct Line {
     pub(crate) number: usize,
     pub(crate) entry: Entry,
     pub(crate) update: ItemUpdate,
-}
-
-/// The line in the words of the API, for the model of Webflow, which has to hold an item before it can be updated.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Entry {
-    pub(crate) id: ItemId,
-    pub(crate) cms_locale_id: Option<CmsLocaleId>,
-    pub(crate) is_archived: Option<bool>,
-    pub(crate) is_draft: Option<bool>,
-    pub(crate) field_data: Option<Map<String, Value>>,
 }
 
 /// Reads a file of JSON lines, in which empty lines do not count.
@@ -39,8 +28,8 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Line>, Problems> {
         if text.trim().is_empty() {
             continue;
         }
-        match read_line(number, text) {
-            Err(problem) => problems.push(format!("{name}:{number}{problem}")),
+        match read_line(name, number, text) {
+            Err(problem) => problems.push(problem),
             Ok(line) => match first_lines.entry(line.update.key()) {
                 Place::Vacant(place) => {
                     place.insert(number);
@@ -64,12 +53,9 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Line>, Problems> {
     }
 }
 
-fn read_line(number: usize, text: &str) -> Result<Line, String> {
-    let update = ItemUpdate::from_json(text).map_err(|error| match error.invalid_input() {
-        Some(InvalidInput::UnreadableUpdate { column, reason }) => format!(":{column}: {reason}"),
-        _ => format!(": {error}"),
-    })?;
-    let entry = serde_json::from_str(text).map_err(|error| format!(": {error}"))?;
+fn read_line(name: &str, number: usize, text: &str) -> Result<Line, String> {
+    let update = entry::update(name, number, text)?;
+    let entry = Entry::read(text).map_err(|error| format!("{name}:{number}: {error}"))?;
     Ok(Line {
         number,
         entry,

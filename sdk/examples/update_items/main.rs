@@ -10,10 +10,17 @@
 //! puts an error into words, and [`reference`] is there only so that this can run without a site.
 
 mod advice;
+#[path = "../common/content.rs"]
 mod content;
+#[path = "../common/entry.rs"]
+mod entry;
 mod input;
 mod options;
 mod reference;
+#[path = "../common/site.rs"]
+mod site;
+#[path = "../common/token.rs"]
+mod token;
 mod upload;
 
 use std::fs;
@@ -67,13 +74,7 @@ fn read(options: &Options) -> Result<Vec<Line>, Failure> {
 async fn on_the_reference_server(lines: &[Line], options: &Options) -> Result<(), Failure> {
     let reference = Reference::start(lines, options.reject).await?;
     println!("a model of Webflow holds the items with older content");
-    send(
-        lines,
-        reference.client()?,
-        Reference::collection()?,
-        options,
-    )
-    .await?;
+    send(lines, reference.client()?, site::collection()?, options).await?;
     reference.compare()?;
     reference.print_samples(lines);
     Ok(())

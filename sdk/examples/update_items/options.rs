@@ -1,14 +1,11 @@
 //! The command line.
 
-use std::env;
 use std::path::PathBuf;
 
 use clap::Parser;
-use webflow_cms::{CollectionId, REQUIRED_SCOPE, Token};
+use webflow_cms::{CollectionId, Token};
 
-use crate::Failure;
-
-const TOKEN: &str = "WEBFLOW_TOKEN";
+use crate::{Failure, token};
 
 /// Updates CMS items from a file of JSON lines, as many a request as Webflow takes.
 ///
@@ -62,18 +59,10 @@ impl Options {
     pub(crate) fn destination(&self) -> Result<Destination, Failure> {
         match self.collection {
             Some(collection) if self.live => Ok(Destination::Webflow {
-                token: token()?,
+                token: token::from_environment()?,
                 collection,
             }),
             _ => Ok(Destination::Reference),
         }
     }
-}
-
-fn token() -> Result<Token, Failure> {
-    // The reason that the standard library gives can hold the value.
-    let secret = env::var(TOKEN).map_err(|_| {
-        format!("--live needs a token with the scope {REQUIRED_SCOPE} in the environment variable {TOKEN}")
-    })?;
-    Ok(Token::new(secret).map_err(|error| format!("{TOKEN}: {error}"))?)
 }

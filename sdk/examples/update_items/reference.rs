@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-use webflow_cms::{Client, CollectionId, Error, Token, reqwest};
-use webflow_cms_conformance::reference::{Model, ReferenceServer, Variant};
+use webflow_cms::{Client, Error, Token};
+use webflow_cms_conformance::reference::{Model, ReferenceServer};
 
 use crate::Failure;
 use crate::content::{self, content};
-use crate::input::{Entry, Line};
-
-const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
+use crate::input::Line;
+use crate::site::{self, COLLECTION, changed, insert, locale, shown, variant};
 
 pub(crate) struct Reference {
     server: ReferenceServer,
@@ -22,10 +20,7 @@ impl Reference {
     /// Starts a server whose model holds each item of the file in each locale of the file. It refuses the update in
     /// the line `reject`, if there is one.
     pub(crate) async fn start(lines: &[Line], reject: Option<usize>) -> Result<Self, Failure> {
-        let mut before = bystanders(lines);
-        for Line { entry, .. } in lines {
-            before = insert(before, entry, content::before(entry));
-        }
+        let before = site::before(lines.iter().map(|line| &line.entry));
         let mut expected = before.clone();
         for Line { entry, .. } in lines {
             expected = insert(
@@ -45,16 +40,10 @@ impl Reference {
         })
     }
 
-    pub(crate) fn collection() -> Result<CollectionId, Error> {
-        CollectionId::new(COLLECTION)
-    }
-
     /// A client that talks to this server instead of Webflow.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         Client::builder(Token::new(self.server.token())?)
             .base_url(self.server.base_url())
-            // No proxy leads to this machine.
-            .http(reqwest::Client::builder().no_proxy())
             .build()
     }
 
@@ -122,23 +111,6 @@ impl Reference {
     }
 }
 
-/// A model of every item and locale of the file, with content that has nothing to do with the file.
-fn bystanders(lines: &[Line]) -> Model {
-    let locales: BTreeSet<_> = lines.iter().map(|line| locale(&line.entry)).collect();
-    let mut model = Model::new();
-    for line in lines {
-        for locale in &locales {
-            model = model.insert(
-                COLLECTION,
-                line.entry.id.as_str(),
-                *locale,
-                content::bystander(),
-            );
-        }
-    }
-    model
-}
-
 fn rejecting(model: Model, lines: &[Line], reject: Option<usize>) -> Result<Model, Failure> {
     let Some(number) = reject else {
         return Ok(model);
@@ -148,34 +120,4 @@ fn rejecting(model: Model, lines: &[Line], reject: Option<usize>) -> Result<Mode
         .ok_or_else(|| format!("--reject: there is no update in line {number}"))?
         .entry;
     Ok(model.reject(COLLECTION, entry.id.as_str(), locale(entry)))
-}
-
-fn locale(entry: &Entry) -> Option<&str> {
-    entry.cms_locale_id.as_ref().map(|locale| locale.as_str())
-}
-
-fn insert(model: Model, entry: &Entry, variant: Variant) -> Model {
-    model.insert(COLLECTION, entry.id.as_str(), locale(entry), variant)
-}
-
-fn variant<'m>(model: &'m Model, entry: &Entry) -> Option<&'m Variant> {
-    model.variant(COLLECTION, entry.id.as_str(), locale(entry))
-}
-
-/// The names whose values differ.
-fn changed<'a>(one: &'a Map<String, Value>, other: &'a Map<String, Value>) -> BTreeSet<&'a String> {
-    let names = one.keys().chain(other.keys());
-    names
-        .filter(|name| one.get(*name) != other.get(*name))
-        .collect()
-}
-
-/// A value, short enough for a line.
-fn shown(value: Option<&Value>) -> String {
-    const MOST: usize = 48;
-    let text = value.map_or("nothing".to_owned(), Value::to_string);
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }
