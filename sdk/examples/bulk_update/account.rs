@@ -1,0 +1,202 @@
+//! What came of a run, in plain words, and what to do next.
+
+use std::time::Duration;
+
+use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Statistics};
+
+use super::input::Input;
+use super::options::{Files, Options};
+use super::upload::Uploaded;
+use super::words::{count, grouped, time};
+
+/// What a run would do.
+pub(crate) fn of_plan(plan: &DryRun, input: &Input, pace: Duration) -> String {
+    let mut lines = vec![format!(
+        "nothing was sent; a run would take {} with {} of JSON, and {} at one each {:.2} s, if nothing is refused",
+        count(plan.requests, "request"),
+        count(plan.bytes, "byte"),
+        time(plan.time),
+        pace.as_secs_f64(),
+    )];
+    for (number, what) in [
+        (plan.settled_before, "settled by an earlier run"),
+        (
+            plan.in_doubt,
+            "in doubt after an earlier run, to be looked at, or sent again with --resend-in-doubt",
+        ),
+        (plan.faults, "cannot be sent"),
+    ] {
+        if number > 0 {
+            lines.push(format!(
+                "{} of {}: {what}",
+                grouped(number),
+                count(plan.items, "item")
+            ));
+        }
+    }
+    for (index, fault) in &plan.first_faults {
+        let place = format!("{}:{}", input.name(), input.line_of(*index));
+        lines.push(match fault.starts_with(&place) {
+            true => format!("  {fault}"),
+            false => format!("  {place}: {fault}"),
+        });
+    }
+    if plan.faults > plan.first_faults.len() as u64 {
+        lines.push("  and more".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// What a run did.
+pub(crate) fn of_run(
+    uploaded: &Uploaded,
+    input: &Input,
+    files: &Files,
+    options: &Options,
+) -> String {
+    let report = &uploaded.report;
+    let mut lines = vec![counts(&report.counts, input.items)];
+    if let Some(why) = &report.stopped {
+        lines.push(why.to_string());
+    }
+    lines.extend(effort(&report.statistics));
+    lines.push(String::new());
+    lines.extend(next_steps(uploaded, input, files, options));
+    lines.join("\n")
+}
+
+fn counts(counts: &Counts, items: u64) -> String {
+    let Counts {
+        updated,
+        updated_before,
+        rejected,
+        not_attempted,
+        unknown,
+        ..
+    } = *counts;
+    let mut text = format!(
+        "{} of {} updated",
+        grouped(updated + updated_before),
+        count(items, "item")
+    );
+    if updated_before > 0 {
+        text.push_str(&format!(" ({} of them before)", grouped(updated_before)));
+    }
+    let unread = items.saturating_sub(counts.settled());
+    for (number, what) in [
+        (rejected, "rejected"),
+        (unknown, "unknown"),
+        (not_attempted, "not attempted"),
+        (unread, "not read"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", grouped(number)));
+        }
+    }
+    text
+}
+
+fn effort(statistics: &Statistics) -> Vec<String> {
+    let Statistics {
+        requests,
+        sent_again,
+        least_requests,
+        elapsed,
+        ..
+    } = *statistics;
+    let to_isolate = requests.saturating_sub(least_requests + sent_again);
+    let mut text = format!("{} in {}", count(requests, "request"), time(elapsed));
+    if requests > 0 {
+        text.push_str(&format!(
+            ", {:.1} times the least: {} for the items, {sent_again} sent again",
+            statistics.overhead(),
+            least_requests.min(requests - sent_again.min(requests)),
+        ));
+    }
+    if to_isolate > 0 {
+        text.push_str(&format!(
+            ", {to_isolate} to find what was refused in a batch"
+        ));
+    }
+    let waits: Vec<_> = [
+        (statistics.waited_for_pace, "for the pace"),
+        (
+            statistics.waited_for_service,
+            "since the service asked for it",
+        ),
+        (statistics.waited_by_itself, "after failures"),
+    ]
+    .into_iter()
+    .filter(|(wait, _)| !wait.is_zero())
+    .map(|(wait, why)| format!("{} {why}", time(wait)))
+    .collect();
+    match waits.is_empty() {
+        true => vec![text],
+        false => vec![
+            text,
+            format!(
+                "waits, added up over the requests at work at the same time: {}",
+                waits.join(", ")
+            ),
+        ],
+    }
+}
+
+fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Options) -> Vec<String> {
+    let Uploaded {
+        report,
+        dead_letters,
+        unreadable,
+    } = uploaded;
+    let Counts {
+        rejected,
+        not_attempted,
+        unknown,
+        ..
+    } = report.counts;
+    let (journal, letters) = (files.journal.display(), files.dead_letters.display());
+    if report.is_complete() {
+        return vec![format!(
+            "every item is updated; {journal} is not needed any more"
+        )];
+    }
+    let mut lines = Vec::new();
+    match dead_letters {
+        Ok(0) => {}
+        Ok(number) => lines.push(format!(
+            "{letters} holds the {} that were not made, each with the reason",
+            count(*number, "update")
+        )),
+        Err(failure) => lines.push(failure.to_string()),
+    }
+    if rejected > 0 {
+        let live = options.live_again();
+        lines.push(format!(
+            "- rejected: would be refused again as they are; correct them there and send that file\n  \
+             cargo run --example bulk_update -- {live}{letters}"
+        ));
+    }
+    if unknown > 0 {
+        lines.push(
+            "- unknown: may have been changed, so look at them on the site; to send them again,\n  \
+             the same command with --resume --resend-in-doubt"
+                .to_owned(),
+        );
+    }
+    if *unreadable > 0 {
+        let lines_of_input = count(*unreadable, "line");
+        lines.push(format!(
+            "- {lines_of_input} of the input cannot be read: correct what is there, and keep all lines in their places"
+        ));
+    }
+    if not_attempted > 0 || report.counts.settled() < input.items {
+        let mended = match (&report.stopped, unreadable) {
+            (Some(NotAttempted::Stopped(_)), _) | (_, 1..) => "once that is mended, ",
+            _ => "",
+        };
+        lines.push(format!(
+            "- not attempted: {mended}the same command with --resume goes on by {journal}"
+        ));
+    }
+    lines
+}

@@ -1,0 +1,318 @@
+//! A model of Webflow with a rate limit, behind connections that break, on a thread of its own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use webflow_cms::bulk::{Digest, Journal, Outcome, Parameters, Position, Recorded, Settlement};
+use webflow_cms::{Client, ClientBuilder, ItemUpdate, Token};
+use webflow_cms_conformance::reference::{
+    Core, Fault, FaultyServer, Limiter, Model, ReferenceServer, Reply, Settings, Step, Variant,
+    VariantKey,
+};
+
+use super::content::{self, content};
+use super::entry::Entry;
+use super::site::{COLLECTION, changed, insert, locale, shown, variant};
+use super::words::{count, grouped};
+use super::{Failure, site};
+
+/// Requests a minute. Webflow grants 60 or 120, at which there would be little to see.
+const LIMIT: u32 = 1_200;
+
+/// How long an answer takes: before the model acts, and after it.
+const LATENCY: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(40));
+
+/// The field that the collection does not have.
+const UNKNOWN_FIELD: &str = "unknown-field";
+
+pub(crate) struct Reference {
+    server: FaultyServer,
+    expected: Expected,
+    /// The server's thread ends when this goes.
+    _running: oneshot::Sender<()>,
+}
+
+impl Reference {
+    /// Starts a server whose model holds each item of the updates with older content. Where a journal is given, what it
+    /// calls updated has its new content already, as it would on Webflow.
+    pub(crate) async fn start(
+        updates: impl Iterator<Item = Result<ItemUpdate, String>>,
+        journal: Option<Journal>,
+    ) -> Result<Self, Failure> {
+        let mut entries = Vec::new();
+        let mut is_updated = Vec::new();
+        for (index, update) in (0..).zip(updates) {
+            let Ok(update) = update else { continue };
+            entries.push(entry(&update).map_err(Failure::failed)?);
+            is_updated.push(match &journal {
+                Some(journal) => recorded(journal, index, &update) == Some(Recorded::Updated),
+                None => false,
+            });
+        }
+        let mut model = site::before(entries.iter());
+        for (entry, _) in entries
+            .iter()
+            .zip(is_updated)
+            .filter(|(_, updated)| *updated)
+        {
+            let updated = variant(&model, entry)
+                .cloned()
+                .map(|variant| content::after(entry, variant));
+            if let Some(updated) = updated {
+                model = insert(model, entry, updated);
+            }
+        }
+        let expected = Expected::new(&model);
+        for entry in entries.iter().filter(|entry| has_unknown_field(entry)) {
+            model = model.reject(COLLECTION, entry.id.as_str(), locale(entry));
+        }
+        let settings = Settings {
+            limiter: Some(Limiter::sliding_window(LIMIT)),
+            ..Settings::default()
+        };
+        let core = ReferenceServer::builder()
+            .model(model)
+            .settings(settings)
+            .build();
+        let (server, running) = serve(core).await?;
+        server.latency(|_| LATENCY);
+        // Whoever fails first and then refuses leaves it unknown what became of a batch: true to life, but not what is
+        // to be seen here first.
+        let begins_well = journal.is_none() && !entries.iter().take(600).any(has_unknown_field);
+        if begins_well {
+            server.inject(faults());
+            server.core().script(first_answers());
+        }
+        server.core().script(later_answers(entries.len()));
+        Ok(Self {
+            server,
+            expected,
+            _running: running,
+        })
+    }
+
+    /// A client that talks to this server instead of Webflow.
+    pub(crate) fn client(&self) -> Result<ClientBuilder, webflow_cms::Error> {
+        let token = Token::new(self.server.token())?;
+        Ok(Client::builder(token).base_url(self.server.base_url()))
+    }
+
+    pub(crate) fn about() -> String {
+        format!(
+            "a model of Webflow with a limit of {} requests a minute, which fails now and then on purpose",
+            grouped(LIMIT.into())
+        )
+    }
+
+    /// How many requests have arrived.
+    pub(crate) fn requests(&self) -> usize {
+        self.server.core().read_log(<[_]>::len) + self.server.unread()
+    }
+
+    /// Takes in what a run says of an item.
+    pub(crate) fn expect(&mut self, outcome: &Outcome) {
+        self.expected.settle(outcome);
+    }
+
+    /// Compares the model with what the run has said of it, field by field, and looks through the log of the server.
+    pub(crate) fn compare(&self) -> Result<String, Failure> {
+        let mut findings = self.expected.differences(&self.server.model());
+        self.server.core().read_log(|log| {
+            let violations = log.iter().flat_map(|exchange| &exchange.violations);
+            findings.extend(violations.map(|violation| format!("violation: {violation}")));
+        });
+        if !findings.is_empty() {
+            let findings = findings.join("\n  ");
+            return Err(Failure::Failed(format!(
+                "the model differs from the account:\n  {findings}"
+            )));
+        }
+        let (variants, fields) = self.expected.size();
+        Ok(format!(
+            "the model agrees with the account: {} fields and flags in {} items and locales\n\
+             {} arrived there, 0 of them against the rules of the API",
+            grouped(fields),
+            grouped(variants),
+            count(self.requests() as u64, "request")
+        ))
+    }
+}
+
+/// What an item holds in a locale by what a run has said: one thing, or one of several where it does not know.
+struct Expected(BTreeMap<VariantKey, Vec<Variant>>);
+
+impl Expected {
+    fn new(model: &Model) -> Self {
+        Self(
+            model
+                .variants()
+                .map(|(key, variant)| (key, vec![variant.clone()]))
+                .collect(),
+        )
+    }
+
+    /// How many variants there are, and how many fields and flags they have.
+    fn size(&self) -> (u64, u64) {
+        let firsts = self.0.values().filter_map(|variants| variants.first());
+        let fields: usize = firsts.map(|variant| content(variant).len()).sum();
+        (self.0.len() as u64, fields as u64)
+    }
+
+    fn settle(&mut self, outcome: &Outcome) {
+        let may_have_changed =
+            outcome.is_updated() || matches!(outcome.settlement, Settlement::Unknown(_));
+        let Some(Ok(entry)) = outcome
+            .update
+            .as_ref()
+            .map(entry)
+            .filter(|_| may_have_changed)
+        else {
+            return;
+        };
+        let locale = locale(&entry).unwrap_or(Model::PRIMARY_LOCALE);
+        let key = VariantKey {
+            collection: COLLECTION.to_owned(),
+            item: entry.id.to_string(),
+            locale: locale.to_owned(),
+        };
+        let Some(variants) = self.0.get_mut(&key) else {
+            return;
+        };
+        let changed: Vec<_> = variants
+            .iter()
+            .map(|variant| content::after(&entry, variant.clone()))
+            .collect();
+        if outcome.is_updated() {
+            variants.clear();
+        }
+        variants.extend(changed);
+    }
+
+    fn differences(&self, model: &Model) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (
+            VariantKey {
+                collection,
+                item,
+                locale,
+            },
+            expected,
+        ) in &self.0
+        {
+            let found = model
+                .variant(collection, item, Some(locale))
+                .map(content)
+                .unwrap_or_default();
+            let expected: Vec<_> = expected.iter().map(content).collect();
+            if expected.contains(&found) {
+                continue;
+            }
+            let expected = expected.first().cloned().unwrap_or_default();
+            for slug in changed(&expected, &found) {
+                let (found, expected) = (shown(found.get(slug)), shown(expected.get(slug)));
+                differences.push(format!(
+                    "{item} in {locale}: {slug} is {found} instead of {expected}"
+                ));
+            }
+        }
+        differences
+    }
+}
+
+/// The journal of an earlier run, for what it has updated.
+pub(crate) fn journal(path: &std::path::Path, parameters: &Parameters) -> Result<Journal, Failure> {
+    Journal::resume(path, parameters).map_err(|error| super::upload::journal_refused(&error))
+}
+
+fn recorded(journal: &Journal, index: u64, update: &ItemUpdate) -> Option<Recorded> {
+    let digest = Digest::of(update).ok()?;
+    // Other input is the business of the run.
+    journal.recorded(Position { index, digest }).ok()
+}
+
+fn entry(update: &ItemUpdate) -> Result<Entry, Box<dyn std::error::Error>> {
+    Ok(Entry::read(&update.to_json()?)?)
+}
+
+fn has_unknown_field(entry: &Entry) -> bool {
+    let fields = entry.field_data.as_ref();
+    fields.is_some_and(|fields| fields.contains_key(UNKNOWN_FIELD))
+}
+
+/// What becomes of the first connections.
+fn faults() -> [Fault; 5] {
+    [
+        Fault::None,
+        Fault::ResetBeforeActing,
+        Fault::ResetAfterActing,
+        Fault::None,
+        Fault::CutBody { after: 1_000 },
+    ]
+}
+
+/// What the model answers at first.
+fn first_answers() -> [Step; 6] {
+    [
+        Step::Model,
+        Step::Model,
+        failed().into(),
+        Step::Model,
+        Step::Model,
+        too_many().into(),
+    ]
+}
+
+/// What it answers later, for as many requests as a run with so many items is likely to make.
+fn later_answers(items: usize) -> impl Iterator<Item = Step> {
+    (0..items / 10 + 100).map(|number| match number % 40 {
+        24 => Step::model_then(|answer| match answer.updated.is_empty() {
+            true => answer.reply,
+            false => failed(),
+        }),
+        33 => too_many().into(),
+        _ => Step::Model,
+    })
+}
+
+fn failed() -> Reply {
+    Reply::documented(500).unwrap_or_else(|_| Reply::new(500))
+}
+
+fn too_many() -> Reply {
+    let reply = Reply::documented(429).unwrap_or_else(|_| Reply::new(429));
+    reply
+        .header("x-ratelimit-limit", &LIMIT.to_string())
+        .header("retry-after", "2")
+}
+
+/// Serves on a thread of its own, so that neither the run nor the server is in the other's way.
+async fn serve(core: Core) -> Result<(FaultyServer, oneshot::Sender<()>), Failure> {
+    let (started, server) = oneshot::channel();
+    let (running, stopped) = oneshot::channel::<()>();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                if started.send(FaultyServer::serve(core).await).is_ok() {
+                    // There is nothing but its end to be told.
+                    let _ = stopped.await;
+                }
+            }),
+            Err(error) => drop(started.send(Err(error))),
+        }
+    });
+    let server = server
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("its thread ended")));
+    match server {
+        Ok(server) => Ok((server, running)),
+        Err(error) => Err(Failure::Failed(format!(
+            "the model of Webflow does not start: {error}"
+        ))),
+    }
+}
