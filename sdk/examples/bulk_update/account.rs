@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Statistics};
+use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Statistics};
 
 use super::input::Input;
 use super::options::{Files, Options};
@@ -59,7 +59,7 @@ pub(crate) fn of_run(
     if let Some(why) = &report.stopped {
         lines.push(why.to_string());
     }
-    lines.extend(effort(&report.statistics));
+    lines.extend(effort(report));
     lines.push(String::new());
     lines.extend(next_steps(uploaded, input, files, options));
     lines.join("\n")
@@ -96,7 +96,8 @@ fn counts(counts: &Counts, items: u64) -> String {
     text
 }
 
-fn effort(statistics: &Statistics) -> Vec<String> {
+fn effort(report: &Report) -> Vec<String> {
+    let statistics = &report.statistics;
     let Statistics {
         requests,
         sent_again,
@@ -110,13 +111,15 @@ fn effort(statistics: &Statistics) -> Vec<String> {
         text.push_str(&format!(
             ", {:.1} times the least: {} for the items, {sent_again} sent again",
             statistics.overhead(),
-            least_requests.min(requests - sent_again.min(requests)),
+            least_requests.min(requests.saturating_sub(sent_again)),
         ));
     }
     if to_isolate > 0 {
-        text.push_str(&format!(
-            ", {to_isolate} to find what was refused in a batch"
-        ));
+        let why = match report.stopped {
+            None => "to find what was refused in a batch",
+            Some(_) => "more",
+        };
+        text.push_str(&format!(", {to_isolate} {why}"));
     }
     let waits: Vec<_> = [
         (statistics.waited_for_pace, "for the pace"),

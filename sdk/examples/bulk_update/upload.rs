@@ -15,7 +15,7 @@ use super::input::Input;
 use super::options::{Files, Options};
 use super::progress::Display;
 
-/// How many of the outcomes that are no update are told while the run goes on.
+/// How often it is told, while the run goes on, that items are not updated.
 const TOLD: u64 = 20;
 
 pub(crate) struct Upload<'a> {
@@ -70,12 +70,13 @@ impl Upload<'_> {
         let run = self.bulk().run_stream(self.input.updates()?);
         let run = run.map_err(|error| refused(&error))?;
         letters.clear();
-        let (mut unreadable, mut told) = (0, 0);
+        let mut unreadable = 0;
+        let mut told = Told::new(self);
         let handle = run.handle();
         let driving = run.for_each(|outcome| {
             seen(outcome);
             unreadable += u64::from(outcome.update.is_none());
-            told += u64::from(self.tell(outcome, told));
+            told.take(outcome);
             if letters.write(outcome).is_err() {
                 handle.cancel();
             }
@@ -93,6 +94,7 @@ impl Upload<'_> {
             never = self.display.show(&handle) => match never {},
             never = interrupting => match never {},
         };
+        told.flush();
         self.display.end();
         Ok(Uploaded {
             report,
@@ -100,23 +102,54 @@ impl Upload<'_> {
             unreadable,
         })
     }
+}
 
-    /// Tells what keeps an item from being updated, unless that is the same for all that follow.
-    fn tell(&self, outcome: &Outcome, told: u64) -> bool {
-        let line = self.input.line_of(outcome.index);
+/// What is told of the items that are not updated, unless it is the same for all that follow.
+struct Told<'a> {
+    upload: &'a Upload<'a>,
+    /// Lines one after the other of which there is the same to be told, from the first to the last.
+    lines: Option<(u64, u64, String)>,
+    times: u64,
+}
+
+impl<'a> Told<'a> {
+    fn new(upload: &'a Upload<'a>) -> Self {
+        Self {
+            upload,
+            lines: None,
+            times: 0,
+        }
+    }
+
+    fn take(&mut self, outcome: &Outcome) {
+        let line = self.upload.input.line_of(outcome.index);
         let text = match &outcome.settlement {
-            Settlement::Rejected(error) => format!("line {line} is rejected: {}", refusal(error)),
-            Settlement::Unknown(why) => format!("line {line} is unknown: {why}"),
-            // That one comes with its place in the file.
-            Settlement::NotAttempted(NotAttempted::Source(error)) => error.to_string(),
-            _ => return false,
+            Settlement::Rejected(error) => format!("rejected: {}", refusal(error)),
+            Settlement::Unknown(why) => format!("unknown: {why}"),
+            Settlement::NotAttempted(NotAttempted::Source(error)) => format!("unreadable: {error}"),
+            _ => return self.flush(),
         };
-        match told {
-            0..TOLD => self.display.say(&text),
-            TOLD => self.display.say("and more, see the dead letters"),
+        match &mut self.lines {
+            Some((_, last, same)) if *last + 1 == line && *same == text => *last = line,
+            _ => {
+                self.flush();
+                self.lines = Some((line, line, text));
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some((first, last, text)) = self.lines.take() else {
+            return;
+        };
+        self.times += 1;
+        let display = self.upload.display;
+        match (self.times, first == last) {
+            (..=TOLD, true) => display.say(&format!("line {first} is {text}")),
+            (..=TOLD, false) => display.say(&format!("lines {first} to {last} are {text}")),
+            (times, _) if times == TOLD + 1 => display.say("and more, see the dead letters"),
             _ => {}
         }
-        true
     }
 }
 
