@@ -14,7 +14,8 @@ use super::source::Source;
 use crate::error::{Error, InvalidInput};
 use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 
-/// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`].
+/// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`]; a clone is a run of its
+/// own.
 ///
 /// # The account
 ///
@@ -24,20 +25,28 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 ///
 /// # What happens
 ///
-/// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of one item in
-///   one locale reach the service in the order of the source, whatever the concurrency.
-/// - Requests keep the pace of the client and are tried again by its policy.
-/// - A batch that is refused for what is in it is split until the items at fault are found; the others are updated. That takes about nine
-///   requests for one item in a hundred. An item can be found to be at fault because the others of a refused group were all accepted, without having been
-///   sent alone; and a refused batch is assumed to have changed nothing, see
-///   [`assume_atomic`](Self::assume_atomic).
-/// - 401, 403 and a collection that is not found end the run. So do [three](Self::stop_after) batches in a row of which nothing was
-///   updated. All other items are then not attempted.
-/// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since a late
-///   request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). Nor are they where an update could not be
-///   sent, since it has to come before them.
+/// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of
+///   one item in one locale reach the service in the order of the source, whatever the concurrency.
+/// - Requests keep the [pace](crate::Pace) of the client and are tried again by its [policy](crate::RetryPolicy).
+/// - A batch that is refused for what is in it is split until the items at fault are found; the others are updated. That
+///   takes about nine requests for one item in a hundred. An item can be found to be at fault because the others of a
+///   refused group were all accepted, without having been sent alone; and a refused batch is assumed to have changed
+///   nothing, see [`assume_atomic`](Self::assume_atomic).
+/// - 401, 403 and a collection that is not found end the run. So do [three](Self::stop_after) batches in a row of which
+///   nothing was updated. All other items are then not attempted.
+/// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since
+///   a late request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). Nor are they
+///   where an update could not be sent, since it has to come before them.
 ///
-/// Nothing more is read from the source than four batches beyond those under way.
+/// Nothing more is read from the source than four batches beyond those under way, so memory does not grow with its
+/// length; but for a journal, which takes about 10 bytes an item.
+///
+/// # Files and images
+///
+/// Webflow imports a file or an image again each time that its field is written, even with the same value. So whatever
+/// sends an update twice has that price: a try after one that may have acted, which
+/// [`RetryPolicy::if_may_have_acted`](crate::RetryPolicy::if_may_have_acted) forbids, and
+/// [`resend_in_doubt`](Self::resend_in_doubt).
 ///
 /// ```no_run
 /// # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
@@ -107,105 +116,134 @@ impl Bulk {
         }
     }
 
-    /// As [`UpdateRequest::skip_invalid_files`](crate::UpdateRequest::skip_invalid_files), for each request.
+    /// As [`UpdateRequest::skip_invalid_files`](crate::UpdateRequest::skip_invalid_files), for each request; not sent unless
+    /// set. With `true`, which is also what the service does when not told, an item counts as updated though a file or an
+    /// image of it may have been skipped.
     pub fn skip_invalid_files(mut self, skip: bool) -> Self {
         self.settings.skip_invalid_files = Some(skip);
         self
     }
 
-    /// How many requests are at work at the same time, waits included; 4 unless set. More than that hides nothing: at two
-    /// requests a second and half a second for an answer, one is under way. 0 counts as 1.
+    /// How many requests are at work at the same time, waits included; 4 unless set. 0 counts as 1.
+    ///
+    /// More than 4 gains little: at the 120 requests a minute that Webflow grants at the most, and half a second for an
+    /// answer, one is under way at a time, and the others wait for their turn or after a failure.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.settings.concurrency = requests.max(1);
         self
     }
 
-    /// How many bytes the body of a request may have; 4 MiB unless set. The service's own limit is not documented; a request that is
-    /// refused as too large (413) is halved, and later ones are kept as small.
+    /// How many bytes the body of a request may have; 4 MiB unless set. An item that is larger alone is rejected without
+    /// being sent.
+    ///
+    /// The service's own limit is not documented; a request that is refused as too large (413) is halved, and later ones
+    /// are kept as small.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_batch_bytes = bytes;
         self
     }
 
-    /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for live items, and is not
-    /// documented. With `false` the items of a refused batch are unknown, and none is looked for that is at fault.
+    /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for
+    /// live items, and is not documented. With `false` the items of a refused batch are unknown, and none is looked for
+    /// that is at fault.
     pub fn assume_atomic(mut self, assume: bool) -> Self {
         self.settings.assume_atomic = assume;
         self
     }
 
-    /// After how many batches in a row of which nothing was updated the run stops, provided that they held 100 items or more; 3 unless
-    /// set. One wrong field name in 40,000 items would cost hours without it. 0 counts as 1.
+    /// After how many batches in a row of which nothing was updated the run stops, provided that they held 100 items or
+    /// more together; 3 unless set. 0 counts as 1, and `u32::MAX` is never.
+    ///
+    /// One wrong field name in 40,000 items would cost hours without it.
     pub fn stop_after(mut self, batches: u32) -> Self {
         self.settings.stop_after = batches.max(1);
         self
     }
 
-    /// Whether an update is attempted although it is unknown what became of an earlier one of the same item in the same locale; `false`
-    /// unless set. A late request could overwrite it.
+    /// Whether an update is attempted although it is unknown what became of an earlier one of the same item in the same
+    /// locale; `false` unless set. The earlier one could arrive late and overwrite it.
+    ///
+    /// It cannot be combined with [`resend_in_doubt`](Self::resend_in_doubt), which would send the earlier one after the
+    /// later one.
     pub fn continue_after_unknown(mut self, go_on: bool) -> Self {
         self.settings.continue_after_unknown = go_on;
         self
     }
 
-    /// Whether the run reads on after an error of the source; `false` unless set, in which case what was read before is still sent.
+    /// Whether the run reads on after an error of the source; `false` unless set, in which case what was read before is
+    /// still sent, and what comes after it is not in the account.
     pub fn continue_after_source_error(mut self, go_on: bool) -> Self {
         self.settings.continue_after_source_error = go_on;
         self
     }
 
-    /// How requests are tried again: as the client does it unless set, but up to 10 times, so that an outage of a minute or two
-    /// does not end a run. A client that tries once does so here too.
+    /// How requests are tried again: as the client does it unless set, but up to 10 times, so that an outage of a minute
+    /// or two does not end a run. A client that tries once does so here too. What is still not sent after the last try
+    /// is [not attempted](super::NotAttempted::NotSent), or unknown if a try may have acted; the run goes on with the
+    /// next batch.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = Some(policy);
         self
     }
 
-    /// How long a try may take, in place of the client's time.
+    /// How long a try may take, in place of the client's time. It is also the longest that a cancelled run waits for what
+    /// is under way. Zero is an error of [`run`](Self::run).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self
     }
 
-    /// How many items the source has, for the time that is left in [`Progress`](super::Progress).
+    /// How many items the source has, for the time that is left in [`Progress`](super::Progress), and for nothing else.
     pub fn expected_items(mut self, items: u64) -> Self {
         self.settings.expected_items = Some(items);
         self
     }
 
-    /// Keeps a journal in a file that does not exist yet, or is empty. A run that is ended in whatever way can be resumed with it.
+    /// Keeps a [journal](super::Journal) in a file that does not exist yet, or is empty; its folder must exist. A run that
+    /// has ended in whatever way can be resumed with it. Without one, only what was seen of the outcomes tells what a
+    /// killed run has done.
     pub fn create_journal(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.journal = Some(JournalFile::Create(path.into()));
         self
     }
 
-    /// Goes on with the journal of an earlier run, which must be of the same collection, `skip_invalid_files` and input. What it has settled is not
-    /// sent again. What is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set.
+    /// Goes on with the journal of an earlier run, which must be of the same collection, `skip_invalid_files` and input.
+    /// The input may have got longer at its end, and what no request has held may have changed.
+    ///
+    /// What the journal calls updated or rejected is not sent again, and comes out as
+    /// [`UpdatedBefore`](super::Settlement::UpdatedBefore) or [`RejectedBefore`](super::Settlement::RejectedBefore). What
+    /// is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set. What was not attempted
+    /// is attempted.
     pub fn resume_journal(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.journal = Some(JournalFile::Resume(path.into()));
         self
     }
 
-    /// Whether what an earlier run has sent without learning what came of it is sent again; `false` unless set. The values end up
-    /// the same, but Webflow imports files and images again.
+    /// Whether what an earlier run has sent without learning what came of it is sent again; `false` unless set. The values
+    /// end up the same, but Webflow imports files and images again, and what somebody has changed on the site meanwhile is
+    /// overwritten.
     pub fn resend_in_doubt(mut self, again: bool) -> Self {
         self.settings.resend_in_doubt = again;
         self
     }
 
-    /// Whether the journal is on the disk before a request leaves and before an outcome is handed out, so that it survives the end of the machine and
-    /// not just that of the process; `false` unless set. Each takes some milliseconds, in which the thread is blocked.
+    /// Whether the journal is on the disk before a request leaves and before an outcome is handed out, so that it survives
+    /// the end of the machine and not just that of the process; `false` unless set. Each takes some milliseconds, in which
+    /// the thread is blocked.
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.settings.fsync = fsync;
         self
     }
 
-    /// Starts a run with the updates of an iterator.
+    /// Starts a run with the updates of an iterator. Nothing is sent before the [`Run`] is polled.
+    ///
+    /// The iterator is called on the thread that polls the run, so it should not block for long.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) if the journal cannot be used, with a
-    /// [`JournalError`](super::JournalError) as the source; [`InvalidInput::Bulk`] for settings that contradict each other.
+    /// [`JournalError`](super::JournalError) as the source; [`InvalidInput::Bulk`] for settings that contradict each other,
+    /// [`InvalidInput::ZeroTimeout`] and [`InvalidInput::Backoff`].
     pub fn run<I>(self, updates: I) -> Result<Run, Error>
     where
         I: IntoIterator<Item = ItemUpdate>,
@@ -214,7 +252,9 @@ impl Bulk {
         self.start(Source::iter(updates))
     }
 
-    /// Starts a run with the updates of a stream, which may hold errors in their place.
+    /// Starts a run with the updates of a stream, which may hold errors in their place: each takes a position in the
+    /// source and comes out as [not attempted](super::NotAttempted::Source). See also
+    /// [`continue_after_source_error`](Self::continue_after_source_error).
     ///
     /// # Errors
     ///
@@ -228,11 +268,13 @@ impl Bulk {
     }
 
     /// Checks everything that can be checked here, and says how many requests a run would send and how long it would
-    /// take. Nothing is sent, and no journal is begun; one that would be resumed is read.
+    /// take, if nothing is refused. All of the source is read, nothing is sent, and no journal is made; one that would be
+    /// resumed is locked and read.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if the journal is of other input.
+    /// As [`run`](Self::run), but that a journal to be made exists already is not noticed; and if the journal is of other
+    /// input.
     pub async fn dry_run<S, E>(self, updates: S) -> Result<DryRun, Error>
     where
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,

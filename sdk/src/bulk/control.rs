@@ -60,8 +60,11 @@ pub struct Handle {
 
 impl Handle {
     /// Cancels the run: no request leaves from now on, and waits end at once. Requests that are under way are waited
-    /// for, at the most for the client's time limit of a try, so that it is known what came of them. All other items come out as not
-    /// attempted, or as unknown if a try of theirs may have acted.
+    /// for, at the most for the time limit of a try, so that it is known what came of them. All other items come out as
+    /// not attempted, or as unknown if a try of theirs may have acted.
+    ///
+    /// The run has to be polled on to its end for that. What is left of the source is read, to be accounted for. With a
+    /// journal, the run can be resumed. Cancelling a run that has ended, or was cancelled, does nothing.
     pub fn cancel(&self) {
         self.control.cancel();
     }

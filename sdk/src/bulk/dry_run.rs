@@ -21,17 +21,19 @@ pub struct DryRun {
     pub items: u64,
     /// How many of them an earlier run with the same journal has settled.
     pub settled_before: u64,
-    /// How many of them are in doubt and would not be sent again.
+    /// How many of them an earlier run may have sent, so that they would come out as unknown; 0 if what is in doubt would
+    /// be sent again.
     pub in_doubt: u64,
-    /// How many requests would be sent.
+    /// How many requests would be sent at the least: what is refused or fails takes more.
     pub requests: u64,
     /// How many bytes their bodies have together.
     pub bytes: u64,
-    /// How long it would take at the pace that the client has now, not counting the time for the last answer.
+    /// How long it would take at the pace that the client has now, not counting the time for the last answer. Before its
+    /// first answer, that is the lowest that Webflow documents: 60 requests a minute.
     pub time: Duration,
-    /// How many items could not be sent.
+    /// How many items could not be sent, since the source has an error in their place or they are too large.
     pub faults: u64,
-    /// The position of each item that could not be sent, and why; the first 100.
+    /// The position of each item that could not be sent, counted from 0, and why; the first 100.
     pub first_faults: Vec<(u64, Box<str>)>,
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{Error, ItemUpdate};
 
-/// The positions of the entries that the error names, by their id or as `items[3]`, in ascending order. It is a guess, to be
-/// confirmed by a request.
+/// The positions of the entries that the error names, by their id or as `items[3]`, in ascending order. It is a guess, to
+/// be confirmed by a request.
 pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
     let details = error.details().iter();
     let texts: Vec<&str> = details

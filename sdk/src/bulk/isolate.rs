@@ -3,11 +3,11 @@
 //! The service takes a batch or refuses it whole, and does not say for which entry. So groups of the entries are sent:
 //! one that is accepted is done, and one that is refused holds a bad entry.
 //!
-//! The entries that are not settled stand in a row. **The next group is taken from the front of the row, so long that it
-//! is as likely to be accepted as not**, for then the answer tells most. If it is refused, the next one is taken from the
-//! front of it, down to a single entry, which is bad. If all of a refused group but one entry is accepted, that entry is
-//! bad without being sent alone. A refused batch of 100 takes 9 requests in the mean if one entry is bad, 33 if five
-//! are, 106 if all are, and no pattern is known that takes more than 145.
+//! The entries that are not settled stand in a row. **The next group is taken from the front of the row, so long that
+//! it is as likely to be accepted as not**, for then the answer tells most. If it is refused, the next one is taken
+//! from the front of it, down to a single entry, which is bad. If all of a refused group but one entry is accepted,
+//! that entry is bad without being sent alone. A refused batch of 100 takes 9 requests in the mean if one entry is bad,
+//! 33 if five are, 106 if all are, and no pattern is known that takes more than 145.
 //!
 //! How likely that is comes from [`Odds`]: entries go wrong in one of two ways, few or many, and what is counted is how
 //! often a bad entry followed a good one, and how often it followed a bad one. So scattered faults are dug out one by
@@ -273,7 +273,8 @@ impl Odds {
         })
     }
 
-    /// How many to send so that the chance of acceptance is nearest to a half: less than all suspects, if there are any.
+    /// How many to send so that the chance of acceptance is nearest to a half: less than all suspects, if there are
+    /// any.
     fn even_group(&self, suspects: usize, unsettled: usize) -> usize {
         // That all suspects are good is known not to be so; what is left of each chance is in proportion to that.
         let (longest, impossible) = match suspects.checked_sub(1) {

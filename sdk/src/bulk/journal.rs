@@ -115,7 +115,8 @@ enum Verdict {
 /// # Two runs at once
 ///
 /// A journal locks its file until it is dropped or its process ends in whatever way. The lock is advisory on Unix; on
-/// Windows the file cannot be read by others in the meantime. On a file system that has no locks no journal can be kept.
+/// Windows the file cannot be read by others in the meantime. On a file system that has no locks no journal can be
+/// kept.
 ///
 /// # Blocking
 ///

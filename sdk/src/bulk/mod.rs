@@ -1,5 +1,54 @@
-//! Any number of item updates: what goes into which batch, which entry of a refused batch is at fault, and the account
-//! of what came of each.
+//! Any number of item updates, each of which is accounted for. It begins with [`Client::bulk`](crate::Client::bulk).
+//!
+//! A [`Run`] takes updates from a source of any length, sends them in as few batches as it can, at the pace of the
+//! token, finds the entry of a refused batch that is at fault, and says of each item what came of it.
+//!
+//! ```no_run
+//! use webflow_cms::bulk::Settlement;
+//! use webflow_cms::{Client, CollectionId, ItemUpdate};
+//!
+//! # async fn example(client: Client, updates: Vec<ItemUpdate>) -> Result<(), webflow_cms::Error> {
+//! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+//! let run = client.bulk(&collection).create_journal("sync.journal").run(updates)?;
+//! let report = run
+//!     .for_each(|outcome| match &outcome.settlement {
+//!         Settlement::Updated(_) | Settlement::UpdatedBefore => {}
+//!         Settlement::Rejected(error) => eprintln!("item {} is to be corrected: {error}", outcome.index),
+//!         other => eprintln!("item {}: {other:?}", outcome.index),
+//!     })
+//!     .await;
+//! println!("{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The account
+//!
+//! Every item that is taken from the source comes out as one [`Outcome`], whatever happens to the network, the service
+//! and the run. There are four kinds:
+//!
+//! - **Updated**: the service accepted a request with it, and the answer has it. Where files may be skipped, which is
+//!   what the service does unless told otherwise, it does not say whether a file of the item was.
+//! - **Rejected**: it is what a batch was refused for, or no batch can hold it. Correct it before you send it again.
+//! - **Not attempted**: no request with it can have changed anything. Send it as if nothing had been.
+//! - **Unknown**: a request may have changed it, and no answer tells. Look at it, or send it again: the values end up
+//!   the same, but Webflow imports files and images again each time that their field is written.
+//!
+//! Once a try may have acted, an item is updated or unknown, and nothing else.
+//!
+//! # Journal and dead letters
+//!
+//! With a [`Journal`], the account outlives the process: a run that was killed, or cancelled by its [`Handle`], is
+//! resumed with [`Bulk::resume_journal`] and the same source, and sends nothing again of which it is known what came of
+//! it. [`Outcome::dead_letter`] gives what was not updated as a line that [`ItemUpdate::from_json`] reads as it stands,
+//! with the reason behind it.
+//!
+//! [`ItemUpdate::from_json`]: crate::ItemUpdate::from_json
+//!
+//! # Speed
+//!
+//! The limit is the token's: 60 or 120 requests a minute, so up to 12,000 items. One process reaches it, and more of
+//! them do not get beyond it; where several use one token, each takes its [`share`](crate::Pace::share).
 
 mod builder;
 mod control;

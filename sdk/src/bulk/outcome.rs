@@ -22,20 +22,22 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Settlement {
-    /// The service accepted a request with the item, and the answer has it.
+    /// The service accepted a request with the item, and the answer has it, with what it holds now.
     ///
-    /// If files may be skipped, which is the service's default, a file or an image of it may have been: the service does not say so.
+    /// If files may be skipped, which is the service's default, a file or an image of it may have been: the service
+    /// does not say so. See [`Bulk::skip_invalid_files`](super::Bulk::skip_invalid_files).
     Updated(Box<CollectionItem>),
     /// An earlier run with the same journal has updated it. It was not sent again.
     UpdatedBefore,
-    /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request can
-    /// hold it. Sent again as it is, it will be refused again.
+    /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request
+    /// can hold it. Sent again as it is, it will be refused again.
     Rejected(Arc<Error>),
     /// An earlier run with the same journal has found that it is refused. It was not sent again.
     RejectedBefore(Reason),
-    /// No request with it was sent, or none that can have changed it.
+    /// No request with it was sent, or none that can have changed it. It can be sent as if nothing had been.
     NotAttempted(NotAttempted),
-    /// A request may have changed it, and it cannot be told whether one has.
+    /// A request may have changed it, and it cannot be told whether one has. Who sends it again ends up with the same
+    /// values, but Webflow imports files and images again.
     Unknown(Unknown),
 }
 
@@ -47,8 +49,8 @@ pub enum NotAttempted {
     Source(Arc<dyn std::error::Error + Send + Sync>),
     /// The run was cancelled.
     Cancelled,
-    /// The run has stopped because of this error: the token was not accepted, the collection does not exist, the journal cannot be written,
-    /// or batch after batch came to nothing.
+    /// The run has stopped because of this error: the token was not accepted, the collection does not exist, the journal
+    /// cannot be written, or batch after batch came to nothing.
     Stopped(Arc<Error>),
     /// Every try of its request failed in a way that changed nothing.
     NotSent(Arc<Error>),

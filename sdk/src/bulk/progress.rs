@@ -41,11 +41,11 @@ impl Counts {
     }
 }
 
-/// How far a run is.
+/// How far a run is, as of its last step: when it last took an item from the source, or learned what came of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many items were taken from the source.
+    /// How many items were taken from the source, errors included.
     pub taken: u64,
     /// What came of those that are settled.
     pub counts: Counts,
@@ -53,15 +53,16 @@ pub struct Progress {
     pub requests: u64,
     /// The time since the run began.
     pub elapsed: Duration,
-    /// Items settled a minute, on average.
+    /// Items settled a minute, on average since the run began. Those that an earlier run has settled count too, so it is
+    /// too high for a while after a run was resumed.
     pub rate: f64,
     /// How long the rest takes at this rate, if the run was told how many items there are.
     pub remaining: Option<Duration>,
-    /// What the run waits for, and until when by the time since it began, if it waits.
+    /// The wait that began last, if any request waits: its cause, and when it ends, by the time since the run began.
     pub waiting: Option<(WaitCause, Duration)>,
 }
 
-/// What a run took.
+/// What a run took. What an earlier run with the same journal took is not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

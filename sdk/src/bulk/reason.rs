@@ -59,8 +59,8 @@ impl Reason {
         }
     }
 
-    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in `snake_case`, or the name
-    /// that was given to [`new`](Self::new).
+    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in
+    /// `snake_case`, or the name that was given to [`new`](Self::new).
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind

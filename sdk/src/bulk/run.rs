@@ -19,9 +19,13 @@ const KEPT: usize = 20;
 
 /// A bulk update that is under way: a stream of what came of each item. Made by [`Bulk::run`](super::Bulk::run).
 ///
-/// Outcomes come as items are settled, and those of one request in the order of the source. Nothing happens unless the run is polled, and dropping
-/// it stops it at once; with a journal it can be resumed. Whoever takes their time between two outcomes should have it run in a task of its own, since
-/// the answers to requests under way wait meanwhile.
+/// Outcomes come as items are settled, and those of one request in the order of the source. Nothing happens unless the
+/// run is polled, and dropping it stops it at once; with a journal it can be resumed. Whoever takes their time between
+/// two outcomes should have it run in a task of its own, since the answers to requests under way wait meanwhile.
+///
+/// # Panics
+///
+/// Polling it without a Tokio runtime, with its timers and its network, panics.
 pub struct Run {
     outcomes: Pin<Box<dyn Stream<Item = Outcome> + Send>>,
     handle: Handle,
@@ -73,7 +77,8 @@ impl Run {
         self.outcomes.next().await
     }
 
-    /// Drives the run to its end and says what came of it, in a bounded size.
+    /// Drives the run to its end and says what came of it, in a bounded size: counts, and the first 20 outcomes that are
+    /// no update. Outcomes that were taken before are counted, but not among those 20.
     pub async fn report(self) -> Report {
         self.for_each(|_| {}).await
     }
@@ -82,8 +87,8 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// If the function does, but not before the end of the run, which is cancelled then: the outcomes that the function has not seen
-    /// are in the journal.
+    /// If the function does, but not before the end of the run, which is cancelled then: the outcomes that the function
+    /// has not seen are in the journal.
     pub async fn for_each(mut self, mut show: impl FnMut(&Outcome)) -> Report {
         let mut others = Vec::new();
         let mut panic: Option<Box<dyn Any + Send>> = None;
@@ -131,7 +136,7 @@ impl fmt::Debug for Run {
     }
 }
 
-/// What came of a run.
+/// What came of a run, in a bounded size. Its `Display` is a few lines for people.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -146,7 +151,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every item is updated.
+    /// Whether every item is updated, by this run or an earlier one with the same journal.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let Counts {

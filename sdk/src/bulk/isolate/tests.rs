@@ -121,8 +121,8 @@ proptest! {
         prop_assert_eq!(settled, len);
     }
 
-    /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had never
-    /// been in the batch, and no other name is listened to.
+    /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had
+    /// never been in the batch, and no other name is listened to.
     #[test]
     fn a_wrong_name_costs_two_requests((bad, wrong) in patterns().prop_flat_map(|bad| {
         let len = bad.len();

@@ -127,8 +127,8 @@ impl LockedFile {
 }
 
 impl Drop for LockedFile {
-    /// Closing would do, but for a process that was just forked from this one: it has the file open as well until it runs
-    /// its own program.
+    /// Closing would do, but for a process that was just forked from this one: it has the file open as well until it
+    /// runs its own program.
     fn drop(&mut self) {
         let _ = fs4::FileExt::unlock(&self.file);
     }
