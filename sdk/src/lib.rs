@@ -1,9 +1,23 @@
-//! Updates items of Webflow's CMS in batches, through `PATCH /v2/collections/{collection_id}/items`.
+//! Updates items of Webflow's CMS, a batch or any number of them, through `PATCH /v2/collections/{collection_id}/items`.
 //!
 //! The client is generated from an OpenAPI document at build time. The layer on top makes it safe: ids, locales,
 //! batches and tokens are checked types, so that what the service would refuse, or would take in another way than it
 //! was meant, never leaves the machine; an answer is read in both of its documented shapes; and one [`Error`] says
 //! what went wrong, whether items may have changed all the same, and whether trying again can help.
+//!
+//! Any number of updates, each accounted for, with a journal from which a run is resumed (see [`bulk`]):
+//!
+//! ```no_run
+//! # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
+//! # use webflow_cms::CollectionId;
+//! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+//! let report = client.bulk(&collection).create_journal("sync.journal").run(updates)?.report().await;
+//! assert!(report.is_complete(), "{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One batch, with all that the answer says:
 //!
 //! ```no_run
 //! use serde::Serialize;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use webflow_cms::ErrorKind;
 use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Statistics};
 
 use super::input::Input;
@@ -192,14 +193,22 @@ fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Optio
             "- {lines_of_input} of the input cannot be read: correct what is there, and keep all lines in their places"
         ));
     }
-    if not_attempted > 0 || report.counts.settled() < input.items {
-        let mended = match (&report.stopped, unreadable) {
-            (Some(NotAttempted::Stopped(_)), _) | (_, 1..) => "once that is mended, ",
-            _ => "",
-        };
-        lines.push(format!(
-            "- not attempted: {mended}the same command with --resume goes on by {journal}"
-        ));
+    match &report.stopped {
+        // The journal knows by their content the items that were sent, so it is of no use for corrected ones.
+        Some(NotAttempted::Stopped(error)) if error.kind() == ErrorKind::InVain => lines.push(
+            "- not attempted: batch after batch was refused; if all have the same fault, correct it there in all lines"
+                .to_owned(),
+        ),
+        stopped if not_attempted > 0 || report.counts.settled() < input.items => {
+            let mended = match (stopped, unreadable) {
+                (Some(NotAttempted::Stopped(_)), _) | (_, 1..) => "once that is mended, ",
+                _ => "",
+            };
+            lines.push(format!(
+                "- not attempted: {mended}the same command with --resume goes on by {journal}"
+            ));
+        }
+        _ => {}
     }
     lines
 }
