@@ -1,9 +1,10 @@
 //! What came of a run, in plain words, and what to do next.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use webflow_cms::ErrorKind;
-use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Statistics};
+use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Settlement, Statistics, Unknown};
 
 use super::input::Input;
 use super::options::{Files, Options};
@@ -57,13 +58,36 @@ pub(crate) fn of_run(
 ) -> String {
     let report = &uploaded.report;
     let mut lines = vec![counts(&report.counts, input.items)];
-    if let Some(why) = &report.stopped {
-        lines.push(why.to_string());
-    }
+    lines.extend(why_stopped(report));
     lines.extend(effort(report));
     lines.push(String::new());
     lines.extend(next_steps(uploaded, input, files, options));
     lines.join("\n")
+}
+
+/// Why the run ended before its end, with the last refusal, or the first failure, behind it.
+fn why_stopped(report: &Report) -> Option<String> {
+    let why = report.stopped.as_ref()?;
+    let refusal = match why {
+        NotAttempted::Stopped(error) => error.source().map(ToString::to_string),
+        _ => None,
+    };
+    let mut others = report.others.iter().map(|outcome| &outcome.settlement);
+    let failure = || {
+        others.find_map(|settlement| match settlement {
+            Settlement::NotAttempted(NotAttempted::NotSent(error))
+            | Settlement::Unknown(Unknown::Failed(error)) => Some(error.to_string()),
+            _ => None,
+        })
+    };
+    Some(match refusal.or_else(failure) {
+        Some(cause) if is_in_vain(why) => format!("{why}; {cause}"),
+        _ => why.to_string(),
+    })
+}
+
+fn is_in_vain(why: &NotAttempted) -> bool {
+    matches!(why, NotAttempted::Stopped(error) if error.kind() == ErrorKind::InVain)
 }
 
 fn counts(counts: &Counts, items: u64) -> String {
@@ -110,9 +134,10 @@ fn effort(report: &Report) -> Vec<String> {
     let mut text = format!("{} in {}", count(requests, "request"), time(elapsed));
     if requests > 0 {
         text.push_str(&format!(
-            ", {:.1} times the least: {} for the items, {sent_again} sent again",
+            ", {:.1} times the least: {} for the items, {} sent again",
             statistics.overhead(),
-            least_requests.min(requests.saturating_sub(sent_again)),
+            grouped(least_requests.min(requests.saturating_sub(sent_again))),
+            grouped(sent_again),
         ));
     }
     if to_isolate > 0 {
@@ -120,7 +145,7 @@ fn effort(report: &Report) -> Vec<String> {
             None => "to find what was refused in a batch",
             Some(_) => "more",
         };
-        text.push_str(&format!(", {to_isolate} {why}"));
+        text.push_str(&format!(", {} {why}", grouped(to_isolate)));
     }
     let waits: Vec<_> = [
         (statistics.waited_for_pace, "for the pace"),
@@ -139,7 +164,7 @@ fn effort(report: &Report) -> Vec<String> {
         false => vec![
             text,
             format!(
-                "waits, added up over the requests at work at the same time: {}",
+                "waits, added up over requests at work together: {}",
                 waits.join(", ")
             ),
         ],
@@ -173,20 +198,6 @@ fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Optio
         )),
         Err(failure) => lines.push(failure.to_string()),
     }
-    if rejected > 0 {
-        let live = options.live_again();
-        lines.push(format!(
-            "- rejected: would be refused again as they are; correct them there and send that file\n  \
-             cargo run --example bulk_update -- {live}{letters}"
-        ));
-    }
-    if unknown > 0 {
-        lines.push(
-            "- unknown: may have been changed, so look at them on the site; to send them again,\n  \
-             the same command with --resume --resend-in-doubt"
-                .to_owned(),
-        );
-    }
     if *unreadable > 0 {
         let lines_of_input = count(*unreadable, "line");
         lines.push(format!(
@@ -195,7 +206,7 @@ fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Optio
     }
     match &report.stopped {
         // The journal knows by their content the items that were sent, so it is of no use for corrected ones.
-        Some(NotAttempted::Stopped(error)) if error.kind() == ErrorKind::InVain => lines.push(
+        Some(why) if is_in_vain(why) && rejected > 0 => lines.push(
             "- not attempted: batch after batch was refused; if all have the same fault, correct it there in all lines"
                 .to_owned(),
         ),
@@ -209,6 +220,25 @@ fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Optio
             ));
         }
         _ => {}
+    }
+    if unknown > 0 {
+        lines.push(
+            "- unknown: may have been changed, so look at them on the site; to send them again,\n  \
+             the same command with --resume --resend-in-doubt"
+                .to_owned(),
+        );
+    }
+    if rejected > 0 && not_attempted + unknown == 0 {
+        let live = options.live_again();
+        lines.push(format!(
+            "- rejected: would be refused again as they are; correct them there and send that file\n  \
+             cargo run --example bulk_update -- {live}{letters}"
+        ));
+    } else if rejected > 0 {
+        lines.push(
+            "- rejected: would be refused again as they are; correct them there when the others are settled"
+                .to_owned(),
+        );
     }
     lines
 }
