@@ -45,7 +45,7 @@ fn id(number: u64) -> String {
 /// The updates say of themselves where in the input they are, so that the log of the wire can be read.
 fn updates(count: u64) -> impl Iterator<Item = ItemUpdate> {
     (0..count).map(|index| {
-        let id = ItemId::new(&id(item_of(index))).expect("an id");
+        let id = ItemId::new(id(item_of(index))).expect("an id");
         ItemUpdate::new(id).field("mark", &index).expect("a field")
     })
 }
@@ -188,6 +188,14 @@ fn said(words: &Path) -> BTreeMap<u64, String> {
     said
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process is killed in its own time"
+)]
+async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
 /// Runs once, in a process of its own that is killed when it has sent so many requests and so much time has passed.
 async fn run(
     server: &FaultyServer,
@@ -217,12 +225,12 @@ async fn run(
         if let Some((sent, then)) = kill
             && requests() >= before + sent
         {
-            tokio::time::sleep(then).await;
+            sleep(then).await;
             // It may have ended by now, which its status tells.
             let _ = child.kill();
             return child.wait().expect("a child");
         }
-        tokio::time::sleep(Duration::from_micros(500)).await;
+        sleep(Duration::from_micros(500)).await;
     }
 }
 
@@ -236,7 +244,7 @@ async fn settle_down(server: &FaultyServer) {
         let _ = last.read(&mut [0]).await;
     }
     while server.connections() > 0 {
-        tokio::time::sleep(Duration::from_micros(500)).await;
+        sleep(Duration::from_micros(500)).await;
     }
 }
 
@@ -357,8 +365,8 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
     assert_same_content(&server.model(), whole);
     let again = applied.values().filter(|applied| applied.len() > 1).count();
     println!(
-        "seed {seed}: {killed} kills, {in_doubt} of which left items in doubt; {} requests; {again} of {UPDATES} updates \
-         were applied more than once",
+        "seed {seed}: {killed} kills, {in_doubt} of which left items in doubt; {} requests; {again} of {UPDATES} \
+         updates were applied more than once",
         server.log().len()
     );
     killed
