@@ -13,6 +13,8 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Bench {
+    /// How many requests a bulk run sends, and how close it comes to the pace that is allowed
+    Bulk,
     /// How many requests it takes to find the bad entries of a refused batch
     Isolation,
     /// What it costs to spread requests over the minute, and whether any is refused all the same
@@ -25,8 +27,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 impl Bench {
     fn command_line(self) -> impl Iterator<Item = &'static str> {
-        // What is counted is not time, so a second build of all that the tests need, optimized, would be for nothing.
+        // Where what is counted is not time, a second build of all that the tests need, optimized, would be for nothing.
         let line = match self {
+            Self::Bulk => "bench --quiet --profile dev --locked -p webflow-cms --bench bulk",
             Self::Isolation => {
                 "bench --quiet --profile dev --locked -p webflow-cms --bench isolation"
             }
