@@ -53,7 +53,7 @@ mod tests {
         for bench in Bench::value_variants() {
             let value = bench.to_possible_value().expect("none is hidden");
             let package = match bench {
-                Bench::Isolation => "sdk",
+                Bench::Bulk | Bench::Isolation => "sdk",
                 Bench::Pace => "conformance",
             };
             let file = format!("{package}/benches/{}.rs", value.get_name());
