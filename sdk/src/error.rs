@@ -118,11 +118,15 @@ impl Error {
     }
 
     /// The error of a run that has stopped because nothing succeeded.
-    pub(crate) fn in_vain(batches: u32, items: usize, refusal: Option<Arc<Self>>) -> Self {
-        let reason = format!("nothing of {items} items in the last {batches} batches was updated");
+    pub(crate) fn in_vain(batches: u32, items: usize, last: Option<Arc<Self>>) -> Self {
+        let mut reason =
+            format!("nothing of {items} items in the last {batches} batches was updated");
+        if let Some(last) = &last {
+            reason.push_str(&format!("; the last one: {last}"));
+        }
         let error = Self::new(ErrorKind::InVain).with_reason(reason);
-        match refusal {
-            Some(refusal) => error.with_source(refusal),
+        match last {
+            Some(last) => error.with_source(last),
             None => error,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{NotAttempted, Settlement, Unknown};
-use webflow_cms::{Client, ItemId, ItemUpdate};
+use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy, WaitCause};
 use webflow_cms_conformance::reference::{
     FaultyServer, Model, ReferenceServer, Reply, Step, Variant,
 };
@@ -318,4 +318,88 @@ async fn an_update_that_is_too_large_lets_no_later_one_overtake_an_earlier_one()
         .variant(COLLECTION, &id(0), None)
         .expect("it is there");
     assert_eq!(item.field_data["mark"], "last");
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_failure_leaves_only_the_item_at_fault_unknown() {
+    let model = model(200).reject(COLLECTION, &id(50), None);
+    let (server, client) = server(model).await;
+    server.script([Reply::new(500)]);
+    let again = RetryPolicy::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let run = client
+        .bulk(&collection())
+        .concurrency(1)
+        .retry(again)
+        .run(updates(200))
+        .expect("a run");
+    let outcomes: Vec<_> = futures_util::StreamExt::collect(run).await;
+    assert_eq!(outcomes.len(), 200);
+    for outcome in outcomes {
+        let number = usize::try_from(outcome.index).expect("small");
+        if number == 50 {
+            let Settlement::Unknown(Unknown::Failed(error)) = &outcome.settlement else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(error.code(), Some("validation_error"));
+        } else {
+            assert!(outcome.is_updated(), "{outcome:?}");
+        }
+        assert_marked(&server, number, number != 50);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_comes_to_nothing_says_why() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let base_url = format!("http://{}/v2", listener.local_addr().expect("an address"));
+    drop(listener);
+    let client = builder(&base_url, "b7c1d0e2f3a4")
+        .build()
+        .expect("a client");
+    let run = client
+        .bulk(&collection())
+        .concurrency(1)
+        .run(updates(1_000))
+        .expect("a run");
+    let report = run.report().await;
+    assert_eq!(report.counts.not_attempted, 1_000);
+    assert_eq!(report.statistics.requests, 3);
+    let told = report.stopped.expect("it has stopped").to_string();
+    assert!(told.contains("no connection to the service"), "{told}");
+}
+
+#[tokio::test]
+async fn a_handle_tells_what_the_run_waits_for_while_it_waits() {
+    let (server, client) = server(model(200)).await;
+    server.script([
+        Step::Model,
+        Reply::new(429).header("retry-after", "60").into(),
+    ]);
+    let run = client
+        .bulk(&collection())
+        .concurrency(1)
+        .retry(RetryPolicy::new())
+        .run(updates(200))
+        .expect("a run");
+    let handle = run.handle();
+    let mut changes = handle.watch();
+    let report = tokio::spawn(run.report());
+    let waits = changes
+        .wait_for(|progress| progress.waiting.is_some())
+        .await;
+    let progress = *waits.expect("the run goes on");
+    assert_eq!(
+        progress.waiting.map(|(cause, _)| cause),
+        Some(WaitCause::RetryAfter)
+    );
+    assert_eq!((progress.requests, progress.counts.updated), (2, 100));
+    handle.cancel();
+    let report = report.await.expect("no panic");
+    assert_eq!(
+        (report.counts.updated, report.counts.not_attempted),
+        (100, 100),
+        "{report}"
+    );
 }

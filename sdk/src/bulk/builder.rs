@@ -252,6 +252,20 @@ impl Bulk {
         self.start(Source::iter(updates))
     }
 
+    /// Starts a run with the updates of an iterator that may hold errors in their place, such as the lines of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run<I, E>(self, updates: I) -> Result<Run, Error>
+    where
+        I: IntoIterator<Item = Result<ItemUpdate, E>>,
+        I::IntoIter: Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        self.run_stream(futures_util::stream::iter(updates))
+    }
+
     /// Starts a run with the updates of a stream, which may hold errors in their place: each takes a position in the
     /// source and comes out as [not attempted](super::NotAttempted::Source). See also
     /// [`continue_after_source_error`](Self::continue_after_source_error).

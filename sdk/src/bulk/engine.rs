@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
 
 use self::group::{Group, GroupId, Item, Sent};
 use self::settle::NextOfKey;
@@ -19,11 +18,11 @@ use super::builder::Bulk;
 use super::control::{Control, Handle, RequestWatch, SharedJournal};
 use super::journal::{Journal, Position, Recorded};
 use super::plan::{Entry, Planner, Refused};
-use super::progress::{Counts, Progress, Recorder, Statistics};
+use super::progress::{Counts, Recorder, Statistics};
 use super::source::{Source, SourceError};
 use super::{Digest, NotAttempted, Outcome, Settlement, Unknown};
 use crate::error::{Error, InvalidInput};
-use crate::{Batch, Client, Clock, ItemKey, ItemUpdate, RetryPolicy, WaitCause};
+use crate::{Batch, Client, ItemKey, ItemUpdate, RetryPolicy};
 
 type Calls = FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>;
 
@@ -52,10 +51,6 @@ pub(crate) struct Engine {
     stopped: Option<NotAttempted>,
     control: Arc<Control>,
     recorder: Arc<Recorder>,
-    progress: watch::Sender<Progress>,
-    waiting: Option<(u64, WaitCause, Duration)>,
-    clock: Arc<dyn Clock>,
-    began: Duration,
 }
 
 /// What an earlier run has made of an item.
@@ -66,16 +61,15 @@ enum Before {
 
 enum Event {
     Taken(Option<Result<ItemUpdate, SourceError>>),
-    Sent(Sent),
+    Sent(Box<Sent>),
     Cancelled,
 }
 
 impl Engine {
     pub(crate) fn new(bulk: Bulk, source: Source, journal: Option<Journal>) -> Self {
-        let recorder = Arc::new(Recorder::default());
+        let parts = bulk.client.transport().parts();
+        let recorder = Arc::new(Recorder::new(parts.effects.clock.clone()));
         let client = bulk.client.observed(recorder.clone());
-        let parts = client.transport().parts();
-        let clock = parts.effects.clock.clone();
         let retry = match &bulk.settings.retry {
             Some(policy) => policy.clone(),
             None => parts.options.retry.patient(),
@@ -97,10 +91,6 @@ impl Engine {
             stopped: None,
             control: Arc::default(),
             recorder,
-            progress: watch::Sender::default(),
-            waiting: None,
-            began: clock.elapsed(),
-            clock,
             bulk,
             client,
             retry,
@@ -110,7 +100,7 @@ impl Engine {
     pub(crate) fn handle(&self) -> Handle {
         Handle {
             control: self.control.clone(),
-            progress: self.progress.subscribe(),
+            progress: self.recorder.watch(),
         }
     }
 
@@ -123,8 +113,7 @@ impl Engine {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let elapsed = self.clock.elapsed().saturating_sub(self.began);
-        self.recorder.statistics(self.sent_items, elapsed)
+        self.recorder.statistics(self.sent_items)
     }
 
     /// The next outcome, or the end of the run.
@@ -140,7 +129,7 @@ impl Engine {
             match self.event().await {
                 Event::Cancelled => self.stop(NotAttempted::Cancelled),
                 Event::Taken(taken) => self.take(taken),
-                Event::Sent(sent) => self.sent(sent),
+                Event::Sent(sent) => self.sent(*sent),
             }
             self.look_at_journal();
             self.tell_progress();
@@ -171,7 +160,7 @@ impl Engine {
                 return Poll::Ready(Event::Cancelled);
             }
             if let Poll::Ready(Some(sent)) = calls.poll_next_unpin(context) {
-                return Poll::Ready(Event::Sent(sent));
+                return Poll::Ready(Event::Sent(Box::new(sent)));
             }
             if wants_more && !source.is_ended() {
                 return source.poll_next(context).map(Event::Taken);
@@ -375,23 +364,16 @@ impl Engine {
         }
     }
 
-    fn tell_progress(&mut self) {
-        let elapsed = self.clock.elapsed().saturating_sub(self.began);
-        self.waiting = match (self.recorder.waiting(), self.waiting) {
-            (Some((number, ..)), Some(known)) if number == known.0 => Some(known),
-            (Some((number, cause, expected)), _) => {
-                Some((number, cause, elapsed.saturating_add(expected)))
-            }
-            (None, _) => None,
-        };
+    fn tell_progress(&self) {
         let settled = self.counts.settled();
+        let elapsed = self.recorder.elapsed();
         #[expect(
             clippy::cast_precision_loss,
             reason = "a rate is none the worse for a lost digit"
         )]
         let rate = match elapsed.as_secs_f64() {
             0.0 => 0.0,
-            seconds => settled as f64 * 60.0 / seconds,
+            seconds => (settled - self.counts.updated_before) as f64 * 60.0 / seconds,
         };
         let left = self
             .bulk
@@ -401,14 +383,11 @@ impl Engine {
         #[expect(clippy::cast_precision_loss, reason = "as above")]
         let remaining =
             left.and_then(|left| Duration::try_from_secs_f64(left as f64 * 60.0 / rate).ok());
-        self.progress.send_replace(Progress {
-            taken: self.taken,
-            counts: self.counts,
-            requests: self.recorder.requests(),
-            elapsed,
-            rate,
-            remaining,
-            waiting: self.waiting.map(|(_, cause, until)| (cause, until)),
+        self.recorder.tell(|progress| {
+            progress.taken = self.taken;
+            progress.counts = self.counts;
+            progress.rate = rate;
+            progress.remaining = remaining;
         });
     }
 }

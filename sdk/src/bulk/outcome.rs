@@ -73,7 +73,8 @@ pub enum Unknown {
     NotReturned,
     /// The run was cancelled after a try that may have acted.
     Cancelled,
-    /// An earlier run with the same journal has sent it and was ended before it knew what came of it.
+    /// An earlier request with it may have changed it: one of this run that failed, or one of an earlier run with the
+    /// same journal, which was ended before it knew what came of it.
     InDoubt,
 }
 
@@ -175,8 +176,9 @@ impl fmt::Display for Unknown {
             Self::Cancelled => {
                 formatter.write_str("the run was cancelled after a try that may have acted")
             }
-            Self::InDoubt => formatter
-                .write_str("an earlier run sent it, and was ended before it knew what came of it"),
+            Self::InDoubt => formatter.write_str(
+                "an earlier request with it may have changed it, and it is not known what came of that",
+            ),
         }
     }
 }

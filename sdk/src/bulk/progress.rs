@@ -1,11 +1,13 @@
 //! How far a run is, and what it took.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::{Outcome, Settlement};
-use crate::{Batch, Observer, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
+use crate::{Batch, Clock, Observer, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
 
 /// How many items came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,8 +55,7 @@ pub struct Progress {
     pub requests: u64,
     /// The time since the run began.
     pub elapsed: Duration,
-    /// Items settled a minute, on average since the run began. Those that an earlier run has settled count too, so it is
-    /// too high for a while after a run was resumed.
+    /// Items settled a minute, on average since the run began. Those that an earlier run has updated do not count.
     pub rate: f64,
     /// How long the rest takes at this rate, if the run was told how many items there are.
     pub remaining: Option<Duration>,
@@ -98,9 +99,12 @@ impl Statistics {
     }
 }
 
-/// Counts what the run's client tells.
-#[derive(Debug, Default)]
+/// Counts what the run's client tells, and tells it on at once.
+#[derive(Debug)]
 pub(crate) struct Recorder {
+    clock: Arc<dyn Clock>,
+    began: Duration,
+    progress: watch::Sender<Progress>,
     requests: AtomicU64,
     sent_again: AtomicU64,
     bytes_sent: AtomicU64,
@@ -113,29 +117,50 @@ struct Waits {
     pace: Duration,
     service: Duration,
     own: Duration,
-    now: u64,
-    /// The cause of the wait that began last, and how long it was to be.
-    last: Option<(WaitCause, Duration)>,
-    began: u64,
+    /// Those that are not over, each with its end by the time since the run began.
+    now: Vec<(WaitCause, Duration)>,
 }
 
 impl Recorder {
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            began: clock.elapsed(),
+            clock,
+            progress: watch::Sender::default(),
+            requests: AtomicU64::default(),
+            sent_again: AtomicU64::default(),
+            bytes_sent: AtomicU64::default(),
+            bytes_received: AtomicU64::default(),
+            waits: Mutex::default(),
+        }
     }
 
-    /// The wait that began last, if any call waits; and a number that changes with each wait.
-    pub(crate) fn waiting(&self) -> Option<(u64, WaitCause, Duration)> {
-        let waits = self.waits();
-        let (cause, expected) = waits.last?;
-        (waits.now > 0).then_some((waits.began, cause, expected))
+    pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
     }
 
-    pub(crate) fn statistics(&self, items_sent: u64, elapsed: Duration) -> Statistics {
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.began)
+    }
+
+    /// Tells how far the run is, with what only the run knows.
+    pub(crate) fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        let elapsed = self.elapsed();
+        let requests = self.requests.load(Ordering::Relaxed);
+        let waiting = self.waits().now.last().copied();
+        self.progress.send_modify(|progress| {
+            change(progress);
+            progress.elapsed = elapsed;
+            progress.requests = requests;
+            progress.waiting = waiting;
+        });
+    }
+
+    pub(crate) fn statistics(&self, items_sent: u64) -> Statistics {
         let most = u64::try_from(Batch::MAX_ITEMS).unwrap_or(u64::MAX);
         let waits = self.waits();
         Statistics {
-            requests: self.requests(),
+            requests: self.requests.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
             least_requests: items_sent.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
@@ -143,7 +168,7 @@ impl Recorder {
             waited_for_pace: waits.pace,
             waited_for_service: waits.service,
             waited_by_itself: waits.own,
-            elapsed,
+            elapsed: self.elapsed(),
         }
     }
 
@@ -157,6 +182,7 @@ impl Observer for Recorder {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.sent_again
             .fetch_add(u64::from(started.number > 1), Ordering::Relaxed);
+        self.tell(|_| {});
     }
 
     fn try_ended(&self, ended: &TryEnded) {
@@ -167,19 +193,27 @@ impl Observer for Recorder {
     }
 
     fn wait_started(&self, started: &WaitStarted) {
-        let mut waits = self.waits();
-        waits.now += 1;
-        waits.began += 1;
-        waits.last = Some((started.cause, started.expected));
+        let end = self.elapsed().saturating_add(started.expected);
+        self.waits().now.push((started.cause, end));
+        self.tell(|_| {});
     }
 
     fn wait_ended(&self, ended: &WaitEnded) {
-        let mut waits = self.waits();
-        waits.now = waits.now.saturating_sub(1);
-        *match ended.cause {
-            WaitCause::Pace => &mut waits.pace,
-            WaitCause::RetryAfter => &mut waits.service,
-            WaitCause::Backoff => &mut waits.own,
-        } += ended.waited;
+        {
+            let mut waits = self.waits();
+            let first = waits
+                .now
+                .iter()
+                .position(|(cause, _)| *cause == ended.cause);
+            if let Some(first) = first {
+                waits.now.remove(first);
+            }
+            *match ended.cause {
+                WaitCause::Pace => &mut waits.pace,
+                WaitCause::RetryAfter => &mut waits.service,
+                WaitCause::Backoff => &mut waits.own,
+            } += ended.waited;
+        }
+        self.tell(|_| {});
     }
 }

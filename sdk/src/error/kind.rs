@@ -45,7 +45,7 @@ pub enum ErrorKind {
     NotSent,
     /// The journal of a bulk run cannot be used; a [`JournalError`](crate::bulk::JournalError) is the source.
     Journal,
-    /// A bulk run has stopped, since batch after batch came to nothing; the last refusal, if there was one, is the source.
+    /// A bulk run has stopped, since batch after batch came to nothing; the last error, if there was one, is the source.
     InVain,
     /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
     /// and where.

@@ -16,12 +16,12 @@ pub(super) type GroupId = u64;
 pub(super) struct Item {
     pub(super) position: Position,
     pub(super) update: ItemUpdate,
-    /// Whether an earlier run may have changed it.
+    /// Whether an earlier request, perhaps of an earlier run, may have changed it.
     pub(super) in_doubt: bool,
 }
 
 impl Item {
-    /// What came of it over all runs, if this came of it in this one.
+    /// What came of it over all requests, if this came of it in the last one.
     pub(super) fn over_all(&self, settlement: Settlement) -> Settlement {
         match settlement {
             Settlement::NotAttempted(_) if self.in_doubt => Settlement::Unknown(Unknown::InDoubt),
@@ -49,6 +49,8 @@ pub(super) struct Group {
     pub(super) isolation: Isolation,
     /// The last refusal of some of its items.
     pub(super) refusal: Option<Arc<Error>>,
+    /// The last failure of any kind.
+    pub(super) failure: Option<Arc<Error>>,
     /// Whether any of its items was updated.
     pub(super) has_updated: bool,
     /// Whether it was too large, and its items are planned anew.
@@ -61,6 +63,7 @@ impl Group {
             isolation: Isolation::new(batch.len()),
             entries: batch.into_iter().map(Some).collect(),
             refusal: None,
+            failure: None,
             has_updated: false,
             is_halved: false,
         }
@@ -84,6 +87,15 @@ impl Group {
             }
         }
         (!places.is_empty()).then_some((places, updates, positions))
+    }
+
+    /// A request with these may have changed them.
+    pub(super) fn doubt(&mut self, places: &[usize]) {
+        for place in places {
+            if let Some(Some(entry)) = self.entries.get_mut(*place) {
+                entry.payload.in_doubt = true;
+            }
+        }
     }
 
     /// Takes an item out, to settle it.

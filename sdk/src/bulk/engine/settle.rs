@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::{Batch, ErrorKind, GaveUp, ItemKey, UpdateResponse};
 
 /// What a request's failure says about the items in it.
+#[derive(Clone, Copy)]
 enum Meaning {
     /// Something in the batch is not accepted.
     Content,
@@ -43,7 +44,7 @@ impl Engine {
     pub(super) fn sent(&mut self, sent: Sent) {
         let id = sent.group;
         match sent.answer {
-            Ok(Ok(response)) => self.accepted(id, &sent.places, response),
+            Ok(Ok(response)) => self.accepted(id, &sent.places, &response),
             Ok(Err(error)) => {
                 let meaning = self.meaning(&error);
                 self.failed(id, &sent.places, &sent.named, Arc::new(error), meaning);
@@ -65,7 +66,7 @@ impl Engine {
         }
     }
 
-    fn accepted(&mut self, id: GroupId, places: &[usize], response: UpdateResponse) {
+    fn accepted(&mut self, id: GroupId, places: &[usize], response: &UpdateResponse) {
         self.has_accepted = true;
         let returned: Vec<_> = (0..places.len())
             .map(|entry| response.item_of(entry).cloned())
@@ -91,11 +92,22 @@ impl Engine {
         }
     }
 
-    /// What a failure means. Splitting a batch is right only if its content was refused.
+    /// What a failure means, an earlier try of the same request included.
     fn meaning(&self, error: &Error) -> Meaning {
-        if error.may_have_acted() {
-            return Meaning::Unknown;
+        match self.meaning_of_last_try(error) {
+            // The batch as it is can never be accepted, so the others in it can be told apart from those at fault.
+            meaning @ (Meaning::Content | Meaning::TooLarge)
+                if self.bulk.settings.assume_atomic =>
+            {
+                meaning
+            }
+            _ if error.may_have_acted() => Meaning::Unknown,
+            meaning => meaning,
         }
+    }
+
+    /// Splitting a batch is right only if its content was refused.
+    fn meaning_of_last_try(&self, error: &Error) -> Meaning {
         let speaks_of_an_item = error.code().is_some_and(|code| code.contains("item"));
         match error.kind() {
             ErrorKind::BadRequest => Meaning::Content,
@@ -131,6 +143,12 @@ impl Engine {
             let places = places.iter();
             places.map(|place| (*place, settlement.clone())).collect()
         };
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.failure = Some(error.clone());
+            if error.may_have_acted() {
+                group.doubt(places);
+            }
+        }
         if !self.bulk.settings.assume_atomic
             && matches!(meaning, Meaning::Content | Meaning::Hopeless)
             && is_of_content(error.kind())
@@ -230,7 +248,7 @@ impl Engine {
         self.in_vain.1 += group.len();
         let (batches, items) = self.in_vain;
         if batches >= self.bulk.settings.stop_after && items >= Batch::MAX_ITEMS {
-            let error = Error::in_vain(batches, items, group.refusal.clone());
+            let error = Error::in_vain(batches, items, group.failure.clone());
             self.stop(NotAttempted::Stopped(Arc::new(error)));
         }
     }
