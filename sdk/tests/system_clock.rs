@@ -13,6 +13,10 @@ fn a_time_that_ran_ahead_in_one_runtime_does_not_stand_still_in_the_next() {
         .start_paused(true)
         .build();
     ahead.expect("a runtime").block_on(async {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is tried is time that others have moved"
+        )]
         tokio::time::sleep(hour).await;
         // This is the first that anybody asks for the time.
         let before = SystemClock.elapsed();
