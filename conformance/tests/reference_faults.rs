@@ -308,3 +308,29 @@ async fn exchange_nothing(server: &FaultyServer) -> String {
     stream.read_to_string(&mut answer).await.unwrap();
     answer
 }
+
+#[tokio::test]
+async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_refused_with_413() {
+    let server = faulty([Fault::ResetBeforeActing]).await;
+    server
+        .core()
+        .script([webflow_cms_conformance::reference::Reply::new(500)]);
+    server.calm();
+    assert_eq!(
+        (server.pending_faults(), server.core().pending_steps()),
+        (0, 0)
+    );
+    let length = rename_a().to_string().len();
+    for (most, status) in [(length, 200), (length - 1, 413)] {
+        server
+            .core()
+            .configure(|settings| settings.max_body = Some(most));
+        assert_eq!(try_patch(&server).await.unwrap().status(), status);
+    }
+    let applied: Vec<_> = server
+        .log()
+        .iter()
+        .map(|exchange| exchange.applied)
+        .collect();
+    assert_eq!(applied, [1, 0]);
+}

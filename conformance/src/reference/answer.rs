@@ -94,6 +94,8 @@ pub struct Settings {
     pub limiter: Option<Limiter>,
     /// How the limiter's answers say how long to wait.
     pub retry_after_form: RetryAfterForm,
+    /// The longest body in bytes, if there is a limit; a longer one is refused with 413. Webflow documents none.
+    pub max_body: Option<usize>,
 }
 
 impl Default for Settings {
@@ -108,6 +110,7 @@ impl Default for Settings {
             rate: RateHeaders::default(),
             limiter: None,
             retry_after_form: RetryAfterForm::default(),
+            max_body: None,
         }
     }
 }
@@ -124,6 +127,7 @@ impl fmt::Debug for Settings {
             .field("rate", &self.rate)
             .field("limiter", &self.limiter)
             .field("retry_after_form", &self.retry_after_form)
+            .field("max_body", &self.max_body)
             .finish_non_exhaustive()
     }
 }

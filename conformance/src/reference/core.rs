@@ -148,8 +148,8 @@ impl Core {
 
     /// Answers a request and logs it.
     ///
-    /// A request that the [limiter](Settings::limiter) does not admit, or that violates the API document, is refused and
-    /// leaves the script as it is. Any other takes the next step of the script, or is answered by the model if there is
+    /// A request that the [limiter](Settings::limiter) does not admit, that violates the API document or that is
+    /// [too large](Settings::max_body) is refused and leaves the script as it is. Any other takes the next step of the script, or is answered by the model if there is
     /// none.
     pub fn handle(&self, request: Request) -> Reply {
         let arrived = self.arrive(request, Fault::None);
@@ -215,6 +215,11 @@ impl Core {
     #[must_use]
     pub fn pending_steps(&self) -> usize {
         self.lock().script.len()
+    }
+
+    /// Forgets the steps that no request has taken yet.
+    pub fn clear_script(&self) {
+        self.lock().script.clear();
     }
 
     /// Changes the settings until the next [reset](Self::reset).
@@ -293,6 +298,12 @@ fn answer(
     else {
         return (settings.with_rate(validate::refusal(exchange)), 0);
     };
+    if settings
+        .max_body
+        .is_some_and(|most| exchange.body.len() > most)
+    {
+        return (settings.with_rate(Reply::new(413).on(Basis::Assumed)), 0);
+    }
     let mut serve = || serve(model, settings, &Update::from_body(collection, json));
     match script.pop_front() {
         Some(Step::Reply(reply)) => (reply, 0),

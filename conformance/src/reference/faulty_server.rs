@@ -178,6 +178,12 @@ impl FaultyServer {
         self.plan.lock().unread
     }
 
+    /// Forgets the faults and the steps of the script that nothing has taken yet; all else stays.
+    pub fn calm(&self) {
+        self.plan.lock().next.clear();
+        self.core.clear_script();
+    }
+
     /// The base URL for clients, in place of `https://api.webflow.com/v2`. It has no slash at its end.
     #[must_use]
     pub fn base_url(&self) -> String {
