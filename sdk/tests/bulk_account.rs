@@ -202,3 +202,27 @@ async fn an_update_that_was_not_sent_keeps_its_place_before_later_ones_for_a_res
     assert!(second.iter().all(is_updated), "{second:?}");
     assert_eq!(marks_of(&server, 0), ["1", "1", "2", "3"]);
 }
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_ends_although_a_request_turns_out_too_large() {
+    let core = ReferenceServer::builder().model(model(100)).build();
+    core.configure(|settings| settings.max_body = Some(1_000));
+    let server = FaultyServer::serve(core).await.expect("a port");
+    let wait = Duration::from_millis(200);
+    server.latency(move |_| (wait, wait));
+    let client = builder(&server.base_url(), &server.token())
+        .build()
+        .expect("a client");
+    let input: Vec<_> = (0..100).map(|number| update(number, 1)).collect();
+    let run = client.bulk(&collection()).run(input).expect("a run");
+    let handle = run.handle();
+    let cancel = async {
+        tokio::time::sleep(wait).await;
+        handle.cancel();
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), run.report());
+    let (ended, ()) = futures_util::future::join(ended, cancel).await;
+    let report = ended.expect("it ends");
+    assert_eq!(report.counts.not_attempted, 100, "{report}");
+    assert_eq!(server.log().len(), 1);
+}

@@ -204,6 +204,10 @@ impl Engine {
         if let [place] = places {
             return self.settle_place(id, *place, Settlement::Rejected(error));
         }
+        // What is put back now would never be sent; the group is given up as it is.
+        if self.stopped.is_some() {
+            return;
+        }
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
