@@ -18,7 +18,7 @@ fn id(number: usize) -> String {
 
 fn updates(count: usize) -> Vec<ItemUpdate> {
     let update = |number| {
-        let id = ItemId::new(&id(number)).expect("an id");
+        let id = ItemId::new(id(number)).expect("an id");
         ItemUpdate::new(id).field("mark", &number).expect("a field")
     };
     (0..count).map(update).collect()
@@ -298,7 +298,7 @@ async fn an_update_that_is_too_large_lets_no_later_one_overtake_an_earlier_one()
         .build()
         .expect("a client");
     let marked = |mark: &str| {
-        let item = ItemUpdate::new(ItemId::new(&id(0)).expect("an id"));
+        let item = ItemUpdate::new(ItemId::new(id(0)).expect("an id"));
         item.field("mark", mark).expect("a field")
     };
     let mut input = updates(200);
