@@ -53,7 +53,8 @@ impl Error {
 
     /// The error for a whole 200 that is not an answer, and why.
     pub(crate) fn unreadable(head: Head<'_>, body: &[u8], reason: &str) -> Self {
-        let reason = head.token.redact(reason.to_owned());
+        // It may quote the answer at length.
+        let (reason, _) = beginning(head.token, reason.as_bytes(), true);
         Self::new(ErrorKind::UnreadableAnswer)
             .with_answer(read(head, body, true, Value::Null))
             .with_reason(reason)
@@ -245,6 +246,21 @@ mod tests {
         // What was taken out is longer than what stands for it, so more of the body moves up.
         let (text, _) = beginning(&token, secret.repeat(KEPT).as_bytes(), true);
         assert_eq!(text.replace("[redacted]", ""), "");
+    }
+
+    #[test]
+    fn why_an_answer_cannot_be_read_is_no_longer_than_what_is_kept_of_a_body() {
+        let token = Token::new("0123456789abcdef").expect("fits");
+        let head = Head {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            token: &token,
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let text = format!("invalid type: string \"{}\"", "x".repeat(9 * KEPT));
+        let error = Error::unreadable(head, b"", &text);
+        let reason = error.0.reason.as_deref().expect("a reason");
+        assert!(reason.len() <= KEPT && text.starts_with(reason));
     }
 
     #[test]
