@@ -1,4 +1,4 @@
-//! What a journal knows of each item, in a few bytes an item.
+//! What a journal knows of each item, in a few bytes, or in a few bits where its own run has settled it.
 
 use std::collections::BTreeMap;
 
@@ -47,16 +47,28 @@ pub(super) struct Contradiction {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    chunks: BTreeMap<u64, Box<Chunk>>,
+    chunks: BTreeMap<u64, Chunk>,
+    /// The first chunk of which no earlier run has recorded anything; none while the records of one are taken.
+    first_own: Option<u64>,
     /// Where in the file the reasons are of the items that have one.
     reasons: BTreeMap<u64, u64>,
     tally: Tally,
 }
 
 #[derive(Debug)]
-struct Chunk {
+enum Chunk {
+    Open(Box<OpenChunk>),
+    /// All are settled for good, by this run, which knows its own input: there is nothing to compare. The bits tell
+    /// which are updated; the others were rejected.
+    Settled([u64; CHUNK / 64]),
+}
+
+#[derive(Debug)]
+struct OpenChunk {
     digests: [Digest; CHUNK],
     slots: [Slot; CHUNK],
+    /// How many are settled for good.
+    settled: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +96,10 @@ enum Event {
 }
 
 impl Slot {
+    fn is_settled(self) -> bool {
+        matches!(self.known, Known::Updated | Known::Rejected)
+    }
+
     fn recorded(self) -> Recorded {
         match (self.known, self.open) {
             (Known::Updated, _) => Recorded::Updated,
@@ -137,16 +153,26 @@ impl State {
         let Some(chunk) = self.chunks.get(&chunk) else {
             return Some(Recorded::Fresh);
         };
-        let slot = chunk.slots[at];
-        let same = slot.known == Known::Nothing || chunk.digests[at] == item.digest;
-        same.then(|| slot.recorded())
+        let same = match chunk {
+            Chunk::Open(open) => {
+                open.slots[at].known == Known::Nothing || open.digests[at] == item.digest
+            }
+            Chunk::Settled(_) => true,
+        };
+        same.then(|| chunk.slot(at).recorded())
+    }
+
+    /// Takes no more records of earlier runs. Those that come now are of this one.
+    pub(super) fn begin_own(&mut self) {
+        let last = self.chunks.last_key_value();
+        self.first_own = Some(last.map_or(0, |(number, _)| number.saturating_add(1)));
     }
 
     /// One more than the highest position that is recorded.
     pub(super) fn end(&self) -> u64 {
         self.chunks.last_key_value().map_or(0, |(number, chunk)| {
-            let known = |slot: &Slot| slot.known != Known::Nothing;
-            let last = chunk.slots.iter().rposition(known).unwrap_or_default();
+            let known = |at: &usize| chunk.slot(*at).known != Known::Nothing;
+            let last = (0..CHUNK).rfind(known).unwrap_or_default();
             (number * CHUNK as u64 + last as u64).saturating_add(1)
         })
     }
@@ -183,6 +209,16 @@ impl State {
         }
     }
 
+    /// How many digests are in memory.
+    #[cfg(test)]
+    pub(super) fn digests(&self) -> usize {
+        let open = self
+            .chunks
+            .values()
+            .filter(|chunk| matches!(chunk, Chunk::Open(_)));
+        open.count() * CHUNK
+    }
+
     fn step(
         &mut self,
         index: u64,
@@ -190,18 +226,25 @@ impl State {
         event: Event,
     ) -> Result<(), Contradiction> {
         let contradiction = |reason| Contradiction { index, reason };
-        let (chunk, at) = place(index);
-        let before = self.chunks.get(&chunk).map(|chunk| chunk.slots[at]);
+        let (number, at) = place(index);
+        let before = self.chunks.get(&number).map(|chunk| chunk.slot(at));
         let before = before.unwrap_or_default();
         let after = before.after(event).map_err(contradiction)?;
-        let chunk = self.chunks.entry(chunk).or_default();
-        if let Some(digest) = digest {
-            if before.known != Known::Nothing && chunk.digests[at] != digest {
-                return Err(contradiction("it is recorded with another digest"));
+        let chunk = self.chunks.entry(number).or_default();
+        // Nothing comes after what is settled, so none that is settled as a whole gets here.
+        if let Chunk::Open(open) = chunk {
+            if let Some(digest) = digest {
+                if before.known != Known::Nothing && open.digests[at] != digest {
+                    return Err(contradiction("it is recorded with another digest"));
+                }
+                open.digests[at] = digest;
             }
-            chunk.digests[at] = digest;
+            open.slots[at] = after;
+            open.settled += usize::from(after.is_settled());
+            if open.settled == CHUNK && self.first_own.is_some_and(|first| first <= number) {
+                *chunk = Chunk::Settled(open.updated());
+            }
         }
-        chunk.slots[at] = after;
         self.count(before, |count| count - 1);
         self.count(after, |count| count + 1);
         Ok(())
@@ -218,12 +261,38 @@ impl State {
     }
 }
 
+impl Chunk {
+    fn slot(&self, at: usize) -> Slot {
+        match self {
+            Self::Open(open) => open.slots[at],
+            Self::Settled(updated) => Slot {
+                known: match updated[at / 64] >> (at % 64) & 1 {
+                    1 => Known::Updated,
+                    _ => Known::Rejected,
+                },
+                open: 0,
+            },
+        }
+    }
+}
+
 impl Default for Chunk {
     fn default() -> Self {
-        Self {
+        Self::Open(Box::new(OpenChunk {
             digests: [Digest::default(); CHUNK],
             slots: [Slot::default(); CHUNK],
+            settled: 0,
+        }))
+    }
+}
+
+impl OpenChunk {
+    fn updated(&self) -> [u64; CHUNK / 64] {
+        let mut updated = [0; CHUNK / 64];
+        for (at, slot) in self.slots.iter().enumerate() {
+            updated[at / 64] |= u64::from(slot.known == Known::Updated) << (at % 64);
         }
+        updated
     }
 }
 

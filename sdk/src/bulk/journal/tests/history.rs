@@ -121,6 +121,51 @@ proptest! {
     }
 
     #[test]
+    fn what_a_run_has_settled_itself_is_known_without_its_digests(
+        order in Just((0..600).collect::<Vec<u64>>()).prop_shuffle(),
+        earlier in 0..600_u64,
+        seed in any::<u64>(),
+    ) {
+        let (_directory, path) = place();
+        let reason = Reason::new("bad_request", "it is too long");
+        let is_bad = |index: u64| (seed.rotate_left(index as u32) ^ index).is_multiple_of(3);
+        let settle = |journal: &mut Journal, indices: &[u64]| {
+            journal.sent(&items(indices.iter().copied())).expect("a record");
+            let settled = indices.iter().map(|&index| match is_bad(index) {
+                true => (item(index), Settled::Rejected(&reason)),
+                false => (item(index), Settled::Updated),
+            });
+            journal.settled(settled).expect("a record");
+        };
+        let mut journal = Journal::create(&path, &parameters()).expect("a journal");
+        let (first, second): (Vec<_>, Vec<_>) = order.iter().copied().partition(|index| *index < earlier);
+        settle(&mut journal, &first);
+        drop(journal);
+        let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
+        for index in first {
+            let other = Position { index, digest: Digest::default() };
+            prop_assert_eq!(journal.state.recorded(other), None);
+        }
+        for indices in second.chunks(7) {
+            settle(&mut journal, indices);
+        }
+        // Digests lie together by 128. In one such block the two runs meet, and one is not full.
+        let digests = journal.state.digests() as u64;
+        prop_assert!(earlier <= digests && digests <= earlier + 2 * 128, "{} are kept", digests);
+        let known = recorded(&journal.state, 600);
+        for index in 0..600 {
+            let expected = if is_bad(index) { Recorded::Rejected } else { Recorded::Updated };
+            prop_assert_eq!(known[index as usize], expected, "item {}", index);
+        }
+        prop_assert_eq!(journal.state.end(), 600);
+        prop_assert_eq!(journal.tally().updated + journal.tally().rejected, 600);
+        let again = order[order.len() - 1];
+        let error = journal.sent(&items([again])).expect_err("it is settled");
+        let contradiction = matches!(error.kind(), JournalErrorKind::Contradiction { .. });
+        prop_assert!(contradiction, "{:?}", error);
+    }
+
+    #[test]
     fn any_record_is_read_as_it_was_written(
         numbers in proptest::collection::vec(any::<u64>(), 1..format::MAX_ITEMS),
         message in any::<String>(),
