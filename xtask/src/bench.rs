@@ -17,6 +17,8 @@ enum Bench {
     Bulk,
     /// How many requests it takes to find the bad entries of a refused batch
     Isolation,
+    /// How much memory and time a bulk run takes, in an optimized build
+    Memory,
     /// What it costs to spread requests over the minute, and whether any is refused all the same
     Pace,
 }
@@ -33,6 +35,7 @@ impl Bench {
             Self::Isolation => {
                 "bench --quiet --profile dev --locked -p webflow-cms --bench isolation"
             }
+            Self::Memory => "bench --quiet --locked -p webflow-cms --bench memory",
             Self::Pace => {
                 "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench pace"
             }
@@ -53,7 +56,7 @@ mod tests {
         for bench in Bench::value_variants() {
             let value = bench.to_possible_value().expect("none is hidden");
             let package = match bench {
-                Bench::Bulk | Bench::Isolation => "sdk",
+                Bench::Bulk | Bench::Isolation | Bench::Memory => "sdk",
                 Bench::Pace => "conformance",
             };
             let file = format!("{package}/benches/{}.rs", value.get_name());
