@@ -69,7 +69,8 @@ fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool,
         "-".to_owned()
     };
     println!(
-        "{items:>6}  {name:<14}  {requests:>8}  {:>8.2}  {refused:>4}  {least:>7.1} s  {took:>7.1} s  {ratio:>5}  {:>7.1} s",
+        "{items:>6}  {name:<14}  {requests:>8}  {:>8.2}  {refused:>4}  {least:>7.1} s  {took:>7.1} s  {ratio:>5}  \
+         {:>7.1} s",
         report.statistics.overhead(),
         began.elapsed().as_secs_f64()
     );

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 impl Bench {
     fn command_line(self) -> impl Iterator<Item = &'static str> {
-        // Where what is counted is not time, a second build of all that the tests need, optimized, would be for nothing.
+        // Where it is not time that is counted, a second build of all that the tests need, optimized, is for nothing.
         let line = match self {
             Self::Bulk => "bench --quiet --profile dev --locked -p webflow-cms --bench bulk",
             Self::Isolation => {
