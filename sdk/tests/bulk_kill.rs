@@ -283,7 +283,7 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
     let (journal, words) = (folder.path().join("journal"), folder.path().join("words"));
     let server = serve(UPDATES).await;
     inject(&server, &mut random);
-    let (mut killed, mut in_doubt) = (0, 0);
+    let (mut killed, mut in_search, mut in_retry) = (0, 0, 0);
     let mut before = Account::default();
     // Of each time that an update was applied, whether another one may follow.
     let mut applied = BTreeMap::<u64, Vec<bool>>::new();
@@ -301,9 +301,12 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
         settle_down(&server).await;
 
         let account = Account::read(&journal);
-        let doubts = !by_itself && (0..UPDATES).any(|index| account.is_in_doubt(index));
-        in_doubt += usize::from(doubts);
         let log = server.log();
+        if let Some(last) = log[first..].last().filter(|_| !by_itself) {
+            let failed = |reply: &Reply| reply.status.is_server_error() || reply.status == 429;
+            in_search += usize::from(marks(last).len() < 100);
+            in_retry += usize::from(last.fault != Fault::None || last.reply.iter().any(failed));
+        }
         let mut times = BTreeMap::<u64, u64>::new();
         for (number, exchange) in log.iter().enumerate() {
             let marks = marks(exchange);
@@ -365,8 +368,8 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
     assert_same_content(&server.model(), whole);
     let again = applied.values().filter(|applied| applied.len() > 1).count();
     println!(
-        "seed {seed}: {killed} kills, {in_doubt} of which left items in doubt; {} requests; {again} of {UPDATES} \
-         updates were applied more than once",
+        "seed {seed}: {killed} kills, {in_search} of them with a part of a refused batch as the last that was sent, \
+         {in_retry} with one that failed; {} requests; {again} of {UPDATES} updates were applied more than once",
         server.log().len()
     );
     killed
