@@ -31,6 +31,7 @@ pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Err
         .pointer(&format!("{OPERATION}/x-required-scope"))
         .and_then(Value::as_str)
         .ok_or("the document names no scope")?;
+    let operations = operations(document)?;
     Ok(quote! {
         /// How many item updates one request may carry, at the most.
         pub(crate) const MAX_ITEMS: usize = #limit;
@@ -40,5 +41,20 @@ pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Err
         pub const BASE_URL: &str = #base_url;
         /// The scope that a token needs to update items.
         pub const REQUIRED_SCOPE: &str = #scope;
+        /// The paths of the operations, by the names that the generated client gives to these.
+        pub(crate) const OPERATIONS: &[(&str, &str)] = &[#(#operations),*];
     })
+}
+
+fn operations(document: &Value) -> Result<Vec<TokenStream>, Box<dyn Error>> {
+    let paths = document.pointer("/paths").and_then(Value::as_object);
+    let mut operations = Vec::new();
+    for (path, item) in paths.ok_or("the document has no paths")? {
+        let members = item.as_object().into_iter().flat_map(|item| item.values());
+        for name in members.filter_map(|member| member.get("operationId")?.as_str()) {
+            let name = name.replace('-', "_");
+            operations.push(quote! { (#name, #path) });
+        }
+    }
+    Ok(operations)
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use http::{HeaderValue, header};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::Url;
-use tracing::Span;
 
 use crate::Token;
 use crate::generated;
@@ -64,15 +63,7 @@ impl Transport {
 
     /// Sends a request once, and hears what the head of the answer says of the token's requests.
     async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
-        let span = Span::current();
-        let (method, url) = (request.method().as_str(), request.url());
-        span.record("otel.name", method)
-            .record("http.request.method", method)
-            .record("url.full", url.as_str())
-            .record("server.address", url.host_str())
-            .record("server.port", url.port_or_known_default());
         let response = self.0.http.execute(request).await?;
-        span.record("http.response.status_code", response.status().as_u16());
         self.0.effects.heard(response.headers());
         Ok(response)
     }

@@ -1,5 +1,7 @@
 //! The loop around every request: wait for the turn, try, wait, try again.
 
+mod span;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
+pub(crate) use self::span::Target;
+use self::span::TrySpan;
 use crate::error::{Error, InvalidInput};
 use crate::observer::{Observers, TryEnd};
 use crate::pace::{NotNow, Pace, Patience};
@@ -115,6 +119,9 @@ pub(crate) enum Ended<F> {
 pub(crate) trait Attempt {
     type Success: Send;
     type Fault: Send;
+
+    /// Where it goes.
+    fn target(&self) -> Target;
 
     /// How many bytes the request's body has.
     fn len(&self) -> u64;
@@ -234,39 +241,18 @@ impl Effects {
         let guard = self
             .observers
             .try_started(&*self.clock, number, attempt.len());
-        let span = tracing::info_span!(
-            "http.client.request",
-            otel.kind = "client",
-            otel.name = tracing::field::Empty,
-            http.request.method = tracing::field::Empty,
-            http.request.resend_count = (number > 1).then(|| number - 1),
-            http.request.body.size = attempt.len(),
-            url.full = tracing::field::Empty,
-            server.address = tracing::field::Empty,
-            server.port = tracing::field::Empty,
-            http.response.status_code = tracing::field::Empty,
-            http.response.body.size = tracing::field::Empty,
-            error.type = tracing::field::Empty,
-        );
+        let span = TrySpan::new(&attempt.target(), number, attempt.len());
         let timer = Timer(self.clock.sleep(time));
-        let read = attempt.send(timer).instrument(span.clone()).await;
+        let read = attempt.send(timer).instrument(span.span()).await;
         match read {
             Ok(read) => {
-                span.record("http.response.body.size", read.bytes);
+                span.succeeded(read.status);
                 guard.ended(TryEnd::Succeeded, read.status, read.bytes);
                 Ok(read.value)
             }
             Err(read) => {
                 let kind = A::failed(&read.value).kind;
-                span.record("http.response.body.size", read.bytes);
-                match read.status {
-                    Some(status) if !status.is_success() => {
-                        span.record("error.type", status.as_str());
-                    }
-                    _ => {
-                        span.record("error.type", kind.name());
-                    }
-                }
+                span.failed(kind, read.status);
                 guard.ended(TryEnd::Failed(kind), read.status, read.bytes);
                 Err(read.value)
             }
@@ -332,6 +318,11 @@ mod tests {
     impl Attempt for Unconnected {
         type Success = ();
         type Fault = ();
+
+        fn target(&self) -> Target {
+            let url: reqwest::Url = "http://127.0.0.1/".parse().expect("a URL");
+            Target::new(http::Method::GET, url.clone(), "none", &url)
+        }
 
         fn len(&self) -> u64 {
             0

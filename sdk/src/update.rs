@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use progenitor_client::{ByteStream, Error as GeneratedError, ResponseValue};
 use serde::de::DeserializeOwned;
 
@@ -16,7 +16,7 @@ use crate::body::{self, Body, End};
 use crate::error::{Error, Head};
 use crate::generated::wire;
 use crate::retry::Failed;
-use crate::tries::{Attempt, CallOptions, Ended, Read, Timer, Tries, Watch};
+use crate::tries::{Attempt, CallOptions, Ended, Read, Target, Timer, Tries, Watch};
 use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
 
 /// How much of the body of a refusal is read at the most, in bytes.
@@ -236,6 +236,20 @@ struct BatchAttempt<'r, 'a, F> {
 impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, '_, F> {
     type Success = UpdateResponse<F>;
     type Fault = Error;
+
+    fn target(&self) -> Target {
+        let base_url = &self.request.client.transport().parts().base_url;
+        let mut url = base_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            let collection = self.request.collection.as_str();
+            path.pop_if_empty()
+                .extend(["collections", collection, "items"]);
+        }
+        if let Some(skip) = self.request.skip_invalid_files {
+            url.set_query(Some(&format!("skipInvalidFiles={skip}")));
+        }
+        Target::new(Method::PATCH, url, "update_items", base_url)
+    }
 
     fn len(&self) -> u64 {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX)

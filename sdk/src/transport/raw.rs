@@ -14,7 +14,7 @@ use crate::error::{Error as SdkError, kind_of_fault};
 use crate::generated;
 use crate::rate_limit::retry_after;
 use crate::retry::Failed;
-use crate::tries::{Attempt, Ended, Read, Timer, Tries};
+use crate::tries::{Attempt, Ended, Read, Target, Timer, Tries};
 
 impl ClientHooks<Transport> for generated::raw::Client {
     async fn pre<E>(
@@ -28,10 +28,14 @@ impl ClientHooks<Transport> for generated::raw::Client {
     async fn exec(
         &self,
         request: reqwest::Request,
-        _: &OperationInfo,
+        operation: &OperationInfo,
     ) -> reqwest::Result<reqwest::Response> {
         let transport = self.inner();
-        let mut attempt = RawAttempt { transport, request };
+        let mut attempt = RawAttempt {
+            transport,
+            request,
+            operation: operation.operation_id,
+        };
         let parts = transport.parts();
         let mut tries = Tries::default();
         let called = parts
@@ -88,6 +92,7 @@ fn nothing(why: &SdkError) -> reqwest::Response {
 struct RawAttempt<'a> {
     transport: &'a Transport,
     request: reqwest::Request,
+    operation: &'static str,
 }
 
 enum Fault {
@@ -102,6 +107,16 @@ enum Fault {
 impl Attempt for RawAttempt<'_> {
     type Success = reqwest::Response;
     type Fault = Fault;
+
+    fn target(&self) -> Target {
+        let (method, url) = (self.request.method().clone(), self.request.url().clone());
+        Target::new(
+            method,
+            url,
+            self.operation,
+            &self.transport.parts().base_url,
+        )
+    }
 
     fn len(&self) -> u64 {
         let body = self.request.body().and_then(reqwest::Body::as_bytes);

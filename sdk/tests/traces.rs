@@ -1,0 +1,375 @@
+//! What a subscriber of `tracing` sees of a call: each try as OpenTelemetry names it, each wait, and no secret.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::select;
+use support::{COLLECTION, builder_in, collection, lamp, one, world};
+use tracing::field::{Empty, Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_core::span::Current;
+use webflow_cms::raw::types::UpdateItemsRequest;
+use webflow_cms::{Batch, Client, Pace, RetryPolicy};
+use webflow_cms_conformance::World;
+use webflow_cms_conformance::reference::{Fault, Reply, Step};
+
+const SECOND: Duration = Duration::from_secs(1);
+const PATH: &str = "/v2/collections/{collection_id}/items";
+
+type Fields = BTreeMap<&'static str, String>;
+
+/// A span or an event.
+#[derive(Clone, Debug)]
+struct Seen {
+    metadata: &'static Metadata<'static>,
+    fields: Fields,
+}
+
+impl Seen {
+    fn is_own(&self) -> bool {
+        self.metadata.target().starts_with("webflow_cms")
+    }
+}
+
+/// Takes everything down that it is told, by whichever crate.
+#[derive(Clone, Default)]
+struct Recorder {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    /// The spans that were entered and not left, outermost first.
+    entered: Arc<Mutex<Vec<Id>>>,
+    /// Sees nothing of these.
+    blind_to: &'static str,
+}
+
+impl Recorder {
+    fn push(&self, metadata: &'static Metadata<'static>, fields: Fields) -> Id {
+        let mut seen = self.seen.lock().expect("no panic");
+        seen.push(Seen { metadata, fields });
+        Id::from_u64(u64::try_from(seen.len()).expect("a small number"))
+    }
+
+    fn all(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no panic").clone()
+    }
+
+    fn tries(&self) -> Vec<Fields> {
+        let all = self.all().into_iter();
+        let spans = all.filter(|seen| seen.is_own() && seen.metadata.is_span());
+        spans
+            .map(|Seen { metadata, fields }| {
+                assert_eq!(metadata.name(), "http.client.request");
+                assert_eq!(*metadata.level(), Level::INFO);
+                fields
+            })
+            .collect()
+    }
+
+    /// Does something in the sight of this recorder.
+    fn during<T>(&self, what: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(self.clone(), what)
+    }
+}
+
+fn position(span: &Id) -> usize {
+    usize::try_from(span.into_u64()).expect("a small number") - 1
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.blind_to.is_empty() || !metadata.target().starts_with(self.blind_to)
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut fields = Fields::new();
+        span.record(&mut Into(&mut fields));
+        self.push(span.metadata(), fields)
+    }
+
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let mut seen = self.seen.lock().expect("no panic");
+        values.record(&mut Into(&mut seen[position(span)].fields));
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::new();
+        event.record(&mut Into(&mut fields));
+        self.push(event.metadata(), fields);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, span: &Id) {
+        self.entered.lock().expect("no panic").push(span.clone());
+    }
+
+    fn exit(&self, _: &Id) {
+        self.entered.lock().expect("no panic").pop();
+    }
+
+    fn current_span(&self) -> Current {
+        let entered = self.entered.lock().expect("no panic");
+        entered.last().map_or_else(Current::none, |span| {
+            let seen = self.seen.lock().expect("no panic");
+            Current::new(span.clone(), seen[position(span)].metadata)
+        })
+    }
+}
+
+struct Into<'a>(&'a mut Fields);
+
+impl Visit for Into<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+fn client(world: &World) -> Client {
+    let builder = builder_in(world).pace(Pace::off()).timeout(9 * SECOND);
+    builder.build().expect("a client")
+}
+
+/// One call to its end, without a word about what came of it.
+fn call(world: &World, client: &Client) {
+    let (collection, batch) = (collection(), one());
+    let call = client.update(&collection, &batch).send();
+    let _ = world.run(world.time().caller(call)).expect("time passes");
+}
+
+fn fields<const N: usize>(fields: [(&'static str, &str); N]) -> Fields {
+    let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
+    fields.map(owned).into()
+}
+
+#[test]
+fn each_try_is_a_span_with_the_names_of_opentelemetry() {
+    let (world, recorder) = (world(), Recorder::default());
+    world.script([Step::Reply(Reply::new(500)), Step::Model]);
+    let client = client(&world);
+    let (collection, batch) = (collection(), one());
+    let request = UpdateItemsRequest { items: Vec::new() };
+    recorder.during(|| {
+        let call = client.update(&collection, &batch).skip_invalid_files(true);
+        let call = world.time().caller(call.send());
+        world.run(call).expect("time passes").expect("an update");
+        let raw = client.raw();
+        let call = raw.update_items(COLLECTION, Some(false), &request);
+        let _ = world.run(world.time().caller(call)).expect("time passes");
+    });
+
+    let log = world.log();
+    let base_url = world.base_url();
+    let (server, port) = base_url
+        .trim_start_matches("http://")
+        .trim_end_matches("/v2")
+        .split_once(':')
+        .expect("a port");
+    let common = |position: usize| {
+        let exchange = &log[position];
+        let query = exchange.query.as_deref().expect("a query");
+        let url = format!("http://{server}:{port}{}?{query}", exchange.path);
+        fields([
+            ("otel.kind", "client"),
+            ("otel.name", &format!("PATCH {PATH}")),
+            ("http.request.method", "PATCH"),
+            ("http.request.body.size", &exchange.body.len().to_string()),
+            ("url.full", &url),
+            ("url.template", PATH),
+            ("server.address", server),
+            ("server.port", port),
+        ])
+    };
+    let with = |position, more: &[(&'static str, &str)]| {
+        let mut fields = common(position);
+        fields.extend(
+            more.iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+        fields
+    };
+    let expected = [
+        with(
+            0,
+            &[
+                ("http.response.status_code", "500"),
+                ("error.type", "500"),
+                ("otel.status_code", "ERROR"),
+            ],
+        ),
+        with(
+            1,
+            &[
+                ("http.response.status_code", "200"),
+                ("http.request.resend_count", "1"),
+            ],
+        ),
+        with(
+            2,
+            &[
+                ("http.response.status_code", "400"),
+                ("error.type", "400"),
+                ("otel.status_code", "ERROR"),
+            ],
+        ),
+    ];
+    assert_eq!(recorder.tries(), expected);
+}
+
+#[test]
+fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
+    let world = world();
+    let client = client(&world)
+        .with_retry(RetryPolicy::never())
+        .expect("a policy");
+    for (fault, kind, status) in [
+        (Fault::SilenceAfterActing, "timeout", None),
+        (Fault::HeadOnly, "timeout", Some("200")),
+        (Fault::ResetBeforeReading, "connection_cut", None),
+        (Fault::CutBody { after: 3 }, "connection_cut", Some("200")),
+        (Fault::Garbage(b"no".to_vec()), "transport", None),
+    ] {
+        let recorder = Recorder::default();
+        world.faults([fault.clone()]);
+        recorder.during(|| call(&world, &client));
+        let [told] = &*recorder.tries() else {
+            panic!("one try")
+        };
+        let told = |name| told.get(name).map(String::as_str);
+        assert_eq!(told("error.type"), Some(kind), "{fault:?}");
+        assert_eq!(told("otel.status_code"), Some("ERROR"), "{fault:?}");
+        assert_eq!(told("http.response.status_code"), status, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_try_that_is_dropped_is_told_as_cancelled() {
+    let (world, recorder) = (world(), Recorder::default());
+    let client = client(&world);
+    world.faults([Fault::SilenceAfterActing]);
+    let (collection, batch, time) = (collection(), one(), world.time());
+    recorder
+        .during(|| {
+            let call = pin!(time.caller(client.update(&collection, &batch).send()));
+            let pause = pin!(time.pause(SECOND));
+            world.run(async { drop(select(call, pause).await) })
+        })
+        .expect("time passes");
+    let [told] = &*recorder.tries() else {
+        panic!("one try")
+    };
+    assert_eq!(told["error.type"], "cancelled");
+    assert_eq!(told["otel.status_code"], "ERROR");
+}
+
+#[test]
+fn each_wait_is_an_event_with_its_cause() {
+    let (world, recorder) = (world(), Recorder::default());
+    world.script([Reply::new(500), Reply::new(429).header("retry-after", "7")]);
+    let pace = Pace::fixed(60).expect("a pace");
+    let builder = builder_in(&world).pace(pace).randomness(|| 0.0);
+    let client = builder.build().expect("a client");
+    recorder.during(|| {
+        call(&world, &client);
+        call(&world, &client);
+    });
+    let all = recorder.all().into_iter();
+    let events = all.filter(|seen| seen.is_own() && seen.metadata.is_event());
+    let waits: Vec<_> = events
+        .map(|event| {
+            assert_eq!(*event.metadata.level(), Level::DEBUG);
+            assert_eq!(event.fields["message"], "waiting");
+            (
+                event.fields["cause"].clone(),
+                event.fields["expected"].clone(),
+            )
+        })
+        .collect();
+    let waited = |cause: &str, time: &str| (cause.to_owned(), time.to_owned());
+    assert_eq!(
+        waits,
+        [
+            waited("backoff", "500ms"),
+            waited("pace", "512.5ms"),
+            waited("retry-after", "7s"),
+            waited("pace", "1.0125s"),
+        ]
+    );
+}
+
+#[test]
+fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
+    const SECRET: &str = "sesame-opens";
+    let (world, recorder) = (world(), Recorder::default());
+    let token = world.server().token();
+    let repeating = |status| {
+        let body = serde_json::json!({"message": format!("{token} {SECRET}"), "code": token});
+        let reply = Reply::new(status).json(&body);
+        ["x-echo", "retry-after", "x-ratelimit-limit", "location"]
+            .into_iter()
+            .fold(reply, |reply, name| reply.header(name, &token))
+    };
+    world.script([500, 429, 302, 400, 200].map(repeating));
+    world.script([400, 200].map(repeating));
+    let (client, collection) = (client(&world), collection());
+    let update = lamp().field("name", SECRET).expect("a field");
+    let batch = Batch::new([update]).expect("a batch");
+    let request = UpdateItemsRequest { items: Vec::new() };
+    recorder.during(|| {
+        for _ in 0..3 {
+            let call = client.update(&collection, &batch).send();
+            let _ = world.run(world.time().caller(call)).expect("time passes");
+        }
+        for _ in 0..2 {
+            let raw = client.raw();
+            let call = raw.update_items(COLLECTION, None, &request);
+            let _ = world.run(world.time().caller(call)).expect("time passes");
+        }
+        world.faults([Fault::Garbage(token.clone().into_bytes())]);
+        call(&world, &client);
+    });
+    assert!(world.log().len() >= 8, "it was repeated");
+    let all = recorder.all();
+    assert!(all.iter().any(|seen| !seen.is_own()), "others trace too");
+    for seen in all {
+        let shown = format!("{seen:?}");
+        assert!(
+            !shown.contains(&token) && !shown.contains(SECRET),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_span_of_the_callers_own_is_left_as_it_is() {
+    let world = world();
+    let client = client(&world);
+    for blind_to in ["", "webflow_cms"] {
+        let recorder = Recorder {
+            blind_to,
+            ..Recorder::default()
+        };
+        recorder.during(|| {
+            let span = tracing::info_span!(
+                target: "shop",
+                "publish",
+                otel.name = Empty,
+                http.request.method = Empty,
+                http.response.status_code = Empty,
+                url.full = Empty,
+            );
+            span.in_scope(|| call(&world, &client));
+        });
+        let all = recorder.all();
+        let own = all.iter().find(|seen| seen.metadata.target() == "shop");
+        assert_eq!(own.expect("a span").fields, Fields::new(), "{blind_to:?}");
+    }
+}
