@@ -45,6 +45,7 @@ enum Known {
     Rejected,
     RejectedBefore,
     InDoubt,
+    RefusedInDoubt,
     AfterUnknown,
 }
 
@@ -94,6 +95,7 @@ async fn outcomes(bulk: Bulk) -> BTreeMap<u64, Known> {
             Settlement::Rejected(_) => Known::Rejected,
             Settlement::RejectedBefore(_) => Known::RejectedBefore,
             Settlement::Unknown(Unknown::InDoubt) => Known::InDoubt,
+            Settlement::Unknown(Unknown::Failed(_)) => Known::RefusedInDoubt,
             Settlement::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
             other => panic!("item {}: {other:?}", outcome.index),
         };
@@ -155,9 +157,12 @@ async fn a_journal_that_was_cut_anywhere_can_be_resumed_and_every_item_is_in_the
             let context = format!("cut to {} bytes, resend_in_doubt({resend})", cut.len());
             let (before, after) = (recorded(cut), outcomes(bulk.clone()).await);
             assert_follows(&before, &after, resend, &context);
-            let attempted = after
-                .iter()
-                .filter(|(_, known)| matches!(known, Known::Updated | Known::Rejected));
+            let attempted = after.iter().filter(|(_, known)| {
+                matches!(
+                    known,
+                    Known::Updated | Known::Rejected | Known::RefusedInDoubt
+                )
+            });
             assert!(
                 sent(&server).iter().eq(attempted.map(|(index, _)| index)),
                 "{context}"
@@ -186,6 +191,8 @@ fn assert_follows(
         };
         let first_is_in_doubt = before.get(&TWICE.0) == Some(&Known::InDoubt);
         let expected = match before.get(index) {
+            // That it is refused now does not say that nothing came of the request before.
+            Some(Known::InDoubt) if resend && *index == BAD => Known::RefusedInDoubt,
             Some(Known::InDoubt) if resend => fresh,
             Some(known) => *known,
             None if *index == TWICE.1 && first_is_in_doubt && !resend => Known::AfterUnknown,
