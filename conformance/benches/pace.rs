@@ -45,7 +45,8 @@ fn run() -> Result<usize, Failure> {
     let world = World::new(Settings::default())?;
     let mut missed = 0;
     println!(
-        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms under way; a factor above {MOST} or a 429 is a miss\n"
+        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms under way\n\
+         a factor above {MOST} or a 429 is a miss\n"
     );
     println!("{}", Row::HEAD);
     for (server, limiter) in servers(1) {
@@ -72,7 +73,8 @@ fn run() -> Result<usize, Failure> {
     Ok(missed)
 }
 
-/// The kinds of server. Requests of one client that overtake each other take two tokens at once, so no bucket is smaller.
+/// The kinds of server. Requests of one client that overtake each other take two tokens at once, so no bucket holds
+/// fewer.
 fn servers(clients: u32) -> Vec<(&'static str, Limiter)> {
     let small = if clients == 1 {
         "token bucket of 2"
@@ -128,7 +130,8 @@ struct Row {
 }
 
 impl Row {
-    const HEAD: &str = "server                    callers            requests       took    minimum  factor  429s  under way  real time";
+    const HEAD: &str = "server                    callers            requests       took    minimum  factor  \
+                        429s  under way  real time";
 
     fn factor(&self) -> f64 {
         self.took.as_secs_f64() / self.minimum.as_secs_f64()

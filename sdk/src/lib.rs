@@ -47,6 +47,28 @@
 //! # }
 //! ```
 //!
+//! # On the network
+//!
+//! A call is tried again as its [`RetryPolicy`] says, within a [`RetryBudget`], and never before the time that the
+//! service gives with `Retry-After`. All calls of a client, of its clones and of its [`raw`] client go at one
+//! [`Pace`], which learns the limit of the token from the answers, and all of them stop when the service asks one of
+//! them to wait. [`ClientBuilder::timeout`] bounds a try, [`ClientBuilder::deadline`] a call with all its tries and
+//! waits; dropping its future ends a call at once. All of it runs on a [`Clock`], which a test can bring.
+//!
+//! # Seeing what goes on
+//!
+//! An [`Observer`] hears of every call, try and wait.
+//!
+//! `tracing` has a span at level INFO for each try, from before it is sent until its answer is read, with the names of
+//! OpenTelemetry's [conventions for HTTP clients]: `http.request.method`, `http.request.body.size`, `url.full`,
+//! `url.template`, `server.address` and `server.port`; `http.request.resend_count` from the second try on;
+//! `http.response.status_code` if an answer came. If the try failed, `error.type` is the status of a refusal,
+//! `cancelled` if the call was dropped, or else the [`ErrorKind`] in lower case with underscores, such as
+//! `connection_cut`. Each wait is an event at level DEBUG, with its cause and how long it is expected to be. Neither
+//! the token nor the content of an item is in any of it.
+//!
+//! [conventions for HTTP clients]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+//!
 //! # Features
 //!
 //! `rustls` (default) and `native-tls` choose what encrypts; without either the crate compiles and talks plain http to

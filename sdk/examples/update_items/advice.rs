@@ -47,7 +47,7 @@ fn one_detail(detail: &ErrorDetail) -> String {
 fn what_to_do(error: &Error) -> String {
     match error.kind() {
         ErrorKind::BadRequest => {
-            "mend the item at fault; if the details do not tell which it is, halve the batch until you have found it"
+            "mend the item at fault; if the details do not tell which it is, the example bulk_update finds it"
         }
         ErrorKind::Unauthorized => "check the token: it is wrong, or revoked",
         ErrorKind::Forbidden => return format!("give the token the scope {REQUIRED_SCOPE}"),

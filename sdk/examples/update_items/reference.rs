@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use webflow_cms::{Client, Error, Token};
+use webflow_cms::{Client, Error, Pace, Token};
 use webflow_cms_conformance::reference::{Model, ReferenceServer};
 
 use crate::Failure;
@@ -44,6 +44,8 @@ impl Reference {
     pub(crate) fn client(&self) -> Result<Client, Error> {
         Client::builder(Token::new(self.server.token())?)
             .base_url(self.server.base_url())
+            // This server keeps no limit, so there is nothing to wait for.
+            .pace(Pace::off())
             .build()
     }
 
