@@ -17,6 +17,7 @@ use crate::tries::Watch;
 /// What a run and its handles share.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
+    /// Whether the run was cancelled or has stopped by itself, so that nothing more is to leave.
     cancelled: AtomicBool,
     told: Notify,
     /// The first fault of the journal.

@@ -342,6 +342,8 @@ impl Engine {
             return;
         }
         self.stopped = Some(why);
+        // Requests that wait for their turn, or to be sent again, do not leave either.
+        self.control.cancel();
         let planner = std::mem::replace(&mut self.planner, Planner::new(self.bulk.limits()));
         for entry in planner.into_entries() {
             self.not_attempted(entry.payload);

@@ -71,7 +71,7 @@ pub enum Unknown {
     Refused(Arc<Error>),
     /// The service accepted the batch, and its answer lacks the item.
     NotReturned,
-    /// The run was cancelled after a try that may have acted.
+    /// The run was cancelled, or has stopped, after a try that may have acted.
     Cancelled,
     /// An earlier request with it may have changed it: one of this run that failed, or one of an earlier run with the
     /// same journal, which was ended before it knew what came of it.
@@ -174,7 +174,7 @@ impl fmt::Display for Unknown {
             Self::Failed(error) | Self::Refused(error) => error.fmt(formatter),
             Self::NotReturned => formatter.write_str("the answer lacks the item"),
             Self::Cancelled => {
-                formatter.write_str("the run was cancelled after a try that may have acted")
+                formatter.write_str("the run was ended after a try that may have acted")
             }
             Self::InDoubt => formatter.write_str(
                 "an earlier request with it may have changed it, and it is not known what came of that",

@@ -50,13 +50,13 @@ impl Engine {
                 self.failed(id, &sent.places, &sent.named, Arc::new(error), meaning);
             }
             Err(may_have_acted) => {
-                for place in sent.places {
-                    let settlement = match may_have_acted {
-                        true => Settlement::Unknown(Unknown::Cancelled),
-                        false => Settlement::NotAttempted(NotAttempted::Cancelled),
-                    };
-                    self.settle_place(id, place, settlement);
-                }
+                let settlement = match may_have_acted {
+                    true => Settlement::Unknown(Unknown::Cancelled),
+                    false => Settlement::NotAttempted(self.why_stopped()),
+                };
+                let places = sent.places.into_iter();
+                let settled = places.map(|place| (place, settlement.clone())).collect();
+                self.settle_places(id, settled);
             }
         }
         if self.stopped.is_some() {
@@ -380,8 +380,11 @@ impl Engine {
 
     /// Hands out an item of a run that has stopped.
     pub(super) fn not_attempted(&mut self, item: Item) {
-        let why = self.stopped.clone().unwrap_or(NotAttempted::Cancelled);
-        self.hold_back(item, why);
+        self.hold_back(item, self.why_stopped());
+    }
+
+    fn why_stopped(&self) -> NotAttempted {
+        self.stopped.clone().unwrap_or(NotAttempted::Cancelled)
     }
 
     /// Hands out an item that this run does not send. There is nothing to be recorded of it.
