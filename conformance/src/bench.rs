@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::TcpSocket;
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::World;
@@ -27,6 +29,7 @@ pub struct Bench<'a> {
     deaf: TcpSocket,
     world: World,
     patience: Duration,
+    scratch: TempDir,
 }
 
 impl<'a> Bench<'a> {
@@ -54,6 +57,7 @@ impl<'a> Bench<'a> {
             deaf,
             world,
             patience: PATIENCE,
+            scratch: tempfile::tempdir()?,
         })
     }
 
@@ -64,6 +68,11 @@ impl<'a> Bench<'a> {
     /// A world of its own time. The other servers are not in it.
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    /// A folder for the files of a case, which the next one may find there.
+    pub(crate) fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Starts a case anew.

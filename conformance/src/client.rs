@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 
 use crate::VirtualTime;
 
+pub mod bulk;
+
 /// A client of the endpoint, to be judged.
 pub trait ClientUnderTest: Send + Sync {
     /// The name that reports show.
@@ -48,6 +50,11 @@ pub trait Calls: Send + Sync {
 
     /// How many requests can be sent again, where there is a bound.
     fn budget(&self) -> Option<u64>;
+
+    /// The client's way to update any number of items, if it has one.
+    fn bulk(&self) -> Option<&dyn bulk::Bulk> {
+        None
+    }
 }
 
 /// The settings of a client whose time is virtual.

@@ -1,5 +1,7 @@
 //! The crate `webflow-cms`, in this process.
 
+mod bulk;
+
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::pin::Pin;
@@ -122,6 +124,10 @@ impl Calls for TimedSdk {
 
     fn budget(&self) -> Option<u64> {
         self.client.retry_budget().left()
+    }
+
+    fn bulk(&self) -> Option<&dyn client::bulk::Bulk> {
+        Some(self)
     }
 }
 

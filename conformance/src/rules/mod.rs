@@ -5,6 +5,7 @@
 
 mod batch_limits;
 mod bodies;
+mod bulk;
 mod disclosure;
 mod endings;
 mod error_mapping;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Rule> {
         retries::rules(),
         pace::rules(),
         endings::rules(),
+        bulk::rules(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,165 @@
+//! What the suite asks of a client that updates any number of items by itself.
+//!
+//! A run takes entries one by one from a source, sends them in as many requests as it likes, and says of each position of the
+//! source what came of it. With a journal it can be ended at any moment and be resumed.
+
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
+
+use super::Entry;
+
+/// A client's way to update any number of items.
+pub trait Bulk {
+    /// Makes a run. Nothing is sent until it is polled, and dropping it ends it at once.
+    ///
+    /// # Errors
+    ///
+    /// Why there can be no such run.
+    fn start(&self, job: Job) -> Result<Box<dyn Run>, String>;
+
+    /// Reads a journal: what it holds of each of these entries, by their positions.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read.
+    fn read_journal(
+        &self,
+        journal: &Path,
+        entries: &[(u64, Entry)],
+    ) -> Result<Vec<Recorded>, String>;
+}
+
+/// Where a run takes its entries from. An error takes a position like an entry.
+pub type Source = Box<dyn Iterator<Item = Result<Entry, String>> + Send>;
+
+/// What a run is to do.
+pub struct Job {
+    /// The entries.
+    pub source: Source,
+    /// How many requests may be at work at the same time.
+    pub concurrency: usize,
+    /// How many bytes the body of a request may have, if there is a bound.
+    pub max_bytes: Option<usize>,
+    /// Whether a request that is refused is taken to have changed nothing.
+    pub assume_atomic: bool,
+    /// After how many batches in a row of which nothing was updated the run ends.
+    pub stop_after: u32,
+    /// Whether an entry is sent although it is unknown what came of an earlier one for the same item and locale.
+    pub after_unknown: bool,
+    /// Whether the run reads on after an error of the source.
+    pub after_source_error: bool,
+    /// The journal, if there is one.
+    pub journal: Option<Journal>,
+    /// Whether what a resumed run finds in doubt is sent again.
+    pub resend_in_doubt: bool,
+}
+
+/// A file in which a run writes down what it does.
+#[derive(Clone, Debug)]
+pub enum Journal {
+    /// It is new.
+    Create(PathBuf),
+    /// It is of an earlier run on the same entries.
+    Resume(PathBuf),
+}
+
+/// A run that was started.
+pub trait Run: Send {
+    /// The next settled entry, or the end.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>>;
+
+    /// Ends the run in good order: nothing more is sent, and each entry that was taken is accounted for.
+    fn cancel(&self);
+
+    /// How many entries have come to what, so far.
+    fn counts(&self) -> Counts;
+}
+
+/// What came of one position of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The position, counted from 0.
+    pub index: u64,
+    /// What came of it.
+    pub end: End,
+    /// Why, for people to read.
+    pub reason: String,
+}
+
+/// What came of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The service has updated the item.
+    Updated,
+    /// An earlier run with the same journal has updated it.
+    UpdatedBefore,
+    /// The entry was refused.
+    Rejected,
+    /// An earlier run with the same journal has found that it is refused.
+    RejectedBefore,
+    /// Nothing that can have changed the item was sent.
+    NotAttempted(Why),
+    /// The item may have been changed.
+    Unknown,
+}
+
+/// Why an entry was not attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The source gave an error in its place.
+    Source,
+    /// The run was cancelled.
+    Cancelled,
+    /// The run has ended before its end.
+    Stopped,
+    /// Its requests failed, and changed nothing.
+    Failed,
+    /// An earlier entry for the same item and locale is not settled for good, and has to come first.
+    EarlierFirst,
+}
+
+/// How many entries came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Updated by this run.
+    pub updated: u64,
+    /// Updated by an earlier run with the same journal.
+    pub updated_before: u64,
+    /// Refused, in this run or an earlier one.
+    pub rejected: u64,
+    /// Not attempted.
+    pub not_attempted: u64,
+    /// Unknown.
+    pub unknown: u64,
+}
+
+impl Counts {
+    /// Counts settled entries.
+    #[must_use]
+    pub fn of(settled: &[Settled]) -> Self {
+        let mut counts = Self::default();
+        for settled in settled {
+            *match settled.end {
+                End::Updated => &mut counts.updated,
+                End::UpdatedBefore => &mut counts.updated_before,
+                End::Rejected | End::RejectedBefore => &mut counts.rejected,
+                End::NotAttempted(_) => &mut counts.not_attempted,
+                End::Unknown => &mut counts.unknown,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// What a journal holds of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing, or nothing that can have changed the item.
+    Fresh,
+    /// It is updated.
+    Updated,
+    /// It was refused.
+    Rejected,
+    /// A request may have changed the item.
+    InDoubt,
+}

@@ -1,0 +1,42 @@
+//! *Bulk runs*: any number of updates, each accounted for.
+//!
+//! A case is a whole story: an input with keys that come again, a service with faults, and one run or several that are cut
+//! off and resumed. Afterwards what the runs said, what the journal holds, what went over the wire and what the server
+//! holds must agree.
+
+mod account;
+mod case;
+mod ends;
+mod laws;
+mod make;
+mod play;
+mod requests;
+mod resume;
+mod speed;
+mod wire;
+
+use crate::rule::Rule;
+
+const ACCOUNT: &str = "this suite: the account of what was done must be right";
+
+pub(super) fn rules() -> Vec<Rule> {
+    [
+        account::rules(),
+        requests::rules(),
+        ends::rules(),
+        vec![resume::resume()],
+        speed::rules(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The edges that are touched.
+fn among(edges: &[&'static str], touched: &[bool]) -> Vec<&'static str> {
+    let edges = edges.iter().zip(touched);
+    edges
+        .filter(|(_, touched)| **touched)
+        .map(|(edge, _)| *edge)
+        .collect()
+}

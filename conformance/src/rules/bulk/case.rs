@@ -1,0 +1,254 @@
+//! The cases of the rules about bulk runs: what goes in, what the site is like, and what goes wrong.
+
+use std::fmt;
+
+use crate::client::{Entry, Pace};
+use crate::reference::{Fault, Model, Reply, Step, Variant};
+use crate::rules::site;
+
+/// An item and a locale, by their numbers.
+pub(super) type Key = (usize, usize);
+
+/// One position of the source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// An update that holds its own position, and so many characters more.
+    Update { key: Key, pad: usize },
+    /// The source fails.
+    Error,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Update { key, pad: 0 } => write!(formatter, "{}/{}", key.0, key.1),
+            Self::Update { key, pad } => write!(formatter, "{}/{}+{pad}", key.0, key.1),
+            Self::Error => formatter.write_str("error"),
+        }
+    }
+}
+
+/// What is wrong with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bad {
+    /// The service refuses its value.
+    Value,
+    /// The item does not exist.
+    NoItem,
+    /// The item does not exist in the locale.
+    NoVariant,
+}
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Trouble {
+    None,
+    /// This status, with a wait that is asked for, if any.
+    Status(u16, Option<u64>),
+    Fault(Fault),
+    /// The answer to what was applied lacks some items, as these bits say.
+    Lacks(u8),
+}
+
+/// When a leg is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Outcome(usize),
+    Poll(usize),
+    Milliseconds(u64),
+}
+
+/// How a leg is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    Drop,
+    Cancel,
+}
+
+/// One run of several with the same journal and input.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leg {
+    pub(super) troubles: Vec<Trouble>,
+    pub(super) cut: Option<(Cut, At)>,
+    pub(super) resend: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) input: Vec<Slot>,
+    pub(super) bad: Vec<(Key, Bad)>,
+    /// Whether a refused request changes nothing.
+    pub(super) atomic: bool,
+    /// The longest body that the service takes.
+    pub(super) max_body: Option<usize>,
+    /// Whether answers are in another order than requests.
+    pub(super) reversed: bool,
+    /// Decides how long requests are under way; not at all if it is 0.
+    pub(super) latency: u64,
+    pub(super) concurrency: usize,
+    pub(super) max_bytes: Option<usize>,
+    pub(super) assume_atomic: bool,
+    pub(super) stop_after: u32,
+    pub(super) after_unknown: bool,
+    pub(super) after_source_error: bool,
+    pub(super) tries: u32,
+    pub(super) again: bool,
+    pub(super) pace: Pace,
+    pub(super) journal: bool,
+    pub(super) legs: Vec<Leg>,
+}
+
+impl Case {
+    /// A run that nothing disturbs.
+    pub(super) fn calm(input: Vec<Slot>) -> Self {
+        Self {
+            input,
+            bad: Vec::new(),
+            atomic: true,
+            max_body: None,
+            reversed: false,
+            latency: 0,
+            concurrency: 4,
+            max_bytes: None,
+            assume_atomic: true,
+            stop_after: 1_000,
+            after_unknown: false,
+            after_source_error: true,
+            tries: 3,
+            again: true,
+            pace: Pace::Off,
+            journal: false,
+            legs: vec![Leg::default()],
+        }
+    }
+
+    pub(super) fn key(&self, index: usize) -> Option<Key> {
+        match self.input.get(index) {
+            Some(Slot::Update { key, .. }) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// The keys, each once, in the order in which they come.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut seen = std::collections::BTreeSet::new();
+        (0..self.input.len())
+            .filter_map(|index| self.key(index))
+            .filter(|key| seen.insert(*key))
+            .collect()
+    }
+
+    pub(super) fn is_bad(&self, key: Key) -> bool {
+        self.bad
+            .iter()
+            .any(|(bad, what)| *bad == key || (*what == Bad::NoItem && bad.0 == key.0))
+    }
+
+    pub(super) fn entry(&self, index: usize) -> Result<Entry, String> {
+        match self.input.get(index) {
+            Some(Slot::Update { key, pad }) => {
+                let fields = if *pad == 0 {
+                    format!("{{\"mark\":{index}}}")
+                } else {
+                    format!("{{\"mark\":{index},\"pad\":\"{}\"}}", "x".repeat(*pad))
+                };
+                Ok(Entry::new(site::item(key.0))
+                    .locale(site::locale(key.1))
+                    .fields(&fields))
+            }
+            _ => Err(format!("position {index} cannot be read")),
+        }
+    }
+
+    /// How long the body of a request with this entry alone is.
+    pub(super) fn alone(&self, index: usize) -> usize {
+        r#"{"items":[]}"#.len() + self.bytes(index)
+    }
+
+    /// How long an entry is.
+    pub(super) fn bytes(&self, index: usize) -> usize {
+        let Ok(entry) = self.entry(index) else {
+            return 0;
+        };
+        let locale = entry
+            .cms_locale_id
+            .map_or(0, |id| id.len() + r#","cmsLocaleId":"""#.len());
+        let fields = entry.field_data.map_or(0, |fields| fields.get().len());
+        r#"{"id":"","fieldData":}"#.len() + entry.id.len() + locale + fields
+    }
+
+    /// How many positions a run takes from the source.
+    pub(super) fn taken(&self) -> usize {
+        let error = self.input.iter().position(|slot| *slot == Slot::Error);
+        match error {
+            Some(error) if !self.after_source_error => error + 1,
+            _ => self.input.len(),
+        }
+    }
+
+    pub(super) fn model(&self) -> Model {
+        let mut model = Model::new()
+            .collection(site::COLLECTION, site::PRIMARY, &site::SECONDARY)
+            .atomic(self.atomic);
+        let bad = |key: Key| {
+            let exactly = |(bad, _): &&(Key, Bad)| *bad == key;
+            self.bad.iter().find(exactly).map(|(_, what)| *what)
+        };
+        let insert = |model: Model, key: Key| {
+            let variant = Variant::named("Before", "before");
+            let (item, locale) = (site::item(key.0), site::locale(key.1));
+            model.insert(site::COLLECTION, &item, locale, variant)
+        };
+        for key in self.keys() {
+            let there = !self
+                .bad
+                .iter()
+                .any(|(other, what)| *what == Bad::NoItem && other.0 == key.0);
+            match bad(key) {
+                _ if !there => {}
+                Some(Bad::NoItem) => {}
+                Some(Bad::NoVariant) => {
+                    let other = (1..4).map(|step| (key.0, (key.1 + step) % 4));
+                    let other = other.into_iter().find(|other| bad(*other).is_none());
+                    model = other.into_iter().fold(model, insert);
+                }
+                Some(Bad::Value) => {
+                    let (item, locale) = (site::item(key.0), site::locale(key.1));
+                    model = insert(model, key).reject(site::COLLECTION, &item, locale);
+                }
+                None => model = insert(model, key),
+            }
+        }
+        model
+    }
+}
+
+impl Trouble {
+    /// The fault of the connection, and what the server does if it acts.
+    pub(super) fn plan(&self) -> (Fault, Option<Step>) {
+        match self {
+            Self::None => (Fault::None, Some(Step::Model)),
+            Self::Status(status, wait) => {
+                let mut reply = Reply::new(*status);
+                if let Some(wait) = wait {
+                    reply = reply.header("retry-after", &wait.to_string());
+                }
+                (Fault::None, Some(Step::Reply(reply)))
+            }
+            Self::Fault(fault) => (fault.clone(), fault.acts().then_some(Step::Model)),
+            Self::Lacks(bits) => {
+                let bits = *bits;
+                let lacking = Step::model_then(move |answer| {
+                    answer.edit_items(|items| {
+                        let mut position = 0;
+                        items.retain(|_| {
+                            position += 1;
+                            bits >> (position % 8) & 1 == 0
+                        });
+                    })
+                });
+                (Fault::None, Some(lacking))
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! How runs end: by what the service says, or by being cancelled.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::case::{At, Case, Cut, Leg, Slot, Trouble};
+use super::play::{TIMEOUT, play};
+use super::{laws, make};
+use crate::client::Pace;
+use crate::rule::{Rule, property};
+use crate::rules::stage::{SECOND, within};
+
+const LOAD: &str = "this suite: a client must not multiply the load of a service that fails";
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        never_splits_for_others(),
+        what_ends_a_run(),
+        stop_after(),
+        cancel_accounts(),
+    ]
+}
+
+fn never_splits_for_others() -> Rule {
+    const EDGES: [&str; 4] = ["429", "5xx", "no answer", "keys that come again"];
+    Rule::new(
+        "bulk/never-splits-for-others",
+        "a request that fails for anything but what is in it is never sent in parts",
+        LOAD,
+        &EDGES,
+        property(
+            |case| {
+                let troubles = vec(
+                    prop_oneof![3 => make::disturbance(), 1 => Just(Trouble::None)],
+                    1..12,
+                );
+                (
+                    make::input(make::size(case)),
+                    troubles,
+                    1..4_usize,
+                    1..4_u32,
+                    any::<bool>(),
+                )
+                    .prop_map(|(input, troubles, concurrency, tries, again)| {
+                        let mut case = Case {
+                            concurrency,
+                            tries,
+                            again,
+                            ..Case::calm(input)
+                        };
+                        case.legs[0].troubles = troubles;
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let troubles = &case.legs[0].troubles;
+                let status = |from: u16, to: u16| {
+                    let is = |trouble: &Trouble| matches!(trouble, Trouble::Status(status, _) if (from..=to).contains(status));
+                    troubles.iter().any(is)
+                };
+                let fault = |trouble: &Trouble| matches!(trouble, Trouble::Fault(_));
+                let touched = [
+                    status(429, 429),
+                    status(500, 599),
+                    troubles.iter().any(fault),
+                    case.keys().len() < case.input.len(),
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let mut whole: BTreeMap<usize, &[usize]> = BTreeMap::new();
+                for sent in &played.sent {
+                    for index in &sent.entries {
+                        match whole.insert(*index, &sent.entries) {
+                            Some(before) if before != sent.entries => {
+                                return Err(format!(
+                                    "entry {index} was sent among {} and then among {}",
+                                    before.len(),
+                                    sent.entries.len()
+                                ));
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+/// An input of so many batches.
+fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Slot>> {
+    make::distinct(count.prop_map(|batches| batches * 100), 0)
+}
+
+fn what_ends_a_run() -> Rule {
+    const EDGES: [&str; 5] = ["401", "403", "404", "at first", "later"];
+    Rule::new(
+        "bulk/what-ends-a-run",
+        "after 401, 403 and the 404 of a collection no request leaves but those that were under way, and all other items are \
+         not attempted",
+        "reference page of Update Items: what the statuses mean",
+        &EDGES,
+        property(
+            |case| {
+                let status = [401_u16, 403, 404][usize::try_from(case % 3).unwrap_or(0)];
+                // Later, a 404 can be about an item.
+                let first = match (status, case % 2) {
+                    (404, _) | (_, 0) => Just(0).boxed(),
+                    _ => (1..4_usize).boxed(),
+                };
+                let others = vec(
+                    prop_oneof![
+                        1 => Just(Trouble::None),
+                        2 => (1..4_u64).prop_map(|wait| Trouble::Status(503, Some(wait))),
+                        2 => Just(Trouble::Status(500, None)),
+                    ],
+                    0..6,
+                );
+                let pace = select(vec![Pace::Off, Pace::Fixed(60)]);
+                let input = make::distinct(20..60_usize, 0);
+                (input, first, others, 1..5_usize, any::<u64>(), pace)
+                    .prop_map(move |(input, first, others, concurrency, latency, pace)| {
+                        let mut case = Case {
+                            // Four or five entries fill a request.
+                            max_bytes: Some(500),
+                            concurrency,
+                            latency,
+                            pace,
+                            ..Case::calm(input)
+                        };
+                        let troubles = &mut case.legs[0].troubles;
+                        troubles.extend(std::iter::repeat_n(Trouble::None, first));
+                        troubles.push(Trouble::Status(status, None));
+                        troubles.extend(match status {
+                            // A collection that is not there is there for nobody.
+                            404 => vec![Trouble::Status(status, None); 8],
+                            _ => others,
+                        });
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let troubles = &case.legs[0].troubles;
+                let is = |status: u16| troubles.contains(&Trouble::Status(status, None));
+                let at_first = troubles.first() != Some(&Trouble::None);
+                let touched = [is(401), is(403), is(404), at_first, !at_first];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let fatal = |status| matches!(status, Some(401 | 403 | 404));
+                let Some(end) = played.sent.iter().find(|sent| fatal(sent.status)) else {
+                    return Err("the answer that ends a run was not given".to_owned());
+                };
+                // The answer is under way for as long as the latency says at the most.
+                let heard = end.acted_at.unwrap_or_default() + SECOND;
+                let later = played.sent.iter().filter(|sent| sent.at > heard).count();
+                if later > 0 {
+                    return Err(format!("{later} requests are sent after the end"));
+                }
+                let further = played.sent.iter().filter(|sent| sent.at > end.at).count();
+                if further > case.concurrency {
+                    return Err(format!("{further} requests are sent after the last one"));
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+fn stop_after() -> Rule {
+    const EDGES: [&str; 4] = ["1 batch", "2 batches", "unknown", "not sent"];
+    Rule::new(
+        "bulk/stop-after",
+        "when nothing of so many batches in a row was updated the run ends: no later, and no sooner",
+        LOAD,
+        &EDGES,
+        property(
+            |case| {
+                let status = [500_u16, 429][usize::try_from(case / 2 % 2).unwrap_or(0)];
+                let limit = match case % 4 {
+                    0 | 3 => Just(1).boxed(),
+                    1 => Just(2).boxed(),
+                    _ => (3..5_u32).boxed(),
+                };
+                (batches(2..7), limit, 0..3_usize, 1..4_usize)
+                    .prop_map(move |(input, stop_after, good, concurrency)| {
+                        let mut case = Case {
+                            concurrency,
+                            stop_after,
+                            tries: 1,
+                            ..Case::calm(input)
+                        };
+                        let troubles = &mut case.legs[0].troubles;
+                        troubles.extend(std::iter::repeat_n(Trouble::None, good));
+                        let bad = Trouble::Status(status, None);
+                        troubles.extend(std::iter::repeat_n(bad, case.input.len()));
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let last = case.legs[0].troubles.last();
+                let touched = [
+                    case.stop_after == 1,
+                    case.stop_after == 2,
+                    last == Some(&Trouble::Status(500, None)),
+                    last == Some(&Trouble::Status(429, None)),
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let batches = case.input.len() / 100;
+                let good = played
+                    .sent
+                    .iter()
+                    .filter(|sent| sent.status == Some(200))
+                    .count();
+                let in_vain = played.sent.len() - good;
+                let limit = usize::try_from(case.stop_after).unwrap_or(usize::MAX);
+                // Those that are under way with the last good one, and those with the last one that counts.
+                let beside = (case.concurrency - 1) * if good > 0 { 2 } else { 1 };
+                let (least, most) = (
+                    limit.min(batches - good),
+                    (limit + beside).min(batches - good),
+                );
+                if !(least..=most).contains(&in_vain) {
+                    return Err(format!(
+                        "{in_vain} batches are sent in vain, and not {least} to {most}"
+                    ));
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+fn cancel_accounts() -> Rule {
+    const EDGES: [&str; 4] = [
+        "between outcomes",
+        "at a poll",
+        "at a time",
+        "while a wait is on",
+    ];
+    Rule::new(
+        "bulk/cancel-accounts",
+        "from when a run is cancelled nothing leaves, and all items come out within the time limit of a try",
+        "this suite: a caller must know when it gets its answer",
+        &EDGES,
+        property(
+            |case| {
+                let at = match case % 4 {
+                    0 => (0..200_usize).prop_map(At::Outcome).boxed(),
+                    1 => (0..80_usize).prop_map(At::Poll).boxed(),
+                    _ => (0..15_000_u64).prop_map(At::Milliseconds).boxed(),
+                };
+                let long = (5..100_u64).prop_map(|wait| Trouble::Status(429, Some(wait)));
+                let troubles = vec(
+                    prop_oneof![3 => Just(Trouble::None), 1 => make::disturbance(), 1 => long],
+                    0..8,
+                );
+                let pace = select(vec![Pace::Off, Pace::Fixed(20), Pace::Learned(60)]);
+                let input = make::input(prop_oneof![2 => 20..60_usize, 1 => 200..400_usize]);
+                let bytes = prop_oneof![1 => Just(None), 2 => (300..2_000_usize).prop_map(Some)];
+                (
+                    input,
+                    at,
+                    troubles,
+                    pace,
+                    bytes,
+                    any::<u64>(),
+                    any::<bool>(),
+                )
+                    .prop_map(
+                        |(input, at, troubles, pace, max_bytes, latency, journal)| Case {
+                            pace,
+                            max_bytes,
+                            latency,
+                            journal,
+                            legs: vec![Leg {
+                                troubles,
+                                cut: Some((Cut::Cancel, at)),
+                                resend: false,
+                            }],
+                            ..Case::calm(input)
+                        },
+                    )
+                    .boxed()
+            },
+            |case| {
+                let leg = &case.legs[0];
+                let waits = |trouble: &Trouble| matches!(trouble, Trouble::Status(429, Some(wait)) if *wait >= 5);
+                let touched = [
+                    matches!(leg.cut, Some((_, At::Outcome(_)))),
+                    matches!(leg.cut, Some((_, At::Poll(_)))),
+                    matches!(leg.cut, Some((_, At::Milliseconds(_)))),
+                    leg.troubles.iter().any(waits),
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                if let Some(leg) = played.legs.first()
+                    && let Some(cut) = leg.cut_at
+                {
+                    if let Some(late) = played.sent.iter().find(|sent| sent.at > cut) {
+                        return Err(format!("cancelled at {cut:?}, sent at {:?}", late.at));
+                    }
+                    within("the end", leg.ended, cut, cut + TIMEOUT)?;
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}

@@ -1,0 +1,132 @@
+//! Runs that are cut off and resumed.
+
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::case::{At, Bad, Case, Cut, Leg, Trouble};
+use super::play::{Played, play};
+use super::{ACCOUNT, laws, make};
+use crate::client::bulk::{End, Why};
+use crate::rule::{Rule, property};
+
+pub(super) fn resume() -> Rule {
+    const EDGES: [&str; 5] = [
+        "between outcomes",
+        "at a poll",
+        "at a time",
+        "twice",
+        "in doubt stays",
+    ];
+    Rule::new(
+        "bulk/resume",
+        "a run that is cut off anywhere and resumed leaves the site as one that was not, if what is in doubt is sent again",
+        ACCOUNT,
+        &EDGES,
+        property(
+            |case| {
+                let at = move || match case % 3 {
+                    0 => (0..100_usize).prop_map(At::Outcome).boxed(),
+                    1 => (1..60_usize).prop_map(At::Poll).boxed(),
+                    _ => (0..6_000_u64).prop_map(At::Milliseconds).boxed(),
+                };
+                let cut = move || {
+                    let troubles = vec(
+                        prop_oneof![3 => Just(Trouble::None), 2 => make::disturbance()],
+                        0..8,
+                    );
+                    (troubles, at(), any::<bool>()).prop_map(|(troubles, at, resend)| Leg {
+                        troubles,
+                        cut: Some((Cut::Drop, at)),
+                        resend,
+                    })
+                };
+                let resend = case % 4 != 3;
+                let input = make::input(prop_oneof![4 => 10..50_usize, 1 => 100..140_usize]);
+                let client = (1..5_usize, any::<u64>(), 1..3_u32);
+                let bytes = prop_oneof![1 => Just(None), 1 => (800..3_000_usize).prop_map(Some)];
+                (
+                    input,
+                    vec(cut(), 1..4),
+                    client,
+                    bytes,
+                    vec(any::<u16>(), 0..3),
+                )
+                    .prop_map(move |(input, mut legs, client, max_bytes, bad)| {
+                        legs.push(Leg {
+                            resend,
+                            ..Leg::default()
+                        });
+                        let (concurrency, latency, tries) = client;
+                        let mut case = Case {
+                            concurrency,
+                            latency,
+                            tries,
+                            max_bytes,
+                            legs,
+                            journal: true,
+                            ..Case::calm(input)
+                        };
+                        let keys = case.keys();
+                        let keys = bad.iter().map(|bad| keys.get(usize::from(*bad) % 60));
+                        let keys = keys.flatten();
+                        case.bad = keys.map(|key| (*key, Bad::Value)).collect();
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let first = case.legs[0].cut;
+                let touched = [
+                    matches!(first, Some((_, At::Outcome(_)))),
+                    matches!(first, Some((_, At::Poll(_)))),
+                    matches!(first, Some((_, At::Milliseconds(_)))),
+                    case.legs.len() > 2,
+                    case.legs.last().is_some_and(|leg| !leg.resend),
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                if case.legs.last().is_some_and(|leg| leg.resend) {
+                    as_if_uncut(case, &played)?;
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+/// Fails unless each key holds what its last update says, or nothing if it is bad.
+fn as_if_uncut(case: &Case, played: &Played) -> Result<(), String> {
+    let too_long = |index: usize| case.max_bytes.is_some_and(|most| case.alone(index) > most);
+    for key in case.keys() {
+        let of_key = |index: &usize| case.key(*index) == Some(key) && !too_long(*index);
+        let expected = match case.is_bad(key) {
+            true => None,
+            false => (0..case.input.len()).rev().find(of_key),
+        };
+        let holds = played.marks.get(&key).copied().flatten();
+        if holds != expected {
+            return Err(format!("{key:?} holds {holds:?}, and not {expected:?}"));
+        }
+    }
+    let Some(last) = played.legs.last() else {
+        return Ok(());
+    };
+    let good = |index: &usize| case.key(*index).is_some_and(|key| !case.is_bad(key));
+    let mut blocked = BTreeSet::new();
+    for (index, end) in last.ends().into_iter().filter(|(index, _)| good(index)) {
+        let is_done = matches!(end, End::Updated | End::UpdatedBefore);
+        let is_long = too_long(index) && matches!(end, End::Rejected | End::RejectedBefore);
+        if !is_done && !is_long {
+            blocked.insert((index, end));
+        }
+    }
+    match blocked.first() {
+        None => Ok(()),
+        Some((_, End::NotAttempted(Why::Source))) => Ok(()),
+        Some((index, end)) => Err(format!("entry {index} is {end:?} in the end")),
+    }
+}
