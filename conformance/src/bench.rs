@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::net::TcpSocket;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use tokio::runtime::Handle;
 
 use crate::World;

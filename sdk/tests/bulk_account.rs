@@ -1,10 +1,5 @@
 //! The account of bulk runs, and the order of an item's updates, in the corners where they were wrong once.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "what a source does in its own time is not the client's"
-)]
-
 mod support;
 
 use std::pin::pin;
