@@ -16,7 +16,7 @@ use webflow_cms_conformance::run::{Plan, run};
 #[derive(Parser)]
 #[command(version, name = "webflow-cms-conformance")]
 struct Arguments {
-    /// How many cases each rule gets. Fewer than 100 prove too little, and the run fails.
+    /// How many cases each rule gets, those of bulk runs half as many. Fewer than 100 prove too little, and the run fails.
     #[arg(long, default_value_t = 200)]
     cases: u64,
     /// Decides the cases: the same seed gives the same ones.

@@ -19,6 +19,8 @@ pub struct Rule {
     pub source: &'static str,
     /// The edges that the cases must touch.
     pub boundaries: &'static [&'static str],
+    /// Whether a case is a whole story, of which a run tries half as many as of other cases.
+    pub is_story: bool,
     property: Box<dyn Property>,
 }
 
@@ -35,8 +37,15 @@ impl Rule {
             law,
             source,
             boundaries,
+            is_story: false,
             property,
         }
+    }
+
+    /// The rule, each case of which is a whole story.
+    pub(crate) fn of_stories(mut self) -> Self {
+        self.is_story = true;
+        self
     }
 
     /// The part of the id before the slash.

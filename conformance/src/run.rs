@@ -25,7 +25,7 @@ pub const LEAST_HITS: u64 = 10;
 pub struct Plan {
     /// Decides, with a rule's id and a case's number, the input of the case.
     pub seed: u64,
-    /// How many cases each rule gets.
+    /// How many cases each rule gets; a rule of whole stories gets half, but no fewer than count as tried.
     pub cases: u64,
     /// One case alone, by its number: a replay, to which the least numbers do not apply.
     pub case: Option<u64>,
@@ -159,6 +159,7 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
     let mut cases = 0;
     let fresh = match plan.case {
         Some(case) => case..case.saturating_add(1),
+        None if rule.is_story => 0..stories(plan.cases),
         None => 0..plan.cases,
     };
     let known = known
@@ -208,6 +209,11 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         failure,
         shortfalls,
     }
+}
+
+/// How many stories are tried where other rules get so many cases: half of them, but not for that too few.
+fn stories(cases: u64) -> u64 {
+    cases.div_ceil(2).max(cases.min(LEAST_CASES))
 }
 
 /// Why so few cases prove nothing.
@@ -302,6 +308,22 @@ mod tests {
         let error = try_alone(counts).expect_err("no report").to_string();
         for part in ["a/rule", &here, "the edges of 0"] {
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn stories_are_half_as_many_but_enough() {
+        let pairs = [
+            (0, 0),
+            (99, 99),
+            (100, 100),
+            (150, 100),
+            (200, 100),
+            (201, 101),
+            (5_000, 2_500),
+        ];
+        for (cases, expected) in pairs {
+            assert_eq!(stories(cases), expected, "{cases}");
         }
     }
 

@@ -39,7 +39,7 @@ pub fn all() -> Vec<Rule> {
         retries::rules(),
         pace::rules(),
         endings::rules(),
-        bulk::rules(),
+        bulk::rules().into_iter().map(Rule::of_stories).collect(),
     ]
     .into_iter()
     .flatten()
