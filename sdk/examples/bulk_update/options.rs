@@ -16,8 +16,8 @@ use super::{Failure, token};
 /// Ctrl-C ends the run with a full account, and --resume goes on with it. A second Ctrl-C ends it at once; that can be
 /// resumed too.
 ///
-/// The exit code is 0 if every item is updated (with --dry-run: could be sent), 1 if not, and 2 if nothing was begun
-/// because of how the program was called.
+/// The exit code is 0 if every item is updated (with --dry-run: could be sent; without FILE: or bad on purpose), 1 if
+/// not, and 2 if nothing was begun because of how the program was called.
 #[derive(Parser)]
 #[command(name = "bulk_update")]
 pub(crate) struct Options {
