@@ -229,10 +229,8 @@ fn stop_after() -> Rule {
                 let limit = usize::try_from(case.stop_after).unwrap_or(usize::MAX);
                 // Those that are under way with the last good one, and those with the last one that counts.
                 let beside = (case.concurrency - 1) * if good > 0 { 2 } else { 1 };
-                let (least, most) = (
-                    limit.min(batches - good),
-                    (limit + beside).min(batches - good),
-                );
+                let left = batches.saturating_sub(good);
+                let (least, most) = (limit.min(left), (limit + beside).min(left));
                 if !(least..=most).contains(&in_vain) {
                     return Err(format!(
                         "{in_vain} batches are sent in vain, and not {least} to {most}"

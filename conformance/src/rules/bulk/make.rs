@@ -155,9 +155,11 @@ fn legs(case: u64, most: usize) -> BoxedStrategy<Vec<Leg>> {
 
 /// Any case at all on a service that refuses as a whole, or whose refusals are not taken for that.
 pub(super) fn any_case(case: u64) -> BoxedStrategy<Case> {
+    // Below the longest entries in half of them.
     let bytes = prop_oneof![
-        3 => Just(None),
-        1 => (150..3_000_usize).prop_map(Some),
+        4 => Just(None),
+        1 => (150..600_usize).prop_map(Some),
+        1 => (800..3_000_usize).prop_map(Some),
     ];
     let service = (
         prop_oneof![4 => Just(true), 1 => Just(false)],

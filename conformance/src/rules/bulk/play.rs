@@ -24,6 +24,9 @@ use crate::rules::stage::{SECOND, client};
 /// How long a try may take, which is longer than any request is under way.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long it is between two runs: what a dropped one has under way is over before the next one begins.
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
+
 /// All that is known of a case when it is over.
 pub(super) struct Played {
     pub(super) legs: Vec<Ended>,
@@ -126,9 +129,8 @@ pub(super) fn play_under(
         let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
         let driven = driven.map_err(|_| "it panicked".to_owned())?;
         let ended = time.elapsed();
-        // What a dropped run has under way is over before the next one begins.
         world
-            .run(time.pause(10 * SECOND))
+            .run(time.pause(PAUSE))
             .map_err(|stalled| stalled.to_string())?;
         let journal = case.journal.then(|| bulk.read_journal(&path, &entries));
         let journal = journal

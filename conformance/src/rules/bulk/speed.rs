@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::case::{Case, Slot};
-use super::play::{play, play_under};
+use super::case::{Case, Leg, Slot};
+use super::play::{PAUSE, play, play_under};
 use super::{ACCOUNT, laws, make};
 use crate::client::Pace;
 use crate::reference::Limiter;
@@ -18,16 +18,17 @@ pub(super) fn rules() -> Vec<Rule> {
 }
 
 fn pace() -> Rule {
-    const EDGES: [&str; 3] = ["fixed window", "sliding window", "token bucket"];
+    const EDGES: [&str; 4] = ["fixed window", "sliding window", "token bucket", "two runs"];
     Rule::new(
         "bulk/pace",
-        "a run sends no more requests in a minute than the limit, is never refused by any kind of minute, and takes at most \
-         2 % longer than it must",
+        "the runs of a client send no more requests in a minute than the limit, are never refused by any kind of minute, \
+         and take at most 2 % longer than they must",
         "reference page of the rate limits; which kind of minute counts is not documented",
         &EDGES,
         property(
             |case| {
                 let kind = usize::try_from(case % 3).unwrap_or(0);
+                let runs = 1 + usize::try_from(case % 2).unwrap_or(0);
                 (
                     Just(kind),
                     4..14_u32,
@@ -36,8 +37,8 @@ fn pace() -> Rule {
                     1..6_usize,
                     any::<u64>(),
                 )
-                    .prop_map(|(kind, limit, phase, minutes, concurrency, latency)| {
-                        let requests = usize::try_from(limit * minutes + 1).unwrap_or(0);
+                    .prop_map(move |(kind, limit, phase, minutes, concurrency, latency)| {
+                        let requests = usize::try_from(limit * minutes + 1).unwrap_or(0) / runs;
                         let slot = |number| Slot::Update {
                             key: (number, 0),
                             pad: 0,
@@ -48,13 +49,17 @@ fn pace() -> Rule {
                             // Two entries fill a request.
                             max_bytes: Some(150),
                             pace: Pace::Learned(limit),
+                            legs: vec![Leg::default(); runs],
                             ..Case::calm((0..requests * 2).map(slot).collect())
                         };
                         (kind, limit, phase, case)
                     })
                     .boxed()
             },
-            |(kind, ..)| vec![EDGES[*kind]],
+            |(kind, _, _, case)| {
+                let runs = (case.legs.len() > 1).then_some(EDGES[3]);
+                [EDGES[*kind]].into_iter().chain(runs).collect()
+            },
             |bench, (kind, limit, phase, case)| {
                 let limiter = match kind {
                     0 => Limiter::fixed_window(*limit, Duration::from_millis(*phase)),
@@ -72,7 +77,7 @@ fn pace() -> Rule {
                         "{busiest} requests come within a minute of {limit}"
                     ));
                 }
-                if arrivals.len() != case.input.len() / 2 {
+                if arrivals.len() != case.input.len() / 2 * case.legs.len() {
                     return Err(format!("{} requests are sent", arrivals.len()));
                 }
                 let gaps = u32::try_from(arrivals.len() - 1).unwrap_or(0);
@@ -82,7 +87,8 @@ fn pace() -> Rule {
                     "the time",
                     took,
                     Duration::ZERO,
-                    least.mul_f64(1.02) + SECOND,
+                    // There is a pause between two runs.
+                    least.mul_f64(1.02) + SECOND + PAUSE,
                 )?;
                 laws::agree(case, &played)
             },
