@@ -12,7 +12,7 @@ const OPERATION: &str = "/paths/~1collections~1{collection_id}~1items/patch";
 pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
     let limit = usize::try_from(
         document
-            .pointer("/components/schemas/UpdateItemsRequest/properties/items/maxItems")
+            .pointer("/components/schemas/ItemUpdateList/properties/items/maxItems")
             .and_then(Value::as_u64)
             .ok_or("the document does not say how many items a request may carry")?,
     )?;

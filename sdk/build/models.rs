@@ -10,7 +10,7 @@ use syn::{
 };
 
 /// Types that are generic, because the field data of an item is in them.
-const GENERIC: [&str; 3] = ["CollectionItem", "ItemUpdate", "UpdateItemsRequest"];
+const GENERIC: [&str; 3] = ["CollectionItem", "ItemUpdate", "ItemUpdateList"];
 /// Types that the generic ones name as their field data.
 const FIELD_DATA: [&str; 2] = ["CollectionItemFieldData", "ItemUpdateFieldData"];
 /// Types that are taken as they are.

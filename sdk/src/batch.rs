@@ -113,7 +113,7 @@ impl Batch {
 
     /// The body of the request.
     pub(crate) fn body(&self) -> Result<Bytes, Error> {
-        let request = generated::UpdateItemsRequest {
+        let request = generated::ItemUpdateList {
             items: self.0.iter().map(ItemUpdate::entry).collect(),
         };
         // Everything in it has been serialized once, so there is nothing left that could fail.

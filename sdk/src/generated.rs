@@ -3,7 +3,7 @@
 pub use constants::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
 pub(crate) use constants::{MAX_ITEMS, OPERATIONS};
 pub use models::{CollectionItem, Pagination};
-pub(crate) use models::{ItemUpdate, UpdateItemsRequest};
+pub(crate) use models::{ItemUpdate, ItemUpdateList};
 
 mod constants {
     include!(concat!(env!("OUT_DIR"), "/constants.rs"));

@@ -13,7 +13,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use support::{COLLECTION, builder, collection, faulty_site, one};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use webflow_cms::raw::types::UpdateItemsRequest;
+use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Client, Error, ErrorKind, Observer, TryEnded};
 use webflow_cms_conformance::reference::{Fault, FaultyServer, Reply};
 
@@ -64,7 +64,7 @@ async fn typed(client: &Client) -> Error {
 
 /// The error of a raw call, with all its causes, as text.
 async fn raw(client: &Client) -> String {
-    let (raw, request) = (client.raw(), UpdateItemsRequest { items: Vec::new() });
+    let (raw, request) = (client.raw(), ItemUpdateList { items: Vec::new() });
     let called = patiently(raw.update_items(COLLECTION, None, &request)).await;
     let error = called.expect_err("an answer that does harm");
     let first: &(dyn StdError + 'static) = &error;

@@ -10,7 +10,7 @@ use support::{
     COLLECTION, LAMP, builder, builder_in, client, collection, faulty_site, one, site, world,
 };
 use webflow_cms::raw::types::{
-    ItemUpdate, ItemUpdateFieldData, UpdateItemsRequest, UpdateItemsResponse,
+    ItemUpdate, ItemUpdateFieldData, ItemUpdateList, UpdatedItems,
 };
 use webflow_cms::raw::{self, ClientInfo as _};
 use webflow_cms::{Client, ClientBuilder, Pace, RetryPolicy, Transport, reqwest};
@@ -19,14 +19,14 @@ use webflow_cms_conformance::reference::{Fault, ReferenceServer, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn request() -> UpdateItemsRequest {
+fn request() -> ItemUpdateList {
     let mut fields = ItemUpdateFieldData {
         name: Some("Star lamp".to_owned()),
         slug: None,
         extra: serde_json::Map::new(),
     };
     fields.extra.insert("price".to_owned(), 120.into());
-    UpdateItemsRequest {
+    ItemUpdateList {
         items: vec![ItemUpdate {
             id: LAMP.to_owned(),
             cms_locale_id: None,
@@ -102,7 +102,7 @@ async fn raw_types_read_a_list() {
     let server = site().await;
     let raw = client(&server).raw();
     let response = raw.update_items(COLLECTION, None, &request()).await;
-    let UpdateItemsResponse::Variant0(list) = response.expect("an update").into_inner() else {
+    let UpdatedItems::Variant0(list) = response.expect("an update").into_inner() else {
         panic!("not a list");
     };
     let item = &list.items[0];
@@ -176,7 +176,7 @@ async fn the_token_goes_to_no_other_server_than_the_clients_own() {
     assert!(elsewhere.log().is_empty() && server.log().is_empty());
 }
 
-type Called = Result<raw::ResponseValue<UpdateItemsResponse>, Box<raw::Error<raw::types::Error>>>;
+type Called = Result<raw::ResponseValue<UpdatedItems>, Box<raw::Error<raw::types::ApiError>>>;
 
 /// Tries a law with each kind of raw client, each in a world that has just begun.
 fn for_each_way(

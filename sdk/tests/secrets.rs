@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::{COLLECTION, builder, collection, faulty_site, one};
 use tokio::net::TcpListener;
-use webflow_cms::raw::{ClientInfo as _, types::UpdateItemsRequest};
+use webflow_cms::raw::{ClientInfo as _, types::ItemUpdateList};
 use webflow_cms::{Client, ErrorKind, Token, reqwest};
 use webflow_cms_conformance::reference::Fault;
 
@@ -98,7 +98,7 @@ async fn the_token_is_not_in_what_a_failed_transport_says() {
             assert!(!cause.to_string().contains(TOKEN), "{cause}");
         }
 
-        let request = UpdateItemsRequest { items: Vec::new() };
+        let request = ItemUpdateList { items: Vec::new() };
         let error = client.raw().update_items(COLLECTION, None, &request).await;
         assert_secret(&error.expect_err("a fault"));
     }

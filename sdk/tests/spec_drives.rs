@@ -51,7 +51,7 @@ async fn an_update_with_everything_set_sends_every_property_of_the_document_and_
     let sent = sent.expect("a JSON body");
     let body = sent.as_object().expect("an object");
     let entry = sent["items"][0].as_object().expect("an object");
-    assert_eq!(keys(body), keys(&properties("UpdateItemsRequest")));
+    assert_eq!(keys(body), keys(&properties("ItemUpdateList")));
     assert_eq!(keys(entry), keys(&properties("ItemUpdate")));
 }
 
@@ -103,7 +103,7 @@ fn what_the_document_does_not_require_of_an_item_may_be_absent_or_null() {
 #[test]
 fn limit_server_and_scope_are_the_documents() {
     let document = document();
-    let items = &properties("UpdateItemsRequest")["items"];
+    let items = &properties("ItemUpdateList")["items"];
     assert_eq!(items["maxItems"], Batch::MAX_ITEMS);
     assert_eq!(document["servers"][0]["url"], BASE_URL);
     assert_eq!(operation(&document)["x-required-scope"], REQUIRED_SCOPE);

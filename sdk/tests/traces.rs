@@ -14,7 +14,7 @@ use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
-use webflow_cms::raw::types::UpdateItemsRequest;
+use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Batch, Client, Pace, RetryPolicy};
 use webflow_cms_conformance::World;
 use webflow_cms_conformance::reference::{Fault, Reply, Step};
@@ -156,7 +156,7 @@ fn each_try_is_a_span_with_the_names_of_opentelemetry() {
     world.script([Step::Reply(Reply::new(500)), Step::Model]);
     let client = client(&world);
     let (collection, batch) = (collection(), one());
-    let request = UpdateItemsRequest { items: Vec::new() };
+    let request = ItemUpdateList { items: Vec::new() };
     recorder.during(|| {
         let call = client.update(&collection, &batch).skip_invalid_files(true);
         let call = world.time().caller(call.send());
@@ -322,7 +322,7 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
     let (client, collection) = (client(&world), collection());
     let update = lamp().field("name", SECRET).expect("a field");
     let batch = Batch::new([update]).expect("a batch");
-    let request = UpdateItemsRequest { items: Vec::new() };
+    let request = ItemUpdateList { items: Vec::new() };
     recorder.during(|| {
         for _ in 0..3 {
             let call = client.update(&collection, &batch).send();

@@ -42,6 +42,112 @@ fn every_component_is_referred_to() {
     }
 }
 
+/// Generators name the types of an operation after it, and have words of their own for the rest.
+#[test]
+fn no_schema_takes_a_name_that_generators_give_to_something_else() {
+    let document = document();
+    let operation = text(&operation(&document)["operationId"]).replace('-', "");
+    let of_the_operation = [
+        "",
+        "body",
+        "data",
+        "error",
+        "errors",
+        "operation",
+        "params",
+        "request",
+        "requestbody",
+        "response",
+        "responses",
+        "result",
+    ]
+    .map(|ending| format!("{operation}{ending}"));
+    let of_the_language = [
+        "any",
+        "array",
+        "box",
+        "client",
+        "date",
+        "default",
+        "error",
+        "exception",
+        "file",
+        "list",
+        "map",
+        "model",
+        "none",
+        "object",
+        "option",
+        "record",
+        "request",
+        "response",
+        "responsevalue",
+        "result",
+        "set",
+        "string",
+        "type",
+        "unknown",
+        "vec",
+    ];
+    for name in object(&document["components"]["schemas"]).keys() {
+        let lower = name.to_lowercase();
+        assert!(
+            !of_the_operation.contains(&lower),
+            "{name} is what generators call a part of the operation"
+        );
+        assert!(
+            !of_the_language.contains(&lower.as_str()),
+            "{name} is a word of the languages that clients are made in"
+        );
+    }
+}
+
+/// Some generators put all components into one namespace, some number what comes twice.
+#[test]
+fn no_two_components_share_a_name() {
+    let document = document();
+    let mut names: Vec<_> = object(&document["components"])
+        .iter()
+        .filter(|(kind, _)| *kind != "examples")
+        .flat_map(|(_, components)| object(components).keys())
+        .map(|name| name.to_lowercase())
+        .collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
+/// What has no name of its own gets one from the generator, with a number behind it.
+#[test]
+fn every_object_is_a_schema_with_a_name() {
+    let document = document();
+    walk(
+        &document["components"]["schemas"],
+        "",
+        &mut |pointer, value| {
+            let top = pointer.matches('/').count() == 1;
+            let is_object = value.get("type").is_some_and(|kind| kind == "object");
+            assert!(top || !is_object, "{pointer} has no name");
+        },
+    );
+}
+
+#[test]
+fn what_only_the_service_sets_is_read_only_in_the_answer() {
+    let document = document();
+    let item = object(&document["components"]["schemas"]["CollectionItem"]["properties"]);
+    let read_only: Vec<_> = item
+        .iter()
+        .filter(|(_, schema)| schema["readOnly"] == true)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        read_only,
+        ["createdOn", "id", "lastPublished", "lastUpdated"]
+    );
+}
+
 #[test]
 fn openapiv3_reads_the_document() {
     let parsed: openapiv3::OpenAPI =
@@ -120,7 +226,7 @@ fn exactly_the_six_documented_statuses_are_there() {
 #[test]
 fn a_batch_holds_one_to_one_hundred_items() {
     let document = document();
-    let items = &document["components"]["schemas"]["UpdateItemsRequest"]["properties"]["items"];
+    let items = &document["components"]["schemas"]["ItemUpdateList"]["properties"]["items"];
     assert_eq!(items["minItems"], 1);
     assert_eq!(items["maxItems"], 100);
 }
@@ -130,9 +236,9 @@ fn every_error_has_the_one_error_schema() {
     let document = document();
     for (status, response) in responses(&document) {
         let expected = if status == "200" {
-            "UpdateItemsResponse"
+            "UpdatedItems"
         } else {
-            "Error"
+            "ApiError"
         };
         assert_eq!(
             referred_name(&json_content(response)["schema"]),

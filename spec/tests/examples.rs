@@ -64,8 +64,8 @@ fn every_error_example_bears_the_name_of_its_code() {
 #[test]
 fn the_request_schema_refuses_what_no_batch_may_be() {
     let items = |count: usize| json!({"items": vec![json!({"id": "a"}); count]});
-    assert!(is_valid("UpdateItemsRequest", &items(1)));
-    assert!(is_valid("UpdateItemsRequest", &items(100)));
+    assert!(is_valid("ItemUpdateList", &items(1)));
+    assert!(is_valid("ItemUpdateList", &items(100)));
     for (why, refused) in [
         ("no items", items(0)),
         ("101 items", items(101)),
@@ -80,10 +80,7 @@ fn the_request_schema_refuses_what_no_batch_may_be() {
             json!({"items": [{"id": "a", "isDraft": null}]}),
         ),
     ] {
-        assert!(
-            !is_valid("UpdateItemsRequest", &refused),
-            "{why} is accepted"
-        );
+        assert!(!is_valid("ItemUpdateList", &refused), "{why} is accepted");
     }
 }
 
@@ -101,20 +98,21 @@ fn the_response_schema_takes_both_shapes_and_missing_parts() {
             json!({"items": [{"id": "a", "lastPublished": null}]}),
         ),
         (
+            "an item of a site without localization",
+            json!({"items": [{"id": "a", "cmsLocaleId": null}]}),
+        ),
+        (
             "unknown members",
             json!({"items": [{"id": "a", "new": 1, "fieldData": {"n": null}}], "new": 1}),
         ),
     ] {
-        assert!(is_valid("UpdateItemsResponse", &taken), "{what} is refused");
+        assert!(is_valid("UpdatedItems", &taken), "{what} is refused");
     }
     for (what, refused) in [
         ("nothing", json!({})),
         ("an item without id", json!({"items": [{}]})),
     ] {
-        assert!(
-            !is_valid("UpdateItemsResponse", &refused),
-            "{what} is accepted"
-        );
+        assert!(!is_valid("UpdatedItems", &refused), "{what} is accepted");
     }
 }
 
@@ -128,10 +126,10 @@ fn the_error_schema_takes_every_known_form_of_details() {
         json!(["a reason", {"param": "slug", "new": 1}]),
     ] {
         let error = json!({"code": "new_code", "message": "m", "externalReference": null, "details": details});
-        assert!(is_valid("Error", &error), "{error} is refused");
+        assert!(is_valid("ApiError", &error), "{error} is refused");
     }
-    assert!(is_valid("Error", &json!({})));
-    assert!(!is_valid("Error", &json!({"details": [1]})));
+    assert!(is_valid("ApiError", &json!({})));
+    assert!(!is_valid("ApiError", &json!({"details": [1]})));
 }
 
 fn is_valid(schema: &str, instance: &Value) -> bool {

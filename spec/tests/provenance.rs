@@ -262,6 +262,7 @@ fn kind(schema: &Value) -> String {
             "items" => words.push_str(&format!(" of {}", kind(value))),
             "maxItems" => words.push_str(&format!(", {} to {value}", schema["minItems"])),
             "nullable" => words.push_str(", nullable"),
+            "readOnly" => words.push_str(", read-only"),
             "format" => words.push_str(&format!(", format {}", text(value))),
             "default" => words.push_str(&format!(", default {value}")),
             "x-known-values" => words.push_str(&format!(", {} known values", array(value).len())),

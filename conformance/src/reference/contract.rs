@@ -210,7 +210,7 @@ mod tests {
 
     fn response_errors(body: &serde_json::Value) -> Vec<String> {
         let document = webflow_cms_spec::document().unwrap();
-        let schema = json!({"$ref": "#/components/schemas/UpdateItemsResponse"});
+        let schema = json!({"$ref": "#/components/schemas/UpdatedItems"});
         compile(&document, &schema)
             .unwrap()
             .iter_errors(body)
