@@ -9,9 +9,7 @@ use futures_util::future::join;
 use support::{
     COLLECTION, LAMP, builder, builder_in, client, collection, faulty_site, one, site, world,
 };
-use webflow_cms::raw::types::{
-    ItemUpdate, ItemUpdateFieldData, ItemUpdateList, UpdatedItems,
-};
+use webflow_cms::raw::types::{ItemUpdate, ItemUpdateFieldData, ItemUpdateList, UpdatedItems};
 use webflow_cms::raw::{self, ClientInfo as _};
 use webflow_cms::{Client, ClientBuilder, Pace, RetryPolicy, Transport, reqwest};
 use webflow_cms_conformance::World;

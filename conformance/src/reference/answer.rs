@@ -15,8 +15,11 @@ pub enum PrimaryEcho {
     /// Each returned item has its `cmsLocaleId`, as documented.
     #[default]
     Echoed,
-    /// Items in the primary locale come without `cmsLocaleId`, as observed on sites without localization.
+    /// Items in the primary locale come without `cmsLocaleId`, as observed on sites without localization (2025-03).
     Absent,
+    /// Items in the primary locale come with `cmsLocaleId: null`, as observed on sites without localization
+    /// (2023-12 to 2025-03).
+    Null,
 }
 
 /// The order of the items in an answer, which is not documented.
@@ -80,6 +83,9 @@ pub struct Settings {
     pub token: String,
     /// Whether an answer names the primary locale.
     pub primary_echo: PrimaryEcho,
+    /// The same for entries that named the primary locale themselves; `None`, the default, for no difference. Nobody
+    /// recorded how a site without localization answers these, so each value is assumed.
+    pub named_primary_echo: Option<PrimaryEcho>,
     /// The order of the items in an answer.
     pub order: AnswerOrder,
     /// The shape of an answer.
@@ -103,6 +109,7 @@ impl Default for Settings {
         Self {
             token: "reference-token".to_owned(),
             primary_echo: PrimaryEcho::default(),
+            named_primary_echo: None,
             order: AnswerOrder::default(),
             shape: AnswerShape::default(),
             pagination: true,
@@ -120,6 +127,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("primary_echo", &self.primary_echo)
+            .field("named_primary_echo", &self.named_primary_echo)
             .field("order", &self.order)
             .field("shape", &self.shape)
             .field("pagination", &self.pagination)
@@ -157,21 +165,26 @@ impl Settings {
 
     /// The answer to a batch that the model refused.
     pub(super) fn refused(&self, refusal: &Refusal) -> Reply {
-        self.with_rate(
-            Reply::new(refusal.status())
-                .json(&refusal.body())
-                .on(refusal.basis()),
-        )
+        let reply = refusal.reply();
+        let own = reply.headers.clone();
+        let mut reply = self.with_rate(reply);
+        reply.headers.extend(own);
+        reply
     }
 
     /// Lets the limiter see a request. The answer, if it is refused.
     pub(super) fn limit(&mut self, elapsed: Duration, now: SystemTime) -> Option<Reply> {
         let verdict = self.limiter.as_mut()?.ask(elapsed);
         let RateHeaders {
-            limit, remaining, ..
+            limit,
+            remaining,
+            retry_after,
         } = &mut self.rate;
         *limit = limit.map(|_| verdict.limit);
         *remaining = remaining.map(|_| verdict.remaining);
+        if let (Some(told), Some(end)) = (retry_after, verdict.window_ends) {
+            *told = whole_seconds(end).to_string();
+        }
         (!verdict.admitted).then(|| self.too_many(&verdict, now))
     }
 
@@ -222,6 +235,7 @@ impl Settings {
         let Updated {
             key,
             primary,
+            named,
             variant,
         } = updated;
         let mut item = json!({
@@ -234,8 +248,14 @@ impl Settings {
             "isDraft": variant.is_draft,
             "fieldData": variant.field_data,
         });
-        if *primary && self.primary_echo == PrimaryEcho::Absent {
-            remove(&mut item, "cmsLocaleId");
+        let echo = match self.named_primary_echo {
+            Some(echo) if *named => echo,
+            _ => self.primary_echo,
+        };
+        match echo {
+            PrimaryEcho::Absent if *primary => remove(&mut item, "cmsLocaleId"),
+            PrimaryEcho::Null if *primary => item["cmsLocaleId"] = Value::Null,
+            _ => {}
         }
         for key in &self.omitted {
             match key.split_once('.') {

@@ -16,7 +16,7 @@ use super::model::Model;
 use super::reply::{Basis, Reply};
 use super::time::{RealTime, Time};
 use super::update::{Update, Updated};
-use super::validate::{self, Checked};
+use super::validate::{self, Checked, Violation};
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
@@ -293,9 +293,8 @@ fn answer(
     exchange: &Exchange,
     collection: Option<&str>,
 ) -> (Reply, usize) {
-    let (Some(collection), Some(json), []) =
-        (collection, &exchange.json, exchange.violations.as_slice())
-    else {
+    let refused = exchange.violations.iter().any(Violation::is_refused);
+    let (Some(collection), Some(json), false) = (collection, &exchange.json, refused) else {
         return (settings.with_rate(validate::refusal(exchange)), 0);
     };
     if settings

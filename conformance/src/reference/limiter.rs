@@ -9,7 +9,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// One token of a bucket. A bucket gains `limit` of these parts a nanosecond, so no refill is ever rounded.
 const TOKEN: u128 = MINUTE.as_nanos();
 
-/// A limit of requests a minute. Webflow documents the number and not how it counts, so each way to count is assumed.
+/// A limit of requests a minute. Webflow documents the number and not how it counts.
+/// [`window_from_first_request`](Self::window_from_first_request) is what was observed; the other ways to count are
+/// assumed.
 ///
 /// Requests that are refused do not count. Time is what the caller says it is; it never goes back.
 ///
@@ -31,6 +33,11 @@ pub struct Limiter {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Counting {
+    WindowFromFirst {
+        /// When the window ends; `None` if no request has begun one.
+        end: Option<Duration>,
+        admitted: u32,
+    },
     FixedWindow {
         phase: Duration,
         /// When the window that `admitted` is about ends.
@@ -57,9 +64,34 @@ pub struct Verdict {
     pub remaining: u32,
     /// How long it is until the next request would be admitted, if none comes before. A minute if none ever would.
     pub retry_after: Duration,
+    /// How long it is until the window ends, where every answer tells it, an admitted one too.
+    pub window_ends: Option<Duration>,
 }
 
 impl Limiter {
+    /// Counts by windows of 60 seconds, each of which begins with the first request after the one before. What is left
+    /// falls by one with each request and does not come back before the window ends; every answer tells how long
+    /// that is. So the service was observed (recorded responses, 2023-12 to 2025-03, with limits of 60 and 120).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use webflow_cms_conformance::reference::Limiter;
+    ///
+    /// let mut limiter = Limiter::window_from_first_request(2);
+    /// let seconds = [17, 20, 76, 77].map(Duration::from_secs);
+    /// let told = seconds.map(|now| limiter.ask(now)).map(|verdict| (verdict.remaining, verdict.window_ends));
+    /// let expected = [(1, 60), (0, 57), (0, 1), (1, 60)];
+    /// assert_eq!(told, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
+    /// ```
+    #[must_use]
+    pub fn window_from_first_request(limit: u32) -> Self {
+        let counting = Counting::WindowFromFirst {
+            end: None,
+            admitted: 0,
+        };
+        Self::new(limit, counting)
+    }
+
     /// Counts by minutes that follow one another: one of them starts at `phase`, and at each start the count is 0.
     #[must_use]
     pub fn fixed_window(limit: u32, phase: Duration) -> Self {
@@ -106,8 +138,12 @@ impl Limiter {
     pub fn ask(&mut self, now: Duration) -> Verdict {
         self.advance(now);
         let admitted = self.remaining() > 0;
+        if let Counting::WindowFromFirst { end, .. } = &mut self.counting {
+            end.get_or_insert(self.now + MINUTE);
+        }
         if admitted {
             match &mut self.counting {
+                Counting::WindowFromFirst { admitted, .. } => *admitted += 1,
                 Counting::FixedWindow { admitted, .. } => *admitted += 1,
                 Counting::SlidingWindow(log) => log.push_back(self.now),
                 Counting::TokenBucket { parts, .. } => *parts = parts.saturating_sub(TOKEN),
@@ -118,6 +154,7 @@ impl Limiter {
             limit: self.limit,
             remaining: self.remaining(),
             retry_after: self.wait(),
+            window_ends: self.window_ends(),
         }
     }
 
@@ -132,6 +169,12 @@ impl Limiter {
         self.now += passed;
         let now = self.now;
         match &mut self.counting {
+            Counting::WindowFromFirst { end, admitted } => {
+                if end.is_some_and(|end| now >= end) {
+                    *end = None;
+                    *admitted = 0;
+                }
+            }
             Counting::FixedWindow {
                 phase,
                 end,
@@ -157,11 +200,20 @@ impl Limiter {
 
     fn remaining(&self) -> u32 {
         match &self.counting {
-            Counting::FixedWindow { admitted, .. } => self.limit.saturating_sub(*admitted),
+            Counting::WindowFromFirst { admitted, .. } | Counting::FixedWindow { admitted, .. } => {
+                self.limit.saturating_sub(*admitted)
+            }
             Counting::SlidingWindow(log) => self
                 .limit
                 .saturating_sub(u32::try_from(log.len()).unwrap_or(u32::MAX)),
             Counting::TokenBucket { parts, .. } => u32::try_from(parts / TOKEN).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn window_ends(&self) -> Option<Duration> {
+        match &self.counting {
+            Counting::WindowFromFirst { end, .. } => end.map(|end| end - self.now),
+            _ => None,
         }
     }
 
@@ -171,6 +223,7 @@ impl Limiter {
             return Duration::ZERO;
         }
         let wait = match &self.counting {
+            Counting::WindowFromFirst { .. } => self.window_ends().filter(|_| self.limit > 0),
             Counting::FixedWindow { end, .. } if self.limit > 0 => Some(*end - self.now),
             Counting::FixedWindow { .. } => None,
             Counting::SlidingWindow(log) => {

@@ -32,14 +32,21 @@
 //! | without `cmsLocaleId` only the primary locale changes; the same id may come once per locale | documented |
 //! | fields that are left out keep their values | documented |
 //! | `Retry-After` and the rate headers on every answer | documented and observed |
+//! | a window of 60 seconds from the first request, to whose end `Retry-After` counts down | observed, see [`Limiter::window_from_first_request`] |
+//! | a query parameter that is not documented is ignored, and shown in the log as a [`Violation`] | observed |
+//! | 404 `resource_not_found` for the whole batch if an item is unknown or lacks the variant | observed; that the text is the same for both, and for a collection, is assumed |
+//! | an answer without `cmsLocaleId`, or with `null`, from a site without localization | observed, see [`PrimaryEcho`]; for an entry that names the primary locale assumed, see [`Settings::named_primary_echo`] |
+//! | the value of a field that is not published yet is dropped | observed, see [`Model::unpublished_field`] |
+//! | error bodies in other forms than the documented one | observed, see [`UndocumentedBody`] |
 //! | the reason inside `message` for a value of the wrong type; `details` for a content refusal | observed |
 //! | the body for a path that has no route | observed |
 //! | a field sent as `null` is cleared; arrays are replaced whole; flags that are left out stay | assumed |
 //! | a refused batch changes nothing (observed for live items only) | assumed, see [`Model::atomic`] |
-//! | 404 for an unknown collection, item or missing variant; 400 for an unknown locale | assumed |
+//! | 404 for an unknown collection; 400 for an unknown locale | assumed |
+//! | another status for a single item, see [`Model::reject_with`] | scripted |
 //! | 400 for no entries, more than 100, or two entries for one variant | assumed |
-//! | 400 for an undocumented query parameter, a key twice in one object, or an `api-version` header | assumed |
-//! | how the requests of a minute are counted, see [`Limiter`]; that every request counts, an invalid one too | assumed |
+//! | 400 for a query parameter twice, a key twice in one object, or an `api-version` header | assumed |
+//! | the other ways to count the requests of a minute, see [`Limiter`]; that every request counts, an invalid one too | assumed |
 
 mod answer;
 mod clock;
@@ -56,6 +63,7 @@ mod model;
 mod reply;
 mod server;
 mod time;
+mod undocumented;
 mod update;
 mod validate;
 
@@ -70,5 +78,6 @@ pub use model::{Model, Variant, VariantKey};
 pub use reply::{Basis, Reply, UndocumentedStatus};
 pub use server::{Builder, ReferenceServer};
 pub use time::{Lasting, RealTime, Sleep, Time};
+pub use undocumented::UndocumentedBody;
 pub use update::{Entry, MAX_ENTRIES, Reason, Refusal, Update, Updated};
 pub use validate::{Violation, ViolationKind};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::clock::timestamp;
+use super::reply::Reply;
 
 /// A model of the staged items of a Webflow site: collections of items, each item in one or more locales.
 ///
@@ -13,7 +14,7 @@ use super::clock::timestamp;
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(super) collections: BTreeMap<String, Collection>,
-    pub(super) rejected: BTreeSet<VariantKey>,
+    pub(super) rejected: BTreeMap<VariantKey, Option<Reply>>,
     pub(super) atomic: bool,
     pub(super) ticks: u64,
 }
@@ -22,6 +23,8 @@ pub struct Model {
 pub(super) struct Collection {
     pub(super) primary: String,
     pub(super) secondary: BTreeSet<String>,
+    /// The slugs of the fields that are in the schema and not published yet.
+    pub(super) unpublished: BTreeSet<String>,
     /// The variants by item id, then by locale id.
     pub(super) items: BTreeMap<String, BTreeMap<String, Variant>>,
 }
@@ -31,6 +34,7 @@ impl Collection {
         Self {
             primary: primary.to_owned(),
             secondary: BTreeSet::new(),
+            unpublished: BTreeSet::new(),
             items: BTreeMap::new(),
         }
     }
@@ -111,7 +115,7 @@ impl Model {
     pub fn new() -> Self {
         Self {
             collections: BTreeMap::new(),
-            rejected: BTreeSet::new(),
+            rejected: BTreeMap::new(),
             atomic: true,
             ticks: 0,
         }
@@ -160,14 +164,43 @@ impl Model {
     /// field value it cannot take. Without a locale it is the primary one of a collection that must be declared first.
     #[must_use]
     pub fn reject(mut self, collection: &str, item: &str, locale: Option<&str>) -> Self {
-        let locale = locale
-            .unwrap_or(&self.collection_mut(collection).primary)
-            .to_owned();
-        self.rejected.insert(VariantKey {
-            collection: collection.to_owned(),
-            item: item.to_owned(),
-            locale,
-        });
+        let key = self.key(collection, item, locale);
+        self.rejected.insert(key, None);
+        self
+    }
+
+    /// As [`reject`](Self::reject), with this answer, such as a 409 or a 422. The rate headers that it lacks are added.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use webflow_cms_conformance::reference::{Model, Reply, Update, Variant};
+    ///
+    /// let conflict = json!({"message": "Conflict", "code": "conflict", "externalReference": null, "details": []});
+    /// let mut model = Model::new()
+    ///     .insert("collection", "item", None, Variant::named("Lamp", "lamp"))
+    ///     .reject_with("collection", "item", None, Reply::new(409).json(&conflict));
+    /// let update = Update::from_body("collection", &json!({"items": [{"id": "item"}]}));
+    /// assert_eq!(model.apply(&update).unwrap_err().status(), 409);
+    /// ```
+    #[must_use]
+    pub fn reject_with(
+        mut self,
+        collection: &str,
+        item: &str,
+        locale: Option<&str>,
+        reply: Reply,
+    ) -> Self {
+        let key = self.key(collection, item, locale);
+        self.rejected.insert(key, Some(reply));
+        self
+    }
+
+    /// Makes a field one that is in the schema of a collection and not published yet: an update that names it
+    /// succeeds, and the value of the field is dropped, as was observed.
+    #[must_use]
+    pub fn unpublished_field(mut self, collection: &str, slug: &str) -> Self {
+        let collection = self.collection_mut(collection);
+        collection.unpublished.insert(slug.to_owned());
         self
     }
 
@@ -225,6 +258,15 @@ impl Model {
             .filter(|key| ours.get(key) != theirs.get(key))
             .cloned()
             .collect()
+    }
+
+    fn key(&mut self, collection: &str, item: &str, locale: Option<&str>) -> VariantKey {
+        let primary = &self.collection_mut(collection).primary;
+        VariantKey {
+            collection: collection.to_owned(),
+            item: item.to_owned(),
+            locale: locale.unwrap_or(primary).to_owned(),
+        }
     }
 
     fn collection_mut(&mut self, id: &str) -> &mut Collection {

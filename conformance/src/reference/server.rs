@@ -5,7 +5,7 @@ use std::fmt;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
-use super::answer::Settings;
+use super::answer::{PrimaryEcho, Settings};
 use super::core::{Core, Request, Step};
 use super::http1::is_framing;
 use super::log::Exchange;
@@ -127,6 +127,15 @@ impl Builder {
     /// Sets the bearer token that requests must carry.
     pub fn token(mut self, token: &str) -> Self {
         token.clone_into(&mut self.settings.token);
+        self
+    }
+
+    /// Makes the site one without localization: items come back with `cmsLocaleId: null`, as was observed.
+    ///
+    /// What an entry gets that names the primary locale was not observed; set
+    /// [`named_primary_echo`](Settings::named_primary_echo) to try each possibility.
+    pub fn without_localization(mut self) -> Self {
+        self.settings.primary_echo = PrimaryEcho::Null;
         self
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::clock::timestamp;
-use super::model::{Model, Variant, VariantKey};
-use super::reply::Basis;
+use super::model::{Collection, Model, Variant, VariantKey};
+use super::reply::{Basis, Reply};
 
 /// The most entries that one request may carry, from the text of the reference page.
 pub const MAX_ENTRIES: usize = 100;
@@ -68,14 +68,15 @@ impl Entry {
         }
     }
 
-    fn apply_to(&self, variant: &mut Variant, now: String) {
+    fn apply_to(&self, variant: &mut Variant, unpublished: &BTreeSet<String>, now: String) {
         if let Some(is_archived) = self.is_archived {
             variant.is_archived = is_archived;
         }
         if let Some(is_draft) = self.is_draft {
             variant.is_draft = is_draft;
         }
-        for (slug, value) in &self.field_data {
+        let published = |(slug, _): &(&String, &Value)| !unpublished.contains(*slug);
+        for (slug, value) in self.field_data.iter().filter(published) {
             if value.is_null() {
                 variant.field_data.remove(slug);
             } else {
@@ -93,6 +94,8 @@ pub struct Updated {
     pub key: VariantKey,
     /// Whether its locale is the primary one.
     pub primary: bool,
+    /// Whether the entry named its locale.
+    pub named: bool,
     /// The variant as it is now.
     pub variant: Variant,
 }
@@ -115,40 +118,52 @@ pub enum Reason {
     UnknownLocale,
     /// The item does not exist in this locale.
     MissingVariant,
-    /// The variant is one that the model was told to [reject](Model::reject).
+    /// The variant is one that the model was told to [reject](Model::reject), or to
+    /// [reject with an answer](Model::reject_with).
     Rejected,
 }
 
 /// A batch that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// Why the batch was refused.
     pub reason: Reason,
     /// How many entries had been applied: none, unless the model is not [atomic](Model::atomic).
     pub applied: usize,
+    /// The answer that the model was told to [reject with](Model::reject_with), if it was told one.
+    pub reply: Option<Reply>,
 }
 
 impl Refusal {
     /// The HTTP status of the answer.
     #[must_use]
     pub fn status(&self) -> u16 {
-        match self.reason {
-            Reason::UnknownCollection | Reason::UnknownItem | Reason::MissingVariant => 404,
+        match (&self.reply, self.reason) {
+            (Some(reply), _) => reply.status.as_u16(),
+            (_, Reason::UnknownCollection | Reason::UnknownItem | Reason::MissingVariant) => 404,
             _ => 400,
         }
     }
 
-    /// What the status and the body rest on.
+    /// What the status and the code rest on. The words of a 404 are assumed throughout.
     #[must_use]
     pub fn basis(&self) -> Basis {
-        if self.reason == Reason::Rejected {
-            Basis::Observed
-        } else {
-            Basis::Assumed
+        match (&self.reply, self.reason) {
+            (Some(reply), _) => reply.basis,
+            (_, Reason::Rejected | Reason::UnknownItem | Reason::MissingVariant) => Basis::Observed,
+            _ => Basis::Assumed,
         }
     }
 
-    /// The error body, in Webflow's shape. It never names the item.
+    /// The answer, without rate headers.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let modelled = || Reply::new(self.status()).json(&self.body());
+        self.reply.clone().unwrap_or_else(modelled).on(self.basis())
+    }
+
+    /// The error body of the model, in Webflow's shape. It never names the item, and for a 404 not even what is
+    /// missing: collection, item or variant.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut details = json!([]);
@@ -169,18 +184,9 @@ impl Refusal {
                 "validation_error",
                 r#"Validation Error: ["Value (cmsLocaleId) is no locale of the site"]"#,
             ),
-            Reason::UnknownCollection => (
-                "resource_not_found",
-                "Requested resource not found: The collection cannot be found",
-            ),
-            Reason::UnknownItem => (
-                "item_not_found",
-                "Requested resource not found: The item cannot be found",
-            ),
-            Reason::MissingVariant => (
-                "resource_not_found",
-                "Requested resource not found: The item does not exist in the locale",
-            ),
+            Reason::UnknownCollection | Reason::UnknownItem | Reason::MissingVariant => {
+                ("resource_not_found", "Requested resource not found")
+            }
             Reason::Rejected => {
                 details = json!([{"param": "unknown-field", "description": "Field not described in schema: undefined"}]);
                 ("validation_error", "Validation Error")
@@ -200,33 +206,42 @@ impl Model {
     /// A refusal of the whole batch. The model is then unchanged, unless it is not [atomic](Model::atomic).
     pub fn apply(&mut self, update: &Update) -> Result<Vec<Updated>, Refusal> {
         let (keys, refused) = self.targets(update);
-        match refused {
-            None => Ok(self.write(update, keys)),
-            Some(reason) if self.atomic => Err(Refusal { reason, applied: 0 }),
-            Some(reason) => Err(Refusal {
-                reason,
-                applied: self.write(update, keys).len(),
-            }),
-        }
+        let Some((reason, reply)) = refused else {
+            return Ok(self.write(update, keys));
+        };
+        let applied = if self.atomic {
+            0
+        } else {
+            self.write(update, keys).len()
+        };
+        Err(Refusal {
+            reason,
+            applied,
+            reply,
+        })
     }
 
     /// The variants that the entries address, up to the first entry that cannot be applied, and why it cannot.
-    fn targets(&self, update: &Update) -> (Vec<VariantKey>, Option<Reason>) {
+    fn targets(&self, update: &Update) -> (Vec<VariantKey>, Option<(Reason, Option<Reply>)>) {
+        let refused = |reason| Some((reason, None));
         if update.entries.is_empty() {
-            return (Vec::new(), Some(Reason::Empty));
+            return (Vec::new(), refused(Reason::Empty));
         }
         if update.entries.len() > MAX_ENTRIES {
-            return (Vec::new(), Some(Reason::TooManyEntries));
+            return (Vec::new(), refused(Reason::TooManyEntries));
         }
         let mut seen = BTreeSet::new();
         let mut keys = Vec::with_capacity(update.entries.len());
         for entry in &update.entries {
-            match self.target(&update.collection, entry) {
-                Err(reason) => return (keys, Some(reason)),
-                Ok(key) if !seen.insert(key.clone()) => return (keys, Some(Reason::Duplicate)),
-                Ok(key) if self.rejected.contains(&key) => return (keys, Some(Reason::Rejected)),
-                Ok(key) => keys.push(key),
+            let key = match self.target(&update.collection, entry) {
+                Err(reason) => return (keys, refused(reason)),
+                Ok(key) if !seen.insert(key.clone()) => return (keys, refused(Reason::Duplicate)),
+                Ok(key) => key,
+            };
+            if let Some(reply) = self.rejected.get(&key) {
+                return (keys, Some((Reason::Rejected, reply.clone())));
             }
+            keys.push(key);
         }
         (keys, None)
     }
@@ -255,18 +270,21 @@ impl Model {
                 continue;
             };
             let primary = collection.primary == key.locale;
-            let Some(variant) = collection
-                .items
+            let Collection {
+                items, unpublished, ..
+            } = collection;
+            let Some(variant) = items
                 .get_mut(&key.item)
                 .and_then(|item| item.get_mut(&key.locale))
             else {
                 continue;
             };
             self.ticks += 1;
-            entry.apply_to(variant, timestamp(self.ticks));
+            entry.apply_to(variant, unpublished, timestamp(self.ticks));
             updated.push(Updated {
                 key,
                 primary,
+                named: entry.locale.is_some(),
                 variant: variant.clone(),
             });
         }

@@ -37,8 +37,10 @@ pub enum ViolationKind {
     ContentType,
     /// There is an `api-version` header; the version is part of the path.
     ApiVersion,
-    /// A query parameter is not documented, comes twice, or has an impossible value.
+    /// A documented query parameter comes twice or has an impossible value.
     Query,
+    /// A query parameter is not documented. The service was seen to ignore it, so it is no reason to refuse.
+    UnknownQuery,
     /// The body is not JSON.
     Json,
     /// A key comes twice in one JSON object.
@@ -47,6 +49,14 @@ pub enum ViolationKind {
     Schema,
     /// The API document itself cannot be used, so nothing was checked.
     Contract,
+}
+
+impl Violation {
+    /// Whether the request is refused for it. The rest is in the log only.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.kind != ViolationKind::UnknownQuery
+    }
 }
 
 impl fmt::Display for Violation {
@@ -103,12 +113,12 @@ pub(super) fn check(request: &Request, token: &str) -> Checked {
 
 /// The answer to a request with these violations, of which the gravest decides.
 pub(super) fn refusal(exchange: &Exchange) -> Reply {
-    let Exchange {
-        method,
-        path,
-        violations,
-        ..
-    } = exchange;
+    let Exchange { method, path, .. } = exchange;
+    let violations: Vec<_> = exchange
+        .violations
+        .iter()
+        .filter(|violation| violation.is_refused())
+        .collect();
     let has = |kind| violations.iter().any(|violation| violation.kind == kind);
     if has(ViolationKind::Contract) {
         let reasons: Vec<_> = violations
@@ -239,10 +249,13 @@ fn check_query(query: &str, contract: &Contract, found: &mut Findings) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = percent_decoded(name);
         match contract.query.get(&name) {
-            None => found.add(
-                ViolationKind::Query,
-                format!("Value ({name}) is no documented query parameter"),
-            ),
+            None => {
+                found.add(
+                    ViolationKind::UnknownQuery,
+                    format!("Value ({name}) is no documented query parameter"),
+                );
+                continue;
+            }
             Some(true) if !matches!(value, "true" | "false") => {
                 found.add(
                     ViolationKind::Query,

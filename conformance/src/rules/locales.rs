@@ -230,7 +230,7 @@ fn edges_of_matching((_, order, echo): &Matching) -> Vec<&'static str> {
     };
     let echo = match echo {
         PrimaryEcho::Echoed => "primary named",
-        PrimaryEcho::Absent => "primary not named",
+        PrimaryEcho::Absent | PrimaryEcho::Null => "primary not named",
     };
     vec![order, echo]
 }

@@ -14,11 +14,12 @@ fn seconds(seconds: u64) -> Duration {
 
 /// Each way to count, with a small limit. Seven tokens a minute do not come in whole nanoseconds.
 fn limiters() -> impl Strategy<Value = Limiter> {
-    (0..4, 1..=7_u32, 0..90_000_u64, 1..=9_u32).prop_map(
+    (0..5, 1..=7_u32, 0..90_000_u64, 1..=9_u32).prop_map(
         |(way, limit, phase, capacity)| match way {
             0 => Limiter::fixed_window(limit, Duration::from_millis(phase)),
             1 => Limiter::sliding_window(limit),
             2 => Limiter::token_bucket(limit),
+            3 => Limiter::window_from_first_request(limit),
             _ => Limiter::token_bucket_of(limit, capacity),
         },
     )
@@ -67,6 +68,25 @@ proptest! {
         for start in (0..).map(|minute| seconds(phase % 60 + minute * 60)).take(240) {
             let inside = |at: &&Duration| start <= **at + MINUTE && **at < start;
             prop_assert!(admitted.iter().filter(inside).count() <= limit as usize);
+        }
+    }
+
+    #[test]
+    fn a_window_from_the_first_request_gives_nothing_back_before_it_ends(
+        limit in 1..=6_u32, arrivals in arrivals()
+    ) {
+        let mut limiter = Limiter::window_from_first_request(limit);
+        let (mut begun, mut asked) = (None, 0);
+        for now in arrivals {
+            let start = *begun.get_or_insert(now);
+            if now - start >= MINUTE {
+                (begun, asked) = (Some(now), 0);
+            }
+            asked += 1;
+            let verdict = limiter.ask(now);
+            prop_assert_eq!(verdict.admitted, asked <= limit);
+            prop_assert_eq!(verdict.remaining, limit.saturating_sub(asked));
+            prop_assert_eq!(verdict.window_ends, begun.map(|start| start + MINUTE - now));
         }
     }
 
@@ -138,6 +158,7 @@ fn a_limit_can_grow_and_shrink_at_any_time() {
         (verdict.admitted, verdict.remaining, verdict.retry_after)
     };
     for window in [
+        Limiter::window_from_first_request(3),
         Limiter::fixed_window(3, seconds(1)),
         Limiter::sliding_window(3),
     ] {
@@ -187,6 +208,7 @@ fn a_limit_of_nothing_admits_nothing_and_says_to_wait_a_minute() {
     for mut limiter in [
         Limiter::fixed_window(0, Duration::ZERO),
         Limiter::sliding_window(0),
+        Limiter::window_from_first_request(0),
         Limiter::token_bucket(0),
         Limiter::token_bucket_of(60, 0),
     ] {

@@ -1,0 +1,103 @@
+//! Error bodies that no document shows.
+
+use serde_json::{Value, json};
+
+use super::reply::{Basis, Reply};
+
+/// The form of an error body, beside the documented one, that was met in the wild.
+///
+/// The forms were observed; the texts in them are ours where nothing was quoted.
+///
+/// ```
+/// use webflow_cms_conformance::reference::UndocumentedBody;
+///
+/// for body in UndocumentedBody::ALL {
+///     let reply = body.reply();
+///     let text = String::from_utf8_lossy(&reply.body);
+///     assert!(text.contains(body.reason()), "{body:?}");
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UndocumentedBody {
+    /// 404 with `404 Not Found` as plain text.
+    PlainText,
+    /// 403 with the HTML page of a proxy or firewall that stands before the service and blocked the request.
+    BlockPage,
+    /// 400 with `msg` and the list `problems`.
+    Problems,
+    /// 400 with the list `errors`, of texts.
+    Errors,
+    /// 400 with the text `error`.
+    Error,
+    /// 400 with `application/problem+json`, as RFC 9457 has it.
+    ProblemDetails,
+}
+
+impl UndocumentedBody {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::PlainText,
+        Self::BlockPage,
+        Self::Problems,
+        Self::Errors,
+        Self::Error,
+        Self::ProblemDetails,
+    ];
+
+    /// The answer with the status that goes with the form. It has no rate headers.
+    #[must_use]
+    pub fn reply(self) -> Reply {
+        self.reply_with(match self {
+            Self::PlainText => 404,
+            Self::BlockPage => 403,
+            Self::Problems | Self::Errors | Self::Error | Self::ProblemDetails => 400,
+        })
+    }
+
+    /// The answer with another status.
+    #[must_use]
+    pub fn reply_with(self, status: u16) -> Reply {
+        let reply = Reply::new(status);
+        let typed = |reply: Reply, kind| reply.header("content-type", kind);
+        let reply = match self {
+            Self::PlainText => typed(reply, "text/plain").body(self.reason()),
+            Self::BlockPage => typed(reply, "text/html; charset=UTF-8").body(format!(
+                "<!DOCTYPE html>\n<html>\n<head><title>{}</title></head>\n<body>\n<h1>Sorry, you have been \
+                 blocked</h1>\n</body>\n</html>\n",
+                self.reason()
+            )),
+            Self::ProblemDetails => typed(reply.json(&self.json(status)), "application/problem+json"),
+            Self::Problems | Self::Errors | Self::Error => reply.json(&self.json(status)),
+        };
+        reply.on(Basis::Observed)
+    }
+
+    /// The words of the body that say what is wrong, as they stand in it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::PlainText => "404 Not Found",
+            Self::BlockPage => "Attention Required!",
+            Self::Problems => "Field 'price': Expected a number",
+            Self::Errors => "price is not a number",
+            Self::Error => "The item could not be saved",
+            Self::ProblemDetails => "The value of price is not a number.",
+        }
+    }
+
+    fn json(self, status: u16) -> Value {
+        let reason = self.reason();
+        match self {
+            Self::Problems => json!({"msg": "Validation Failure", "problems": [reason]}),
+            Self::Errors => json!({"errors": [reason]}),
+            Self::ProblemDetails => json!({
+                "type": "about:blank",
+                "title": "Invalid value",
+                "status": status,
+                "detail": reason,
+            }),
+            Self::PlainText | Self::BlockPage | Self::Error => json!({"error": reason}),
+        }
+    }
+}
