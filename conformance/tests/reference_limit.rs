@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
-use support::{A, C, rename_a, request, site};
+use support::{A, B, C, rename_a, request, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use webflow_cms_conformance::reference::{
     Basis, Core, Fault, FaultyServer, Lasting, Limiter, RateHeaders, ReferenceServer, Reply,
@@ -62,8 +62,12 @@ fn limited(limiter: Limiter, change: impl FnOnce(&mut Settings)) -> (Core, ByHan
 }
 
 fn patch(core: &Core) -> Reply {
+    send(core, &core.settings().token, &rename_a())
+}
+
+fn send(core: &Core, token: &str, body: &Value) -> Reply {
     let mut headers = HeaderMap::new();
-    let bearer = format!("Bearer {}", core.settings().token);
+    let bearer = format!("Bearer {token}");
     headers.insert(header::AUTHORIZATION, bearer.parse().unwrap());
     headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
     core.handle(Request {
@@ -71,7 +75,7 @@ fn patch(core: &Core) -> Reply {
         path: format!("/v2/collections/{C}/items"),
         query: None,
         headers,
-        body: rename_a().to_string().into(),
+        body: body.to_string().into(),
     })
 }
 
@@ -96,6 +100,39 @@ fn a_request_too_many_gets_the_documented_429_and_every_answer_the_numbers() {
     assert_eq!(seen(&refused), (429, [Some("2"), Some("0"), Some("55")]));
     assert_eq!(refused.body, Reply::documented(429).unwrap().body);
     assert_eq!(refused.basis, Basis::Documented);
+}
+
+#[test]
+fn every_answer_counts_down_to_the_end_of_a_window_that_began_with_the_first_request() {
+    let (core, time) = limited(Limiter::window_from_first_request(4), |_| {});
+    let refused = Reply::new(409).json(&json!({"code": "conflict"}));
+    core.reset(core.model().reject_with(C, A, None, refused));
+    let null = json!({"items": [{"id": A, "cmsLocaleId": null}]});
+    let other = json!({"items": [{"id": B}]});
+    let requests = [
+        (17_000, "reference-token", &other, 200, "3", "60"),
+        (17_400, "reference-token", &null, 400, "2", "60"),
+        (30_000, "hunter2", &other, 401, "1", "47"),
+        (75_999, "reference-token", &rename_a(), 409, "0", "2"),
+        (76_001, "reference-token", &other, 429, "0", "1"),
+        (77_000, "reference-token", &other, 200, "3", "60"),
+    ];
+    for (at, token, body, status, remaining, wait) in requests {
+        time.set(at);
+        let reply = send(&core, token, body);
+        let told = [Some("4"), Some(remaining), Some(wait)];
+        assert_eq!(seen(&reply), (status, told), "{at}");
+    }
+}
+
+#[test]
+fn only_a_refusal_tells_a_date_where_every_answer_tells_a_wait() {
+    let (core, _) = limited(Limiter::window_from_first_request(1), |settings| {
+        settings.retry_after_form = RetryAfterForm::Date;
+    });
+    assert_eq!(seen(&patch(&core)).1[2], Some("60"));
+    let refused = patch(&core);
+    assert_eq!(seen(&refused).1[2], Some("Sun, 09 Sep 2001 01:47:40 GMT"));
 }
 
 #[test]

@@ -208,7 +208,6 @@ async fn every_violation_is_recorded_and_refused() {
             ViolationKind::Query,
             400,
         ),
-        (base().query(&[("live", "true")]), ViolationKind::Query, 400),
         (
             base().query(&[("skipInvalidFiles", "true"), ("skipInvalidFiles", "true")]),
             ViolationKind::Query,
