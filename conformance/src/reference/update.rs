@@ -131,7 +131,7 @@ pub struct Refusal {
     /// How many entries had been applied: none, unless the model is not [atomic](Model::atomic).
     pub applied: usize,
     /// The answer that the model was told to [reject with](Model::reject_with), if it was told one.
-    pub reply: Option<Reply>,
+    pub reply: Option<Box<Reply>>,
 }
 
 impl Refusal {
@@ -159,7 +159,11 @@ impl Refusal {
     #[must_use]
     pub fn reply(&self) -> Reply {
         let modelled = || Reply::new(self.status()).json(&self.body());
-        self.reply.clone().unwrap_or_else(modelled).on(self.basis())
+        self.reply
+            .as_deref()
+            .cloned()
+            .unwrap_or_else(modelled)
+            .on(self.basis())
     }
 
     /// The error body of the model, in Webflow's shape. It never names the item, and for a 404 not even what is
@@ -217,7 +221,7 @@ impl Model {
         Err(Refusal {
             reason,
             applied,
-            reply,
+            reply: reply.map(Box::new),
         })
     }
 
