@@ -181,13 +181,18 @@ async fn silence_lasts_and_ends_with_the_server() {
         (Fault::SilenceAfterActing, "new"),
     ] {
         let server = faulty([fault]).await;
+        let mut pending = tokio::spawn(
+            request(&server.base_url(), &server.token(), rename_a().to_string()).send(),
+        );
+        while server.log().is_empty() || name_of_a(&server) != name {
+            tokio::task::yield_now().await;
+        }
         assert!(
-            tokio::time::timeout(limit, try_patch(&server))
-                .await
-                .is_err(),
+            tokio::time::timeout(limit, &mut pending).await.is_err(),
             "nothing is answered"
         );
         assert_eq!(name_of_a(&server), name);
+        pending.abort();
     }
 
     let server = faulty([Fault::SilenceAfterActing]).await;
