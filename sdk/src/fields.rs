@@ -1,9 +1,11 @@
 //! The fields that an item update sets or clears.
 
 mod documented;
+mod missing;
 mod raw;
 mod strict;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -11,6 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, InvalidInput};
 use crate::members::Members;
+pub(crate) use missing::missing;
 use raw::What;
 use strict::{Findings, Strictly};
 
@@ -132,6 +135,17 @@ impl Fields {
             Text::Whole(text) => Members::of(text.get()).next().is_none(),
             Text::Parts(parts) => parts.is_empty(),
         }
+    }
+
+    /// Each field and the JSON text of its value.
+    fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        let (text, parts): (_, &[Part]) = match &self.0 {
+            Text::Whole(text) => (text.get(), &[]),
+            Text::Parts(parts) => ("", parts),
+        };
+        let members = Members::of(text).map(|member| (member.name(), member.value));
+        let parts = parts.iter();
+        members.chain(parts.map(|(field, value)| (Cow::Borrowed(&**field), value.get())))
     }
 
     fn parts(&mut self) -> Result<&mut Vec<Part>, Error> {
