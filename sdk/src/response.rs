@@ -182,8 +182,8 @@ impl<F> UpdateResponse<F> {
 }
 
 impl UpdateResponse {
-    /// The slugs of the fields that were sent for an entry of the batch and that its returned item lacks, by the entry's
-    /// position, counted from 0.
+    /// The slugs of the fields that were sent for an entry of the batch and that its returned item lacks. Entries are
+    /// counted from 0.
     ///
     /// Webflow was seen to accept and drop the value of a field that had been added to the collection and not yet
     /// published. A field that was sent empty (`null`, `""` or `[]`) may be left out of a response, and is never

@@ -86,7 +86,7 @@ fn a_line_that_is_no_update_is_named_with_the_place_and_the_reason() {
     for (line, told) in [
         (
             format!("{{{id},}}"),
-            "a.jsonl:3:35: a comma stands before a closing bracket",
+            "a.jsonl:3:35: unexpected comma before a closing bracket",
         ),
         (
             "{\"id\": \"66f6\"}".to_owned(),

@@ -1,4 +1,4 @@
-//! The fields that were sent and did not come back.
+//! Finds the fields that were sent and did not come back.
 
 use std::borrow::Cow;
 
@@ -59,6 +59,8 @@ fn is_empty(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -109,8 +111,7 @@ mod tests {
 
     #[test]
     fn any_number_of_fields_is_looked_for() {
-        let sent: std::collections::BTreeMap<_, _> =
-            (0..1000).map(|field| (format!("{field:03}"), 1)).collect();
+        let sent: BTreeMap<_, _> = (0..1000).map(|field| (format!("{field:03}"), 1)).collect();
         let sent = Fields::new(&sent).expect("fields");
         let all = told(&sent, "{}");
         assert_eq!(all.len(), 1000);
@@ -124,10 +125,15 @@ mod tests {
         assert_eq!(lacking, ["500"]);
     }
 
+    fn values() -> impl Strategy<Value = BTreeMap<String, Option<bool>>> {
+        let value = proptest::option::weighted(0.9, any::<bool>());
+        proptest::collection::btree_map("[a-d\"é]{0,3}", value, 0..200)
+    }
+
     proptest! {
         #[test]
         fn what_is_missing_is_what_was_sent_less_what_came_back(
-            sent in proptest::collection::btree_map("[a-d\"é]{0,3}", proptest::option::weighted(0.9, any::<bool>()), 0..200),
+            sent in values(),
             received in proptest::collection::btree_set("[a-d\"é]{0,3}", 0..200),
         ) {
             let fields = Fields::new(&sent).expect("fields");

@@ -18,7 +18,7 @@ use crate::{CmsLocaleId, Fields, ItemId};
 /// How many characters of a reason are kept, which can repeat a value of any length.
 const MOST_OF_A_REASON: usize = 500;
 
-/// What is wanted, for a text that is something else.
+/// Ends the error about a text that is something else.
 const WANTED: &str =
     r#"an item update is one JSON object, such as {"id":"…","fieldData":{"name":"…"}}"#;
 
@@ -40,7 +40,7 @@ struct Written<'a> {
     field_data: Option<&'a Fields>,
 }
 
-/// Why a text is no item update, and where: a byte, counted from 0.
+/// Why a text is not an item update, and the byte that is at fault, counted from 0.
 struct Unreadable {
     at: usize,
     reason: String,
@@ -113,7 +113,7 @@ impl<'a> Line<'a> {
                 }
             };
             if place.is_some() {
-                let reason = format!("the member {name:?} stands here a second time");
+                let reason = format!("the member {name:?} appears twice");
                 return Err(Unreadable::new(member.name_at, reason));
             }
             *place = Some(member);

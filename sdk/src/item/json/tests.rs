@@ -72,7 +72,7 @@ fn an_update_may_be_written_over_several_lines() {
     let pretty = serde_json::to_string_pretty(&value).expect("JSON");
     assert!(ItemUpdate::from_json(&pretty).is_ok());
     let said = refused("{\n  \"id\": \"66f6ed9576ddacf3149d5ea6\",\n  oops\n}");
-    assert!(said.contains("column 41: the name of a member"), "{said}");
+    assert!(said.contains("column 41: a member name"), "{said}");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_is_no_object_is_refused_in_words_that_say_what_it_is() {
         ("false", "this is JSON, but a boolean;"),
         (
             "id,name,slug",
-            "\"id,name,slug\" is no JSON, and looks like a row of CSV;",
+            "\"id,name,slug\" is not JSON; it looks like a row of CSV;",
         ),
         ("66f6ed9576ddacf3149d5ea6;Lamp", "looks like a row of CSV"),
         (
@@ -101,38 +101,38 @@ fn what_is_no_object_is_refused_in_words_that_say_what_it_is() {
         ),
         (
             "  \"isDraft\": true,",
-            "column 3: \"\\\"isDraft\\\": true,\" is a part of JSON",
+            "column 3: \"\\\"isDraft\\\": true,\" looks like a part of pretty-printed JSON",
         ),
-        ("},", "is a part of JSON that is written over several lines"),
-        ("hello", "\"hello\" is no JSON;"),
-        ("\u{1b}[2J", "\"\\u{1b}[2J\" is no JSON"),
-        (
-            "{",
-            "column 1: the object does not end; if it is written over",
-        ),
-        (&format!("{{{id}"), "column 32: the object does not end"),
+        ("},", "looks like a part of pretty-printed JSON"),
+        ("hello", "\"hello\" is not JSON;"),
+        ("\u{1b}[2J", "\"\\u{1b}[2J\" is not JSON"),
+        ("{", "column 1: the object is incomplete; if the JSON is"),
+        (&format!("{{{id}"), "column 32: the object is incomplete"),
         (
             &format!("{{{id}}} {{{id}}}"),
-            "column 35: more text stands after the object",
+            "column 35: unexpected text after the object",
         ),
         (
             &format!("{{{id}}},"),
-            "column 34: more text stands after the object",
+            "column 34: unexpected text after the object",
         ),
         (
             "{'id':1}",
-            "column 2: the name of a member stands in no double quotes",
+            "column 2: a member name must be in double quotes",
         ),
-        ("{\"id\":}", "column 7: what stands here is no JSON value"),
-        ("{\"id\":nil}", "is no JSON value"),
-        ("{\"id\":\"\n\"}", "a control character stands in a text"),
+        ("{\"id\":}", "column 7: this is not a JSON value"),
+        ("{\"id\":nil}", "is not a JSON value"),
+        (
+            "{\"id\":\"\n\"}",
+            "a string contains a raw control character",
+        ),
         (
             "{\"id\":[1,]}",
-            "column 10: a comma stands before a closing bracket",
+            "column 10: unexpected comma before a closing bracket",
         ),
         (
             "{\"id\":1,}",
-            "column 9: a comma stands before a closing bracket",
+            "column 9: unexpected comma before a closing bracket",
         ),
         ("{\"id\" 1}", "the JSON is broken: expected `:`"),
     ] {
@@ -155,7 +155,7 @@ fn a_member_that_is_wrong_is_refused_with_its_name_and_place() {
         ("{\"id\":\"\\ud83d\"}", "is not 24 hexadecimal digits"),
         (
             &format!("{{{id},{id}}}"),
-            "column 34: the member \"id\" stands here a second time",
+            "column 34: the member \"id\" appears twice",
         ),
         (
             &format!("{{{id},\"locale\":1}}"),
@@ -187,7 +187,7 @@ fn a_member_that_is_wrong_is_refused_with_its_name_and_place() {
         ),
         (
             &format!("{{{id},\"error\":1,\"error\":2}}"),
-            "\"error\" stands here a second time",
+            "\"error\" appears twice",
         ),
     ] {
         let said = refused(text);
@@ -245,7 +245,11 @@ const FOREIGN: [&str; 9] = [
 
 proptest! {
     #[test]
-    fn a_broken_line_is_refused_in_words_of_its_own(at in 0..LINE.len(), put in "[{}\\[\\]\",:\\\\a1\n-]{0,3}", cut in 0..4_usize) {
+    fn a_broken_line_is_refused_in_words_of_its_own(
+        at in 0..LINE.len(),
+        put in "[{}\\[\\]\",:\\\\a1\n-]{0,3}",
+        cut in 0..4_usize,
+    ) {
         let (before, after) = (LINE.get(..at), LINE.get(at + cut..));
         let text = format!("{}{put}{}", before.unwrap_or(LINE), after.unwrap_or_default());
         let Err(error) = ItemUpdate::from_json(&text) else { return Ok(()) };
@@ -261,7 +265,9 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_is_read_by_others_too(text in "\\{(\"[a-c]\":(\"(\\\\u[dD][89c][03][0-9]|é){0,3}\"|\\[{0,3}1\\]{0,3}),?){1,2}\\}") {
+    fn what_is_read_is_read_by_others_too(
+        text in "\\{(\"[a-c]\":(\"(\\\\u[dD][89c][03][0-9]|é){0,3}\"|\\[{0,3}1\\]{0,3}),?){1,2}\\}",
+    ) {
         let line = format!(r#"{{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{text}}}"#);
         if ItemUpdate::from_json(&line).is_ok() {
             prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());

@@ -1,4 +1,4 @@
-//! What is said of a text that is no item update.
+//! Error messages for text that is not an item update.
 
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use crate::text::beginning;
 /// How many characters of a refused text are shown.
 pub(super) const SHOWN: usize = 40;
 
-/// What a text is that does not begin like an object.
+/// Names the kind of a text that does not begin like an object.
 pub(super) fn found(text: &str) -> String {
     let shown = beginning(text, SHOWN);
     if text.is_empty() {
@@ -22,43 +22,44 @@ pub(super) fn found(text: &str) -> String {
         return format!("this is JSON, but {}", type_of(text));
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    let is_name = text.starts_with('"')
+    let is_member = text.starts_with('"')
         && matches!(values.next(), Some(Ok(_)))
         && text
             .get(values.byte_offset()..)
             .is_some_and(|rest| rest.trim_start().starts_with(':'));
-    if is_name || text.starts_with(['}', ']', ',']) {
+    if is_member || text.starts_with(['}', ']', ',']) {
         return format!(
-            "{shown:?} is a part of JSON that is written over several lines; write each object on one line"
+            "{shown:?} looks like a part of pretty-printed JSON; write each object on one line"
         );
     }
     if text.contains([',', ';', '\t']) {
-        return format!("{shown:?} is no JSON, and looks like a row of CSV");
+        return format!("{shown:?} is not JSON; it looks like a row of CSV");
     }
-    format!("{shown:?} is no JSON")
+    format!("{shown:?} is not JSON")
 }
 
-/// Says in words what is wrong with an object, and where parsing stopped.
+/// Rewords an error of the parser, which stopped at a byte of an object.
 pub(super) fn syntax(text: &str, at: usize, error: &serde_json::Error) -> String {
     if error.classify() == Category::Eof {
-        return "the object does not end; if it is written over several lines, write it on one"
+        return "the object is incomplete; if the JSON is pretty-printed, write each object on one line"
             .to_owned();
     }
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     if before.trim_end().ends_with(',') && after.starts_with(['}', ']']) {
-        return "a comma stands before a closing bracket".to_owned();
+        return "unexpected comma before a closing bracket".to_owned();
     }
     let place = format!(" at line {} column {}", error.line(), error.column());
     let reason = error.to_string();
     let reason = reason.strip_suffix(&place).unwrap_or(&reason);
     match reason {
-        "trailing characters" => "more text stands after the object".to_owned(),
-        "key must be a string" => "the name of a member stands in no double quotes".to_owned(),
+        "trailing characters" => "unexpected text after the object".to_owned(),
+        "key must be a string" => "a member name must be in double quotes".to_owned(),
         "expected value" | "expected ident" => {
-            "what stands here is no JSON value; text stands in double quotes".to_owned()
+            "this is not a JSON value; text must be in double quotes".to_owned()
         }
         "control character (\\u0000-\\u001F) found while parsing a string" => {
-            r"a control character stands in a text, where it is written with a backslash, such as \n".to_owned()
+            r"a string contains a raw control character; write it as an escape such as \n"
+                .to_owned()
         }
         reason => format!("the JSON is broken: {reason}"),
     }
