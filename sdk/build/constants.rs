@@ -1,4 +1,4 @@
-//! The numbers that the document holds.
+//! The numbers and names that the document holds.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const OPERATION: &str = "/paths/~1collections~1{collection_id}~1items/patch";
 
-/// The limit of a batch, the documented statuses and the base URL, as constants.
+/// The limit of a batch, the documented statuses, the base URL and the fields with a type, as constants.
 pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
     let limit = usize::try_from(
         document
@@ -32,6 +32,7 @@ pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Err
         .and_then(Value::as_str)
         .ok_or("the document names no scope")?;
     let operations = operations(document)?;
+    let fields = string_fields(document)?;
     Ok(quote! {
         /// How many item updates one request may carry, at the most.
         pub(crate) const MAX_ITEMS: usize = #limit;
@@ -41,9 +42,30 @@ pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Err
         pub const BASE_URL: &str = #base_url;
         /// The scope that a token needs to update items.
         pub const REQUIRED_SCOPE: &str = #scope;
+        /// The fields of an item update that have a type of their own, which is a string.
+        pub(crate) const STRING_FIELDS: &[&str] = &[#(#fields),*];
         /// The paths of the operations, by the names that the generated client gives to these.
         pub(crate) const OPERATIONS: &[(&str, &str)] = &[#(#operations),*];
     })
+}
+
+/// The fields that the document gives a type. All that it says of them is checked before a request is sent, so it must
+/// say no more than the check knows.
+fn string_fields(document: &Value) -> Result<Vec<&String>, Box<dyn Error>> {
+    let fields = document
+        .pointer("/components/schemas/ItemUpdateFieldData/properties")
+        .and_then(Value::as_object)
+        .ok_or("the document names no fields of an item update")?;
+    for (field, schema) in fields {
+        let mut rest = schema.as_object().cloned().unwrap_or_default();
+        rest.remove("description");
+        if rest.remove("type") != Some("string".into()) || !rest.is_empty() {
+            let unchecked =
+                format!("nothing checks what the document says of the field {field}: {schema}");
+            return Err(unchecked.into());
+        }
+    }
+    Ok(fields.keys().collect())
 }
 
 fn operations(document: &Value) -> Result<Vec<TokenStream>, Box<dyn Error>> {

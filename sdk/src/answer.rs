@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::text::without_mark;
 use crate::{Batch, CollectionItem, Pagination};
 
 /// An item takes far more memory than its shortest text, so a bound in bytes does not bound what is read from them.
@@ -57,11 +58,6 @@ impl<F: DeserializeOwned> Answer<F> {
             extra,
         }))
     }
-}
-
-/// The text without the mark that some write before it, and that is no part of JSON.
-pub(crate) fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The members of an answer; of a list, its items are read.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -27,6 +28,8 @@ pub struct DuplicateKey {
 /// An entry without a locale and one with the id of the primary locale address the same content, which cannot be seen
 /// here; use one way throughout.
 ///
+/// A clone is cheap: it shares the item updates.
+///
 /// ```
 /// use webflow_cms::{Batch, ItemId, ItemUpdate};
 ///
@@ -38,7 +41,7 @@ pub struct DuplicateKey {
 /// # Ok::<_, webflow_cms::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Batch(Vec<ItemUpdate>);
+pub struct Batch(Arc<Vec<ItemUpdate>>);
 
 impl Batch {
     /// How many item updates a batch holds at the most: 100, as Webflow documents and the OpenAPI document says.
@@ -53,7 +56,7 @@ impl Batch {
     pub fn new(updates: impl IntoIterator<Item = ItemUpdate>) -> Result<Self, Error> {
         let updates: Vec<_> = updates.into_iter().collect();
         Self::check(&updates)?;
-        Ok(Self(updates))
+        Ok(Self(Arc::new(updates)))
     }
 
     /// Says whether item updates make a batch.
@@ -105,10 +108,10 @@ impl Batch {
         &self.0
     }
 
-    /// Gives the item updates back.
+    /// Gives the item updates back. They are copied if the batch is shared with a clone or a response.
     #[must_use]
     pub fn into_updates(self) -> Vec<ItemUpdate> {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// The body of the request.

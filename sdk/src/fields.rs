@@ -1,20 +1,34 @@
 //! The fields that an item update sets or clears.
 
+mod documented;
+mod missing;
 mod raw;
 mod strict;
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, InvalidInput};
+use crate::members::Members;
+pub(crate) use missing::missing;
+use raw::What;
 use strict::{Findings, Strictly};
+
+/// How many arrays and objects may be nested in the value of a field.
+///
+/// Webflow documents no limit. Readers of JSON commonly take fewer than 128 levels, `serde_json` among them, and the
+/// value stands in 4 of the request: the body, its list, the entry and the field data.
+const MAX_NESTING: usize = 128 - 1 - 4;
 
 /// Values for the fields of an item, by slug: what is not in here stays as it is.
 ///
 /// A value of one's own is written once, into the text that goes out. Numbers keep all their digits.
+///
+/// `name` and `slug` are strings, as the OpenAPI document says, and cannot be cleared. Fields that the document does
+/// not name take any JSON value.
 ///
 /// ```
 /// use serde::Serialize;
@@ -62,20 +76,24 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::FieldsNotAnObject`]; [`InvalidInput::DuplicateField`] if the value writes a field, or a member of
-    /// any object in one, twice; [`InvalidInput::NotFinite`] for NaN and infinities at any depth, which JSON would turn
-    /// into `null`, and for numbers in JSON text that no 64-bit float can hold; [`InvalidInput::Unserializable`] if the value's own serialization fails.
+    /// - [`InvalidInput::FieldsNotAnObject`].
+    /// - [`InvalidInput::WrongFieldType`] if a field is not of the type that the OpenAPI document gives it.
+    /// - [`InvalidInput::DuplicateField`] if the value writes a field, or a member of any object in one, twice.
+    /// - [`InvalidInput::NotFinite`] for NaN and infinities at any depth, which JSON would turn into `null`, and for
+    ///   numbers in JSON text that no 64-bit float can hold.
+    /// - [`InvalidInput::UnpairedSurrogate`] for JSON text with half of a surrogate pair in a string.
+    /// - [`InvalidInput::NestedTooDeep`] if arrays and objects are nested more than 123 levels deep in a field.
+    /// - [`InvalidInput::Unserializable`] if the value's own serialization fails.
     pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let findings = Findings::default();
-        let text = written(&Strictly::outermost(value, &findings), &findings)?;
+        let text = written(&Strictly::fields(value, &findings), &findings)?;
         if !text.get().starts_with('{') {
             return Err(InvalidInput::FieldsNotAnObject.into());
         }
-        let mut fields = Self(Text::Whole(text));
-        if findings.raw.get() {
-            fields.parts()?;
+        for member in Members::of(text.get()) {
+            documented::check(&member.name(), member.value)?;
         }
-        Ok(fields)
+        Ok(Self(Text::Whole(text)))
     }
 
     /// Sets one more field.
@@ -85,7 +103,7 @@ impl Fields {
     /// [`InvalidInput::DuplicateField`] if the field is set already, else as [`Fields::new`].
     pub fn set<T: Serialize + ?Sized>(&mut self, field: &str, value: &T) -> Result<(), Error> {
         let findings = Findings::default();
-        let value = written(&Strictly::inner(value, &findings), &findings)
+        let value = written(&Strictly::field(value, &findings), &findings)
             .map_err(|error| within(field, error))?;
         let parts = self.parts()?;
         if parts.iter().any(|(name, _)| **name == *field) {
@@ -94,6 +112,7 @@ impl Fields {
             }
             .into());
         }
+        documented::check(field, value.get())?;
         parts.push((field.into(), value));
         Ok(())
     }
@@ -103,7 +122,8 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::DuplicateField`] if the field is set already.
+    /// [`InvalidInput::DuplicateField`] if the field is set already; [`InvalidInput::WrongFieldType`] for `name` and
+    /// `slug`, which an item always has.
     pub fn clear(&mut self, field: &str) -> Result<(), Error> {
         self.set(field, &())
     }
@@ -112,31 +132,34 @@ impl Fields {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.0 {
-            Text::Whole(text) => text.get() == "{}",
+            Text::Whole(text) => Members::of(text.get()).next().is_none(),
             Text::Parts(parts) => parts.is_empty(),
         }
     }
 
+    /// Each field and the JSON text of its value.
+    fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        let (text, parts): (_, &[Part]) = match &self.0 {
+            Text::Whole(text) => (text.get(), &[]),
+            Text::Parts(parts) => ("", parts),
+        };
+        let members = Members::of(text).map(|member| (member.name(), member.value));
+        let parts = parts.iter();
+        members.chain(parts.map(|(field, value)| (Cow::Borrowed(&**field), value.get())))
+    }
+
     fn parts(&mut self) -> Result<&mut Vec<Part>, Error> {
         if let Text::Whole(text) = &self.0 {
-            let Parts(parts) =
-                serde_json::from_str(text.get()).map_err(|error| InvalidInput::Unserializable {
-                    path: Box::default(),
-                    reason: error.to_string().into(),
-                })?;
-            for (position, (field, _)) in parts.iter().enumerate() {
-                if parts
-                    .iter()
-                    .take(position)
-                    .any(|(earlier, _)| earlier == field)
-                {
-                    return Err(InvalidInput::DuplicateField {
-                        field: field.clone(),
+            let parts = Members::of(text.get()).map(|member| {
+                let value = serde_json::from_str(member.value).map_err(|error| {
+                    InvalidInput::Unserializable {
+                        path: member.name().into(),
+                        reason: error.to_string().into(),
                     }
-                    .into());
-                }
-            }
-            self.0 = Text::Parts(parts);
+                })?;
+                Ok((member.name().into(), value))
+            });
+            self.0 = Text::Parts(parts.collect::<Result<_, Error>>()?);
         }
         match &mut self.0 {
             Text::Parts(parts) => Ok(parts),
@@ -149,15 +172,18 @@ impl Fields {
 fn written<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>, Error> {
     to_raw_value(value).map_err(|error| {
         let path = findings.path().into_boxed_str();
-        let refused = if findings.duplicate.get() {
-            InvalidInput::DuplicateField { field: path }
-        } else if findings.not_finite.get() {
-            InvalidInput::NotFinite { path }
-        } else {
-            InvalidInput::Unserializable {
+        let refused = match findings.what() {
+            Some(What::Duplicate) => InvalidInput::DuplicateField { field: path },
+            Some(What::NotFinite) => InvalidInput::NotFinite { path },
+            Some(What::UnpairedSurrogate) => InvalidInput::UnpairedSurrogate { path },
+            Some(What::TooDeep) => InvalidInput::NestedTooDeep {
+                field: findings.first_step().into(),
+                most: MAX_NESTING,
+            },
+            None => InvalidInput::Unserializable {
                 path,
                 reason: error.to_string().into(),
-            }
+            },
         };
         refused.into()
     })
@@ -177,6 +203,14 @@ fn within(field: &str, error: Error) -> Error {
         Some(InvalidInput::NotFinite { path: inner }) => {
             InvalidInput::NotFinite { path: path(inner) }.into()
         }
+        Some(InvalidInput::UnpairedSurrogate { path: inner }) => {
+            InvalidInput::UnpairedSurrogate { path: path(inner) }.into()
+        }
+        Some(InvalidInput::NestedTooDeep { most, .. }) => InvalidInput::NestedTooDeep {
+            field: field.into(),
+            most: *most,
+        }
+        .into(),
         Some(InvalidInput::Unserializable {
             path: inner,
             reason,
@@ -213,32 +247,6 @@ impl PartialEq for Fields {
 impl fmt::Debug for Fields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
-struct Parts(Vec<Part>);
-
-impl<'de> Deserialize<'de> for Parts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Parts;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
-                let mut parts = Vec::with_capacity(map.size_hint().unwrap_or(0));
-                while let Some(part) = map.next_entry()? {
-                    parts.push(part);
-                }
-                Ok(Parts(parts))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Code that the build makes of the OpenAPI document. `cargo xtask codegen` prints it.
 
 pub use constants::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
-pub(crate) use constants::{MAX_ITEMS, OPERATIONS};
+pub(crate) use constants::{MAX_ITEMS, OPERATIONS, STRING_FIELDS};
 pub use models::{CollectionItem, Pagination};
 pub(crate) use models::{ItemUpdate, ItemUpdateList};
 

@@ -187,6 +187,11 @@ impl ReceivedId {
         }
     }
 
+    /// The item's id, if it looks like one.
+    pub(crate) fn checked(&self) -> Option<ItemId> {
+        ObjectId::parse(self.as_str()).map(ItemId)
+    }
+
     pub(crate) fn is(&self, text: &str) -> bool {
         self.as_str().eq_ignore_ascii_case(text)
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::{CmsLocaleId, Fields, ItemId, generated};
+use crate::{CmsLocaleId, CollectionItem, Fields, ItemId, fields, generated};
 
 /// What an update addresses: an item in one locale, or in the primary locale where none is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +123,15 @@ impl ItemUpdate {
     #[must_use]
     pub fn key(&self) -> ItemKey {
         self.key
+    }
+
+    /// The slugs of the fields that were sent with a value and that the returned item lacks. None, if the item has no
+    /// field data.
+    pub(crate) fn missing_fields(&self, item: &CollectionItem) -> Vec<Box<str>> {
+        match (&self.fields, &item.field_data) {
+            (Some(sent), Some(received)) => fields::missing(sent, received),
+            _ => Vec::new(),
+        }
     }
 
     /// The entry as the document describes it.

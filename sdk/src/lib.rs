@@ -93,6 +93,7 @@ mod generated;
 mod id;
 mod item;
 mod matching;
+mod members;
 mod observer;
 mod pace;
 mod rate_limit;

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::matching::{Returned, assign};
-use crate::{Batch, CollectionItem, FieldData, ItemKey, Pagination, RateLimit, ReceivedId, Token};
+use crate::{
+    Batch, CollectionItem, FieldData, ItemKey, ItemUpdate, Pagination, RateLimit, ReceivedId, Token,
+};
 
 /// The answer to an accepted batch: the items as they are now, and which of the sent ones did not come back.
 ///
@@ -24,7 +26,7 @@ pub struct UpdateResponse<F = FieldData> {
     items: Vec<CollectionItem<F>>,
     pagination: Option<Pagination>,
     extra: Map<String, Value>,
-    sent: Vec<ItemKey>,
+    batch: Batch,
     returned: Vec<Returned>,
     status: StatusCode,
     headers: HeaderMap,
@@ -47,7 +49,7 @@ impl<F> UpdateResponse<F> {
             } => (items, pagination, extra),
             Answer::Item(item) => (vec![item], None, Map::new()),
         };
-        let sent: Vec<_> = batch.updates().iter().map(crate::ItemUpdate::key).collect();
+        let sent: Vec<_> = batch.updates().iter().map(ItemUpdate::key).collect();
         let received: Vec<_> = items
             .iter()
             .map(|item| (&item.id, item.cms_locale_id.as_ref()))
@@ -57,7 +59,7 @@ impl<F> UpdateResponse<F> {
             items,
             pagination,
             extra,
-            sent,
+            batch: batch.clone(),
             returned,
             status,
             headers,
@@ -110,12 +112,13 @@ impl<F> UpdateResponse<F> {
     /// The sent entries for which no item came back, or none that can be told to be theirs. The service accepted the
     /// batch, so whether it changed them is not known.
     pub fn unconfirmed(&self) -> impl Iterator<Item = (usize, ItemKey)> {
-        self.sent
+        self.batch
+            .updates()
             .iter()
             .zip(&self.returned)
             .enumerate()
             .filter(|(_, (_, returned))| !matches!(returned, Returned::Item(_)))
-            .map(|(entry, (key, _))| (entry, *key))
+            .map(|(entry, (update, _))| (entry, update.key()))
     }
 
     /// The items that came back and belong to no entry of the batch.
@@ -175,6 +178,39 @@ impl<F> UpdateResponse<F> {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+}
+
+impl UpdateResponse {
+    /// The slugs of the fields that were sent for an entry of the batch and that its returned item lacks. Entries are
+    /// counted from 0.
+    ///
+    /// Webflow was seen to accept and drop the value of a field that had been added to the collection and not yet
+    /// published. A field that was sent empty (`null`, `""` or `[]`) may be left out of a response, and is never
+    /// missing. If the item did not come back, or came back without field data, nothing is known and the list is empty.
+    /// Whether a field came back with another value is not looked at.
+    ///
+    /// A response whose field data were read [into a type](crate::UpdateRequest::fields_as) does not know which fields
+    /// it had, and has no such method.
+    ///
+    /// ```no_run
+    /// # use webflow_cms::{Batch, Client, CollectionId};
+    /// # async fn example(client: Client, collection: CollectionId, batch: Batch) -> Result<(), webflow_cms::Error> {
+    /// let response = client.update(&collection, &batch).await?;
+    /// for (entry, update) in batch.updates().iter().enumerate() {
+    ///     for field in response.missing_fields(entry) {
+    ///         eprintln!("{}: the field {field} was not stored", update.key());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn missing_fields(&self, entry: usize) -> Vec<Box<str>> {
+        match (self.batch.updates().get(entry), self.item_of(entry)) {
+            (Some(update), Some(item)) => update.missing_fields(item),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-//! Text that is kept for people to read.
+//! Text that is read, and text that is kept for people to read.
+
+/// The text without the byte order mark that some write before it, and that is no part of JSON.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
 
 /// The beginning of a text: at most so many characters of it, with `…` where it was cut.
 pub(crate) fn beginning(text: &str, most: usize) -> Box<str> {
@@ -11,6 +16,13 @@ pub(crate) fn beginning(text: &str, most: usize) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_mark_before_a_text_is_passed_over() {
+        assert_eq!(without_mark("\u{feff}a\u{feff}"), "a\u{feff}");
+        assert_eq!(without_mark("\u{feff}\u{feff}a"), "\u{feff}a");
+        assert_eq!(without_mark("a"), "a");
+    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_only_if_it_is_too_long() {

@@ -84,14 +84,17 @@ fn the_file_shows_every_kind_of_change() {
 fn a_line_that_is_no_update_is_named_with_the_place_and_the_reason() {
     let id = format!("\"id\": \"{ITEM}\"");
     for (line, told) in [
-        (format!("{{{id},}}"), "a.jsonl:3:35: trailing comma"),
+        (
+            format!("{{{id},}}"),
+            "a.jsonl:3:35: unexpected comma before a closing bracket",
+        ),
         (
             "{\"id\": \"66f6\"}".to_owned(),
-            "a.jsonl:3:14: item id \"66f6\" is not 24 hexadecimal digits",
+            "a.jsonl:3:8: item id \"66f6\" is not 24 hexadecimal digits",
         ),
         (
             format!("{{{id}, \"locale\": \"{FRENCH}\"}}"),
-            "a.jsonl:3:43: unknown field `locale`",
+            "a.jsonl:3:36: unknown member \"locale\"",
         ),
         (
             format!("{{{id}, \"fieldData\": {{\"price\": 1, \"price\": 2}}}}"),

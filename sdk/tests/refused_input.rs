@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use support::{LAMP, builder, client, collection, lamp, one, shade, site};
 use webflow_cms::{
-    Batch, Client, ClientBuilder, CmsLocaleId, CollectionId, Error, ErrorKind, InvalidInput,
-    ItemId, ItemUpdate, Token, UpdateResponse, reqwest,
+    Batch, Client, ClientBuilder, CmsLocaleId, CollectionId, Error, ErrorKind, Fields,
+    InvalidInput, ItemId, ItemUpdate, Token, UpdateResponse, reqwest,
 };
 use webflow_cms_conformance::reference::ReferenceServer;
 
@@ -166,6 +168,90 @@ async fn a_number_that_is_not_finite_is_refused_with_its_path() {
     assert_eq!(
         text,
         "the number at \"sizes[1].width\" is not finite, and no reader of JSON could hold it"
+    );
+}
+
+/// Updates of the lamp with one field, by every way in.
+fn with_field(field: &str, value: &serde_json::Value) -> [Result<ItemUpdate, Error>; 4] {
+    let fields = BTreeMap::from([(field, value)]);
+    let line = format!("{{\"id\":\"{LAMP}\",\"fieldData\":{{\"{field}\":{value}}}}}");
+    [
+        lamp().field(field, value),
+        lamp().fields(&fields),
+        Fields::new(&fields).map(|fields| lamp().with_fields(fields)),
+        ItemUpdate::from_json(&line),
+    ]
+}
+
+#[tokio::test]
+async fn a_field_of_another_type_than_the_documented_one_is_refused_by_every_way_in() {
+    for (field, value, found) in [
+        ("name", json!(5), "a number"),
+        ("name", json!(null), "null"),
+        ("slug", json!(["a"]), "an array"),
+        ("slug", json!(true), "a boolean"),
+    ] {
+        for update in with_field(field, &value) {
+            let (input, text) = refused(async |server| send(server, [update?]).await).await;
+            let wrong = InvalidInput::WrongFieldType {
+                field: field.into(),
+                expected: "a string",
+                found,
+            };
+            assert_eq!(input, wrong);
+            assert_eq!(
+                text,
+                format!("the field {field:?} must be a string, but it is {found}")
+            );
+        }
+    }
+    let (input, _) = refused(async |server| send(server, [lamp().clear("name")?]).await).await;
+    assert!(
+        matches!(input, InvalidInput::WrongFieldType { found: "null", .. }),
+        "{input:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_field_that_the_document_does_not_name_takes_any_value() {
+    let server = site().await;
+    for value in [
+        json!(5),
+        json!(null),
+        json!(["a"]),
+        json!({"a": {}}),
+        json!(""),
+    ] {
+        for update in with_field("price", &value) {
+            let update = update.expect("an update");
+            send(&server, [update]).await.expect("an update");
+            let sent = server.log().pop().and_then(|exchange| exchange.json);
+            let sent = sent.expect("a JSON body");
+            assert_eq!(sent["items"][0]["fieldData"]["price"], value);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_many_parsers_cannot_read_is_refused_with_its_path() {
+    let fields = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
+    let half = fields(r#"{"body":["cut \ud83d"]}"#);
+    let (input, text) = refused(async |server| send(server, [lamp().fields(&half)?]).await).await;
+    let path = "body[0]".into();
+    assert_eq!(input, InvalidInput::UnpairedSurrogate { path });
+    assert_eq!(
+        text,
+        "the text at \"body[0]\" holds half of a surrogate pair, which is not valid Unicode"
+    );
+
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    let deep = fields(&format!(r#"{{"body":{deep}}}"#));
+    let (input, text) = refused(async |server| send(server, [lamp().fields(&deep)?]).await).await;
+    let (field, most) = ("body".into(), 123);
+    assert_eq!(input, InvalidInput::NestedTooDeep { field, most });
+    assert_eq!(
+        text,
+        "the field \"body\" is nested more than 123 levels deep, and many JSON parsers stop at 128"
     );
 }
 

@@ -6,9 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use support::{LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade, site};
-use webflow_cms::{Batch, Clock, ErrorKind, Sleep};
-use webflow_cms_conformance::reference::Fault;
+use serde_json::{Value, json};
+use support::{
+    COLLECTION, FRENCH, LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade,
+    site,
+};
+use webflow_cms::{Batch, Clock, CmsLocaleId, ErrorKind, Returned, Sleep};
+use webflow_cms_conformance::reference::{Fault, Step};
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Product {
@@ -50,6 +54,79 @@ async fn field_data_that_nobody_needs_is_skipped_and_every_entry_confirmed() {
         response.item_of(1).map(|item| item.id.as_str()),
         Some(SHADE)
     );
+}
+
+#[tokio::test]
+async fn a_sent_field_that_the_response_lacks_is_told() {
+    let server = site().await;
+    let update = lamp()
+        .field("price", &120)
+        .and_then(|update| update.field("name", "Star lamp"))
+        .and_then(|update| update.clear("subtitle"))
+        .expect("fields");
+    let batch = Batch::new([shade().draft(true), update]).expect("a batch");
+    let client = client(&server);
+    let missing = async |change: fn(&mut Vec<Value>)| {
+        server.script([Step::model_then(move |answer| answer.edit_items(change))]);
+        let response = client.update(&collection(), &batch).await;
+        let response = response.expect("an update");
+        let missing = [0, 1, 2].map(|entry| response.missing_fields(entry).join(","));
+        (missing, response.unconfirmed().count())
+    };
+    let told = |fields: &str| [String::new(), fields.to_owned(), String::new()];
+    assert_eq!(missing(|_| {}).await, (told(""), 0));
+    let without_price = |items: &mut Vec<Value>| {
+        items[1]["fieldData"] = json!({"name": null, "more": 1});
+        items.reverse();
+    };
+    assert_eq!(missing(without_price).await, (told("price"), 0));
+    assert_eq!(
+        missing(|items| items[1]["fieldData"] = json!({})).await,
+        (told("price,name"), 0)
+    );
+    for without_fields in [
+        |items: &mut Vec<Value>| items[1]["fieldData"] = json!(null),
+        |items: &mut Vec<Value>| items[1]["fieldData"] = json!("odd"),
+    ] {
+        assert_eq!(missing(without_fields).await, (told(""), 0));
+    }
+    let lost = |items: &mut Vec<Value>| items.truncate(1);
+    assert_eq!(missing(lost).await, (told(""), 1));
+}
+
+#[tokio::test]
+async fn an_item_without_a_locale_confirms_the_entry_that_names_the_primary_one() {
+    let server = site().await;
+    let primary = server
+        .model()
+        .primary_locale(COLLECTION)
+        .map(CmsLocaleId::new);
+    let primary = primary.expect("a locale").expect("an id");
+    let french = CmsLocaleId::new(FRENCH).expect("an id");
+    let updates = [
+        lamp().locale(primary),
+        shade().locale(primary),
+        lamp().locale(french),
+    ];
+    let batch = Batch::new(updates.map(|update| update.draft(true))).expect("a batch");
+    let returned = async |locale: Value| {
+        server.script([Step::model_then(move |answer| {
+            answer.edit_items(|items| {
+                for item in items {
+                    if item["cmsLocaleId"] != FRENCH {
+                        item["cmsLocaleId"] = locale.clone();
+                    }
+                }
+            })
+        })]);
+        let response = client(&server).update(&collection(), &batch).await;
+        response.expect("an update").returned().to_vec()
+    };
+    let all = [Returned::Item(0), Returned::Item(1), Returned::Item(2)];
+    assert_eq!(returned(json!(null)).await, all);
+    let another = returned(json!("66f6e966c9e1dc700a857c09")).await;
+    let missing = [Returned::Missing, Returned::Missing, Returned::Item(2)];
+    assert_eq!(another, missing, "another locale is not this one");
 }
 
 #[tokio::test]
@@ -144,7 +221,7 @@ mod gzip {
 
     use flate2::{Compression, write::GzEncoder};
     use webflow_cms::{Error, UpdateResponse};
-    use webflow_cms_conformance::reference::{ReferenceServer, Reply, Step};
+    use webflow_cms_conformance::reference::{ReferenceServer, Reply};
 
     use super::*;
 

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{Answer, Error, ErrorDetail, ErrorKind, detail};
 use crate::Token;
-use crate::answer::without_mark;
 use crate::body::{Body, End};
 use crate::rate_limit::retry_after;
+use crate::text::without_mark;
 
 /// How much of a body an error keeps, in bytes.
 const KEPT: usize = 8 * 1024;

@@ -56,6 +56,28 @@ pub enum InvalidInput {
         /// The path to the number, such as `dimensions.width`.
         path: Box<str>,
     },
+    /// A field with a value of another type than the OpenAPI document gives it.
+    WrongFieldType {
+        /// The field's slug.
+        field: Box<str>,
+        /// The documented type, with its article: `a string`.
+        expected: &'static str,
+        /// The type of the value, such as `a number` or `null`.
+        found: &'static str,
+    },
+    /// A string in JSON text that escapes half of a surrogate pair without the other, such as `"\ud83d"`: no valid
+    /// Unicode, and refused by many readers of JSON.
+    UnpairedSurrogate {
+        /// The path to the string, such as `dimensions.unit`.
+        path: Box<str>,
+    },
+    /// A field in which arrays and objects are nested too deeply for common readers of JSON.
+    NestedTooDeep {
+        /// The field's slug.
+        field: Box<str>,
+        /// How many levels there may be.
+        most: usize,
+    },
     /// A field whose own serialization failed.
     Unserializable {
         /// The path to the value.
@@ -65,7 +87,7 @@ pub enum InvalidInput {
     },
     /// JSON text that is no item update.
     UnreadableUpdate {
-        /// Where reading stopped, in bytes from 1.
+        /// Where the text is wrong, in bytes from 1. A byte order mark before the text does not count.
         column: usize,
         /// Why, with the name of the member where it is about one.
         reason: Box<str>,
@@ -129,6 +151,16 @@ impl fmt::Display for InvalidInput {
             Self::NotFinite { path } => {
                 write!(formatter, "the number at {path:?} is not finite, and no reader of JSON could hold it")
             }
+            Self::WrongFieldType { field, expected, found } => {
+                write!(formatter, "the field {field:?} must be {expected}, but it is {found}")
+            }
+            Self::UnpairedSurrogate { path } => {
+                write!(formatter, "the text at {path:?} holds half of a surrogate pair, which is not valid Unicode")
+            }
+            Self::NestedTooDeep { field, most } => write!(
+                formatter,
+                "the field {field:?} is nested more than {most} levels deep, and many JSON parsers stop at 128"
+            ),
             Self::Unserializable { path, reason } => {
                 write!(formatter, "the value at {path:?} cannot be serialized: {reason}")
             }

@@ -8,20 +8,31 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 
+use super::MAX_NESTING;
 use super::raw::{self, Names, What};
 use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
+
+/// How many arrays and objects may be nested: the object of the fields, and a value in it.
+const LEVELS: usize = MAX_NESTING + 1;
 
 /// What is learned on the way, shared by all levels of one value.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub(super) duplicate: Cell<bool>,
-    pub(super) not_finite: Cell<bool>,
-    /// Whether the outermost value is JSON text that was written elsewhere.
-    pub(super) raw: Cell<bool>,
+    what: Cell<Option<What>>,
     path: RefCell<Vec<String>>,
 }
 
 impl Findings {
+    /// What must not go out, unless the value's own serialization failed.
+    pub(super) fn what(&self) -> Option<What> {
+        self.what.get()
+    }
+
+    /// The outermost step of the path.
+    pub(super) fn first_step(&self) -> String {
+        self.path.borrow().last().cloned().unwrap_or_default()
+    }
+
     /// The path to the value at which serialization stopped, such as `images[2].width`.
     pub(super) fn path(&self) -> String {
         let mut path = String::new();
@@ -41,23 +52,25 @@ impl Findings {
         result
     }
 
+    fn found<E: ser::Error>(&self, what: What) -> E {
+        self.what.set(Some(what));
+        E::custom("a value that must not go out")
+    }
+
     fn duplicate<E: ser::Error>(&self, name: &str) -> E {
-        self.duplicate.set(true);
         self.path.borrow_mut().push(name.to_owned());
-        E::custom("the same name twice")
+        self.found(What::Duplicate)
     }
 
     /// Refuses a text that another has written as JSON, if it must not go out.
-    fn check<E: ser::Error>(&self, text: &str) -> Result<(), E> {
-        let Some(flaw) = raw::flaw(text) else {
-            return Ok(());
-        };
-        match flaw.what {
-            What::Duplicate => self.duplicate.set(true),
-            What::NotFinite => self.not_finite.set(true),
+    fn check<E: ser::Error>(&self, text: &str, depth: usize) -> Result<(), E> {
+        match raw::flaw(text, LEVELS.saturating_sub(depth)) {
+            None => Ok(()),
+            Some(flaw) => {
+                self.path.borrow_mut().extend(flaw.path.into_iter().rev());
+                Err(self.found(flaw.what))
+            }
         }
-        self.path.borrow_mut().extend(flaw.path.into_iter().rev());
-        Err(E::custom("JSON text that must not go out"))
     }
 }
 
@@ -69,40 +82,38 @@ const NUMBER: &str = "$serde_json::private::Number";
 pub(super) struct Strictly<'a, T: ?Sized> {
     value: &'a T,
     findings: &'a Findings,
-    outermost: bool,
+    /// How many arrays and objects it stands in.
+    depth: usize,
 }
 
 impl<'a, T: ?Sized> Strictly<'a, T> {
     /// The whole of the fields.
-    pub(super) fn outermost(value: &'a T, findings: &'a Findings) -> Self {
+    pub(super) fn fields(value: &'a T, findings: &'a Findings) -> Self {
+        let depth = 0;
         Self {
             value,
             findings,
-            outermost: true,
+            depth,
         }
     }
 
     /// The value of a field.
-    pub(super) fn inner(value: &'a T, findings: &'a Findings) -> Self {
+    pub(super) fn field(value: &'a T, findings: &'a Findings) -> Self {
+        let depth = 1;
         Self {
             value,
             findings,
-            outermost: false,
+            depth,
         }
     }
 }
 
 impl<T: Serialize + ?Sized> Serialize for Strictly<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            findings,
-            outermost,
-            ..
-        } = *self;
         self.value.serialize(Strict {
             inner: serializer,
-            findings,
-            outermost,
+            findings: self.findings,
+            depth: self.depth,
         })
     }
 }
@@ -110,7 +121,7 @@ impl<T: Serialize + ?Sized> Serialize for Strictly<'_, T> {
 struct Strict<'a, S> {
     inner: S,
     findings: &'a Findings,
-    outermost: bool,
+    depth: usize,
 }
 
 impl<'a, S: Serializer> Strict<'a, S> {
@@ -121,27 +132,23 @@ impl<'a, S: Serializer> Strict<'a, S> {
         Strictly {
             value,
             findings: self.findings,
-            outermost: self.outermost,
+            depth: self.depth,
         }
     }
 
-    fn within<C>(inner: C, findings: &'a Findings) -> Compound<'a, C> {
-        Compound {
-            inner,
-            findings,
-            is_raw: false,
-            names: Names::default(),
-            index: 0,
-            key: String::new(),
+    /// The depth of what is in so many arrays and objects more.
+    fn deeper(&self, levels: usize) -> Result<usize, S::Error> {
+        match self.depth + levels {
+            depth if depth > LEVELS => Err(self.findings.found(What::TooDeep)),
+            depth => Ok(depth),
         }
     }
 
     fn finite(&self, finite: bool) -> Result<(), S::Error> {
-        if finite {
-            return Ok(());
+        match finite {
+            true => Ok(()),
+            false => Err(self.findings.found(What::NotFinite)),
         }
-        self.findings.not_finite.set(true);
-        Err(S::Error::custom("not a finite number"))
     }
 }
 
@@ -214,25 +221,28 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let findings = self.findings;
-        let result = self.inner.serialize_newtype_variant(
-            name,
-            index,
-            variant,
-            &Strictly::inner(value, findings),
-        );
+        let (depth, findings) = (self.deeper(1)?, self.findings);
+        let value = Strictly {
+            value,
+            findings,
+            depth,
+        };
+        let result = self
+            .inner
+            .serialize_newtype_variant(name, index, variant, &value);
         findings.at(result, || variant.to_owned())
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Ok(Self::within(self.inner.serialize_seq(len)?, self.findings))
+        let depth = self.deeper(1)?;
+        let inner = self.inner.serialize_seq(len)?;
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        Ok(Self::within(
-            self.inner.serialize_tuple(len)?,
-            self.findings,
-        ))
+        let depth = self.deeper(1)?;
+        let inner = self.inner.serialize_tuple(len)?;
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn serialize_tuple_struct(
@@ -240,10 +250,9 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        Ok(Self::within(
-            self.inner.serialize_tuple_struct(name, len)?,
-            self.findings,
-        ))
+        let depth = self.deeper(1)?;
+        let inner = self.inner.serialize_tuple_struct(name, len)?;
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn serialize_tuple_variant(
@@ -253,14 +262,17 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        let depth = self.deeper(2)?;
         let inner = self
             .inner
             .serialize_tuple_variant(name, index, variant, len)?;
-        Ok(Self::within(inner, self.findings))
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Ok(Self::within(self.inner.serialize_map(len)?, self.findings))
+        let depth = self.deeper(1)?;
+        let inner = self.inner.serialize_map(len)?;
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn serialize_struct(
@@ -268,12 +280,13 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        if self.outermost && name == RAW {
-            self.findings.raw.set(true);
-        }
+        // Text that is JSON already is no object of its own.
+        let is_raw = name == RAW || name == NUMBER;
+        let depth = self.deeper(usize::from(!is_raw))?;
+        let inner = self.inner.serialize_struct(name, len)?;
         Ok(Compound {
-            is_raw: name == RAW || name == NUMBER,
-            ..Self::within(self.inner.serialize_struct(name, len)?, self.findings)
+            is_raw,
+            ..Compound::new(inner, self.findings, depth)
         })
     }
 
@@ -284,10 +297,11 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
+        let depth = self.deeper(2)?;
         let inner = self
             .inner
             .serialize_struct_variant(name, index, variant, len)?;
-        Ok(Self::within(inner, self.findings))
+        Ok(Compound::new(inner, self.findings, depth))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -303,12 +317,39 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
 struct Compound<'a, C> {
     inner: C,
     findings: &'a Findings,
+    /// How many arrays and objects its elements stand in.
+    depth: usize,
     /// Whether its one member is JSON text.
     is_raw: bool,
     names: Names,
     index: usize,
     /// The last key of a map, which may be asked for apart from its value.
     key: String,
+}
+
+impl<'a, C> Compound<'a, C> {
+    fn new(inner: C, findings: &'a Findings, depth: usize) -> Self {
+        Self {
+            inner,
+            findings,
+            depth,
+            is_raw: false,
+            names: Names::default(),
+            index: 0,
+            key: String::new(),
+        }
+    }
+
+    fn element<'v, T: ?Sized>(&self, value: &'v T) -> Strictly<'v, T>
+    where
+        'a: 'v,
+    {
+        Strictly {
+            value,
+            findings: self.findings,
+            depth: self.depth,
+        }
+    }
 }
 
 macro_rules! elements {
@@ -320,7 +361,8 @@ macro_rules! elements {
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
                 let index = self.index;
                 self.index += 1;
-                let result = self.inner.$method(&Strictly::inner(value, self.findings));
+                let value = self.element(value);
+                let result = self.inner.$method(&value);
                 self.findings.at(result, || format!("[{index}]"))
             }
 
@@ -348,12 +390,13 @@ macro_rules! members {
                 if self.is_raw
                     && let Ok(serde_json::Value::String(text)) = serde_json::to_value(value)
                 {
-                    self.findings.check(&text)?;
+                    self.findings.check(&text, self.depth)?;
                 }
                 if !self.names.insert(Cow::Borrowed(key)) {
                     return Err(self.findings.duplicate(key));
                 }
-                let result = self.inner.serialize_field(key, &Strictly::inner(value, self.findings));
+                let value = self.element(value);
+                let result = self.inner.serialize_field(key, &value);
                 self.findings.at(result, || key.to_owned())
             }
 
@@ -386,9 +429,8 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        let result = self
-            .inner
-            .serialize_value(&Strictly::inner(value, self.findings));
+        let value = self.element(value);
+        let result = self.inner.serialize_value(&value);
         self.findings.at(result, || self.key.clone())
     }
 

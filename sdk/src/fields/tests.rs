@@ -219,3 +219,177 @@ fn one_by_one_and_whole_are_written_alike() {
     single.clear("b").expect("new");
     assert_eq!(whole, single);
 }
+
+#[test]
+fn a_field_with_a_documented_type_takes_no_other_however_it_comes() {
+    #[derive(Serialize)]
+    struct Named<T> {
+        name: T,
+    }
+    fn wrong<T: Serialize>(name: T) -> &'static str {
+        let raw = to_raw_value(&json!({"name": &name})).expect("JSON");
+        let set = Fields::default().set("name", &name).expect_err("refused");
+        let refusals = [
+            refused(&Named { name: &name }),
+            refused(&HashMap::from([("name", &name)])),
+            refused(&raw),
+            set.invalid_input().cloned().expect("bad input"),
+        ];
+        let [InvalidInput::WrongFieldType { found, .. }, ..] = refusals else {
+            panic!("{refusals:?}");
+        };
+        for refusal in refusals {
+            let wrong = InvalidInput::WrongFieldType {
+                field: "name".into(),
+                expected: "a string",
+                found,
+            };
+            assert_eq!(refusal, wrong);
+        }
+        found
+    }
+    assert_eq!(wrong(5), "a number");
+    assert_eq!(wrong(true), "a boolean");
+    assert_eq!(wrong(["a"]), "an array");
+    assert_eq!(wrong(HashMap::from([("a", 1)])), "an object");
+    assert_eq!(wrong(()), "null");
+    assert_eq!(wrong(None::<&str>), "null");
+    for (field, is_string) in [
+        ("name", true),
+        ("slug", true),
+        ("Name", false),
+        ("title", false),
+    ] {
+        assert_eq!(
+            Fields::default().clear(field).is_err(),
+            is_string,
+            "{field}"
+        );
+        assert_eq!(
+            Fields::default().set(field, &1).is_err(),
+            is_string,
+            "{field}"
+        );
+        assert_eq!(
+            Fields::new(&HashMap::from([(field, 1)])).is_err(),
+            is_string,
+            "{field}"
+        );
+        assert!(Fields::default().set(field, "").is_ok(), "{field}");
+    }
+    let error = Fields::default().clear("slug").expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "the field \"slug\" must be a string, but it is null"
+    );
+}
+
+#[test]
+fn all_that_becomes_a_string_is_one() {
+    #[derive(Serialize)]
+    enum Colour {
+        #[serde(rename = "red")]
+        Red,
+    }
+    #[derive(Serialize)]
+    struct Wrapped(Option<char>);
+    let mut fields = Fields::default();
+    fields.set("name", &Colour::Red).expect("a string");
+    fields.set("slug", &Wrapped(Some('a'))).expect("a string");
+    assert_eq!(text(&fields), r#"{"name":"red","slug":"a"}"#);
+    let displayed = std::net::Ipv4Addr::LOCALHOST;
+    assert!(Fields::new(&HashMap::from([("name", displayed)])).is_ok());
+}
+
+#[test]
+fn a_name_or_slug_within_another_field_is_no_field() {
+    let nested = json!({"author": {"name": 5, "slug": null}, "names": [null]});
+    assert!(Fields::new(&nested).is_ok());
+}
+
+#[test]
+fn half_a_surrogate_pair_is_refused_with_its_path() {
+    let half = |path: &str| InvalidInput::UnpairedSurrogate { path: path.into() };
+    let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
+    let value = raw(r#"["cut \ud83d"]"#);
+    assert_eq!(refused(&raw(r#"{"a":{"b":"\ude00"}}"#)), half("a.b"));
+    assert_eq!(refused(&HashMap::from([("a", &value)])), half("a[0]"));
+    let error = Fields::default().set("a", &value).expect_err("refused");
+    assert_eq!(error.invalid_input(), Some(&half("a[0]")));
+    let whole = raw(r#"{"a":"\ud83d\ude00"}"#);
+    assert_eq!(text(&Fields::new(&whole).expect("fields")), whole.get());
+}
+
+#[test]
+fn what_is_nested_as_deeply_as_allowed_is_still_read_by_others_within_the_request() {
+    fn nested(levels: usize) -> serde_json::Value {
+        (0..levels).fold(json!(1), |value, level| match level % 2 {
+            0 => json!([value]),
+            _ => json!({ "b": value }),
+        })
+    }
+    let raw = |value: &_| to_raw_value(value).expect("JSON");
+    let too_deep = InvalidInput::NestedTooDeep {
+        field: "a".into(),
+        most: MAX_NESTING,
+    };
+    let (most, more) = (nested(MAX_NESTING), nested(MAX_NESTING + 1));
+    for field in [
+        Fields::new(&json!({ "a": most })),
+        Fields::new(&raw(&json!({ "a": most }))),
+    ] {
+        let body = format!(
+            r#"{{"items":[{{"fieldData":{}}}]}}"#,
+            text(&field.expect("fields"))
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok());
+    }
+    assert!(Fields::default().set("a", &most).is_ok());
+    assert!(Fields::default().set("a", &raw(&most)).is_ok());
+    assert_eq!(refused(&json!({ "a": more })), too_deep);
+    assert_eq!(refused(&raw(&json!({ "a": more }))), too_deep);
+    assert_eq!(refused(&HashMap::from([("a", raw(&more))])), too_deep);
+    for error in [
+        Fields::default().set("a", &more),
+        Fields::default().set("a", &raw(&more)),
+    ] {
+        assert_eq!(error.expect_err("refused").invalid_input(), Some(&too_deep));
+    }
+}
+
+#[test]
+fn variants_are_as_deep_as_the_objects_that_they_become() {
+    #[derive(Serialize)]
+    enum Variant {
+        Newtype(Vec<Variant>),
+        Tuple(u8, Box<Variant>),
+        Struct { inner: Box<Variant> },
+        Unit,
+    }
+    fn nested(times: usize) -> Variant {
+        (0..times).fold(Variant::Unit, |inner, _| {
+            let tuple = Variant::Tuple(0, Box::new(inner));
+            let inner = Variant::Struct {
+                inner: tuple.into(),
+            };
+            Variant::Newtype(vec![inner])
+        })
+    }
+    // Each time is six levels deep.
+    assert!(Fields::default().set("a", &nested(MAX_NESTING / 6)).is_ok());
+    assert!(
+        Fields::default()
+            .set("a", &nested(MAX_NESTING / 6 + 1))
+            .is_err()
+    );
+}
+
+#[test]
+fn the_fields_of_text_with_spaces_are_found() {
+    let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
+    assert!(Fields::new(&raw("{ \n}")).expect("fields").is_empty());
+    let mut fields = Fields::new(&raw(r#"{ "a" : [1, 2] , "\u0062":null }"#)).expect("fields");
+    assert!(!fields.is_empty());
+    fields.set("c", &3).expect("new");
+    assert_eq!(text(&fields), r#"{"a":[1, 2],"b":null,"c":3}"#);
+}

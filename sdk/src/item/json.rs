@@ -1,35 +1,29 @@
 //! An item update as a line of JSON, in the words of the API.
 
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+mod words;
+
+use std::str::FromStr;
+
+use serde::Serialize;
 use serde_json::value::RawValue;
+
+use words::{SHOWN, found, syntax};
 
 use super::ItemUpdate;
 use crate::error::{Error, InvalidInput};
-use crate::text::beginning;
+use crate::members::{Member, Members, type_of, unquoted};
+use crate::text::{beginning, without_mark};
 use crate::{CmsLocaleId, Fields, ItemId};
 
-/// How much of a reason is kept, which can repeat a value of any length.
+/// How many characters of a reason are kept, which can repeat a value of any length.
 const MOST_OF_A_REASON: usize = 500;
 
-/// A member that the API does not know is a typing error, and no line may have one.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Read {
-    id: ItemId,
-    #[serde(default, deserialize_with = "not_null")]
-    cms_locale_id: Option<CmsLocaleId>,
-    #[serde(default, deserialize_with = "not_null")]
-    is_archived: Option<bool>,
-    #[serde(default, deserialize_with = "not_null")]
-    is_draft: Option<bool>,
-    /// As it is written, so that numbers keep their digits and a field that comes twice is noticed.
-    #[serde(default, deserialize_with = "not_null")]
-    field_data: Option<Box<RawValue>>,
-    /// Why an earlier run did not update the item.
-    #[serde(default, rename = "error")]
-    _error: IgnoredAny,
-}
+/// Ends the error about a text that is something else.
+const WANTED: &str =
+    r#"an item update is one JSON object, such as {"id":"…","fieldData":{"name":"…"}}"#;
+
+/// The members that a line may have.
+const KNOWN: &str = "id, cmsLocaleId, isArchived, isDraft, fieldData and error";
 
 /// The members in the order that Webflow's documentation has, which is not the generator's and stays as it is.
 #[derive(Serialize)]
@@ -46,18 +40,115 @@ struct Written<'a> {
     field_data: Option<&'a Fields>,
 }
 
-/// A member may be left out. But `"cmsLocaleId": null` is more likely a locale that was not found than the primary one.
-fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    match Option::deserialize(deserializer)? {
-        Some(value) => Ok(Some(value)),
-        None => Err(D::Error::custom(
-            "null is no value for this key; leave the key out instead",
-        )),
+/// Why a text is not an item update, and the byte that is at fault, counted from 0.
+struct Unreadable {
+    at: usize,
+    reason: String,
+}
+
+impl Unreadable {
+    fn new(at: usize, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { at, reason }
     }
+}
+
+impl From<Unreadable> for Error {
+    fn from(unreadable: Unreadable) -> Self {
+        InvalidInput::UnreadableUpdate {
+            column: unreadable.at + 1,
+            reason: beginning(&unreadable.reason, MOST_OF_A_REASON),
+        }
+        .into()
+    }
+}
+
+/// Checks that a text is one JSON object.
+fn check_object(text: &str) -> Result<(), Unreadable> {
+    let start = text.len() - text.trim_start().len();
+    let rest = text.trim();
+    if !rest.starts_with('{') {
+        return Err(Unreadable::new(start, format!("{}; {WANTED}", found(rest))));
+    }
+    let Err(error) = serde_json::from_str::<&RawValue>(text) else {
+        return Ok(());
+    };
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
+    let line_at: usize = lines.map(str::len).sum();
+    let at = line_at + error.column().saturating_sub(1);
+    Err(Unreadable::new(at, syntax(text, at, &error)))
+}
+
+/// The members of a line, each of which may be there once.
+#[derive(Default)]
+struct Line<'a> {
+    id: Option<Member<'a>>,
+    cms_locale_id: Option<Member<'a>>,
+    is_archived: Option<Member<'a>>,
+    is_draft: Option<Member<'a>>,
+    field_data: Option<Member<'a>>,
+    /// Why an earlier run did not update the item.
+    error: Option<Member<'a>>,
+}
+
+impl<'a> Line<'a> {
+    fn read(text: &'a str) -> Result<Self, Unreadable> {
+        let mut line = Self::default();
+        for member in Members::of(text) {
+            let name = member.name();
+            let place = match &*name {
+                "id" => &mut line.id,
+                "cmsLocaleId" => &mut line.cms_locale_id,
+                "isArchived" => &mut line.is_archived,
+                "isDraft" => &mut line.is_draft,
+                "fieldData" => &mut line.field_data,
+                "error" => &mut line.error,
+                // A member that the API does not know is a typing error, and no line may have one.
+                _ => {
+                    let name = beginning(&name, SHOWN);
+                    let reason = format!("unknown member {name:?}; a line may have {KNOWN}");
+                    return Err(Unreadable::new(member.name_at, reason));
+                }
+            };
+            if place.is_some() {
+                let reason = format!("the member {name:?} appears twice");
+                return Err(Unreadable::new(member.name_at, reason));
+            }
+            *place = Some(member);
+        }
+        Ok(line)
+    }
+}
+
+/// A member may be left out. But `"cmsLocaleId": null` is more likely a locale that was not found than the primary one.
+fn of_type<'a>(member: &Member<'a>, wanted: &str) -> Result<&'a str, Unreadable> {
+    let found = type_of(member.value);
+    let hint = match found {
+        _ if wanted == found => return Ok(member.value),
+        "null" => "; leave the key out instead",
+        _ => "",
+    };
+    let name = member.name();
+    let reason = format!("{name:?} must be {wanted}, but it is {found}{hint}");
+    Err(Unreadable::new(member.value_at, reason))
+}
+
+fn boolean(member: &Member<'_>) -> Result<bool, Unreadable> {
+    of_type(member, "a boolean").map(|value| value == "true")
+}
+
+fn id<T: FromStr<Err = Error>>(member: &Member<'_>) -> Result<T, Unreadable> {
+    let text = unquoted(of_type(member, "a string")?);
+    text.parse()
+        .map_err(|error: Error| Unreadable::new(member.value_at, error.to_string()))
+}
+
+fn fields<'a>(member: &Member<'a>) -> Result<&'a RawValue, Unreadable> {
+    let text = of_type(member, "an object")?;
+    serde_json::from_str(text)
+        .map_err(|error| Unreadable::new(member.value_at, syntax(text, 0, &error)))
 }
 
 impl ItemUpdate {
@@ -65,7 +156,7 @@ impl ItemUpdate {
     ///
     /// Field values are kept as they are written; numbers keep all their digits. A member `error`, which is where
     /// the reason is written when an update could not be made, is passed over, so that a corrected line can be used
-    /// again as it is.
+    /// again as it is. So is a byte order mark before the text.
     ///
     /// ```
     /// use webflow_cms::{InvalidInput, ItemUpdate};
@@ -74,40 +165,32 @@ impl ItemUpdate {
     /// assert_eq!(ItemUpdate::from_json(line)?.to_json()?, line);
     ///
     /// let error = ItemUpdate::from_json(r#"{"id":"66f6ed9576ddacf3149d5ea6","draft":true}"#).unwrap_err();
-    /// assert!(matches!(error.invalid_input(), Some(InvalidInput::UnreadableUpdate { column: 40, .. })));
+    /// assert!(matches!(error.invalid_input(), Some(InvalidInput::UnreadableUpdate { column: 34, .. })));
     /// # Ok::<_, webflow_cms::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// [`InvalidInput::UnreadableUpdate`], with the column, for text that is not one JSON object; for a member that is
-    /// unknown, there twice, `null`, or of another type; and for an id that is not 24 hexadecimal digits.
-    /// [`InvalidInput::FieldsNotAnObject`], [`InvalidInput::DuplicateField`] and [`InvalidInput::NotFinite`] as
-    /// [`Fields::new`](crate::Fields::new).
+    /// unknown, there twice, `null`, or of another type; and for an id that is not 24 hexadecimal digits. Else, for
+    /// what is in `fieldData`, as [`Fields::new`](crate::Fields::new).
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let unreadable = |column, reason: &str| InvalidInput::UnreadableUpdate {
-            column,
-            reason: beginning(reason, MOST_OF_A_REASON),
-        };
-        // An array would be read as the members in the order of the struct.
-        if text.trim_start().starts_with('[') {
-            return Err(unreadable(1, "an array is no item update; it takes an object").into());
-        }
-        let entry: Read = serde_json::from_str(text).map_err(|error| {
-            // For the reader of one line, it is always line 1.
-            let reason = error.to_string();
-            let place = format!(" at line {} column {}", error.line(), error.column());
-            unreadable(
-                error.column(),
-                reason.strip_suffix(&place).unwrap_or(&reason),
+        let text = without_mark(text);
+        check_object(text)?;
+        let line = Line::read(text)?;
+        let id_member = line.id.as_ref();
+        let id_member = id_member.ok_or_else(|| {
+            Unreadable::new(
+                text.trim_end().len().saturating_sub(1),
+                "the member \"id\" is missing",
             )
         })?;
-        let mut update = Self::new(entry.id);
-        update.key.locale = entry.cms_locale_id;
-        update.archived = entry.is_archived;
-        update.draft = entry.is_draft;
-        match entry.field_data {
-            Some(fields) => update.fields(&fields),
+        let mut update = Self::new(id(id_member)?);
+        update.key.locale = line.cms_locale_id.as_ref().map(id).transpose()?;
+        update.archived = line.is_archived.as_ref().map(boolean).transpose()?;
+        update.draft = line.is_draft.as_ref().map(boolean).transpose()?;
+        match line.field_data {
+            Some(member) => update.fields(fields(&member)?),
             None => Ok(update),
         }
     }
@@ -139,105 +222,4 @@ impl ItemUpdate {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    const LINE: &str = r#"{"id":"66f6ed9576ddacf3149d5ea6","cmsLocaleId":"66f6e966c9e1dc700a857ca4","isArchived":false,"isDraft":true,"fieldData":{"b":12345678901234567890.10,"a":null,"c":{"é":[1e2]}}}"#;
-
-    fn refused(text: &str) -> String {
-        ItemUpdate::from_json(text)
-            .expect_err("a refusal")
-            .to_string()
-    }
-
-    #[test]
-    fn a_line_becomes_the_same_line_again_to_the_digit() {
-        let update = ItemUpdate::from_json(LINE).expect("an update");
-        assert_eq!(update.to_json().expect("a line"), LINE);
-        let bare = r#"{"id":"66f6ed9576ddacf3149d5ea6"}"#;
-        let update = ItemUpdate::from_json(bare).expect("an update");
-        assert_eq!(update.to_json().expect("a line"), bare);
-    }
-
-    #[test]
-    fn a_line_holds_what_is_sent_for_the_update_and_nothing_else() {
-        let members = |text: &str| {
-            let members: BTreeMap<String, Box<RawValue>> =
-                serde_json::from_str(text).expect("JSON");
-            let text = |(name, value): (_, Box<RawValue>)| (name, value.get().to_owned());
-            members.into_iter().map(text).collect::<Vec<_>>()
-        };
-        let update = ItemUpdate::from_json(LINE).expect("an update");
-        let sent = serde_json::to_string(&update.entry()).expect("JSON");
-        assert_eq!(members(LINE), members(&sent));
-    }
-
-    #[test]
-    fn an_update_is_one_line_even_if_its_fields_were_written_on_several() {
-        let fields: Box<RawValue> =
-            serde_json::from_str("{\"a\":\r\n[1,\n2],\"b\":\"\\n\"}").expect("JSON");
-        let id = ItemId::new("66f6ed9576ddacf3149d5ea6").expect("an id");
-        let update = ItemUpdate::new(id).fields(&fields).expect("fields");
-        let line = update.to_json().expect("a line");
-        assert_eq!(line.lines().count(), 1, "{line:?}");
-        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
-        assert_eq!(
-            same(&line),
-            same(&serde_json::to_string(&update.entry()).expect("JSON"))
-        );
-    }
-
-    #[test]
-    fn the_reason_of_an_earlier_run_is_passed_over() {
-        let with_reason = LINE.replace("{\"id\"", r#"{"error":{"kind":"not_found"},"id""#);
-        let update = ItemUpdate::from_json(&with_reason).expect("an update");
-        assert_eq!(update.to_json().expect("a line"), LINE);
-    }
-
-    #[test]
-    fn what_is_no_update_is_refused_with_the_place_and_the_reason() {
-        let id = r#""id":"66f6ed9576ddacf3149d5ea6""#;
-        for (text, told) in [
-            ("", "column 0: EOF while parsing a value"),
-            ("{}", "column 2: missing field `id`"),
-            ("[\"66f6ed9576ddacf3149d5ea6\"]", "column 1: an array"),
-            ("{\"id\":\"66f6\"}", "column 13: item id \"66f6\" is not"),
-            (&format!("{{{id},{id}}}"), "column 37: duplicate field `id`"),
-            (
-                &format!("{{{id},\"locale\":1}}"),
-                "column 41: unknown field `locale`",
-            ),
-            (
-                &format!("{{{id},\"isDraft\":null}}"),
-                "leave the key out instead",
-            ),
-            (
-                &format!("{{{id},\"isDraft\":1}}"),
-                "invalid type: integer `1`",
-            ),
-            (
-                &format!("{{{id},\"error\":1,\"error\":2}}"),
-                "duplicate field `error`",
-            ),
-            (
-                &format!("{{{id}}} {{{id}}}"),
-                "column 35: trailing characters",
-            ),
-            (
-                &format!("{{{id},\"fieldData\":[]}}"),
-                "the fields do not serialize to a JSON object",
-            ),
-            (
-                &format!("{{{id},\"fieldData\":{{\"a\":1,\"a\":2}}}}"),
-                "the field \"a\" is set more than once",
-            ),
-        ] {
-            let said = refused(text);
-            assert!(said.contains(told), "{text}: {said}");
-        }
-        let long = refused(&format!("{{{id},\"isDraft\":\"{}\"}}", "x".repeat(100_000)));
-        assert!(long.len() < 1000, "{} bytes", long.len());
-    }
-}
+mod tests;
