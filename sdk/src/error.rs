@@ -41,14 +41,18 @@ use crate::{RateLimit, UpdateResponse};
 /// assert!(matches!(error.invalid_input(), Some(InvalidInput::ItemId { .. })));
 /// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
 /// ```
-pub struct Error(Box<Inner>);
+///
+/// A clone costs next to nothing: it shares what the service said.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    answer: Option<Box<Answer>>,
+    answer: Option<Arc<Answer>>,
     /// What was read, when the field data of some item did not fit the type that was asked for.
-    response: Option<Box<UpdateResponse>>,
-    reason: Option<Box<str>>,
+    response: Option<Arc<UpdateResponse>>,
+    reason: Option<Arc<str>>,
     source: Option<Source>,
     tries: Tries,
     gave_up: Option<GaveUp>,
@@ -56,9 +60,10 @@ struct Inner {
     pause: Option<Duration>,
 }
 
+#[derive(Clone)]
 enum Source {
     Input(InvalidInput),
-    Other(Box<dyn std::error::Error + Send + Sync>),
+    Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// What an answer said, as far as it could be read.
@@ -77,7 +82,7 @@ struct Answer {
 
 impl Error {
     fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner {
+        Self(Arc::new(Inner {
             kind,
             answer: None,
             response: None,
@@ -89,23 +94,28 @@ impl Error {
         }))
     }
 
+    /// What the error is made of, apart from its clones.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     fn with_answer(mut self, answer: Answer) -> Self {
-        self.0.answer = Some(Box::new(answer));
+        self.inner().answer = Some(Arc::new(answer));
         self
     }
 
-    fn with_reason(mut self, reason: impl Into<Box<str>>) -> Self {
-        self.0.reason = Some(reason.into());
+    fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
+        self.inner().reason = Some(reason.into());
         self
     }
 
     fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.0.source = Some(Source::Other(source.into()));
+        self.inner().source = Some(Source::Other(source.into().into()));
         self
     }
 
     pub(crate) fn with_response(mut self, response: Box<UpdateResponse>) -> Self {
-        self.0.response = Some(response);
+        self.inner().response = Some(response.into());
         self
     }
 
@@ -135,8 +145,17 @@ impl Error {
     pub(crate) fn after(mut self, mut tries: Tries, gave_up: GaveUp) -> Self {
         // Whoever keeps an error is not to keep a journal in use.
         tries.watch = None;
-        self.0.tries = tries;
-        self.0.gave_up = Some(gave_up);
+        let inner = self.inner();
+        inner.tries = tries;
+        inner.gave_up = Some(gave_up);
+        self
+    }
+
+    /// The same error, with the attempts of earlier calls in front of its own, and whether one of them, or of an
+    /// earlier run, may have acted.
+    #[allow(dead_code, reason = "bulk updates are about to use it")]
+    pub(crate) fn after_earlier(mut self, earlier: &[FailedTry], may_have_acted: bool) -> Self {
+        self.inner().tries.after(earlier, may_have_acted);
         self
     }
 
@@ -155,7 +174,8 @@ impl Error {
     /// It is `false` when nothing was sent, and for a refusal with a 4xx status other than 408. That a refused batch
     /// changed nothing is an assumption: Webflow does not document it, and it was observed for live items only.
     ///
-    /// It speaks of all tries of the call: if the first one was cut off and the second one refused, it is `true`.
+    /// It speaks of all attempts: if the first one was cut off and the second one refused, it is `true`. An error of a
+    /// bulk update knows the attempts of earlier requests with the item too.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         self.0.tries.may_have_acted || self.0.kind.may_have_acted(self.status())
@@ -212,7 +232,7 @@ impl Error {
         }
     }
 
-    /// How often the request was sent.
+    /// How often the request was sent; for an item of a bulk update, how many requests with it were.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.0.tries.count
@@ -273,10 +293,29 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Writes how many attempts there were, and whether one before the last may have acted.
+    fn fmt_attempts(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acted_before =
+            self.0.tries.may_have_acted && !self.0.kind.may_have_acted(self.status());
+        match (self.tries(), acted_before) {
+            (0 | 1, false) => Ok(()),
+            (0 | 1, true) => {
+                formatter.write_str(" (after an earlier attempt, which may have acted)")
+            }
+            (attempts, false) => write!(formatter, " (after {attempts} attempts)"),
+            (attempts, true) => write!(
+                formatter,
+                " (after {attempts} attempts, of which an earlier one may have acted)"
+            ),
+        }
+    }
+}
+
 impl From<InvalidInput> for Error {
     fn from(input: InvalidInput) -> Self {
         let mut error = Self::new(ErrorKind::InvalidInput);
-        error.0.source = Some(Source::Input(input));
+        error.inner().source = Some(Source::Input(input));
         error
     }
 }
@@ -285,10 +324,11 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.0.kind {
             ErrorKind::InvalidInput => {
-                return match &self.0.source {
-                    Some(Source::Input(input)) => input.fmt(formatter),
-                    _ => formatter.write_str("invalid input"),
-                };
+                match &self.0.source {
+                    Some(Source::Input(input)) => input.fmt(formatter)?,
+                    _ => formatter.write_str("invalid input")?,
+                }
+                return self.fmt_attempts(formatter);
             }
             ErrorKind::BadRequest => "the request was refused",
             ErrorKind::Unauthorized => "the token was not accepted",
@@ -327,10 +367,7 @@ impl fmt::Display for Error {
             self.message().unwrap_or_default(),
             self.details(),
         )?;
-        match self.tries() {
-            0 | 1 => Ok(()),
-            tries => write!(formatter, " (after {tries} tries)"),
-        }
+        self.fmt_attempts(formatter)
     }
 }
 
@@ -386,6 +423,62 @@ mod tests {
         can_cross::<Error>();
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn clones_share_what_the_service_said_and_not_what_is_added_later() {
+        let answer = Answer {
+            body: "x".repeat(8_000),
+            ..Answer::default()
+        };
+        let error = Error::new(ErrorKind::BadRequest).with_answer(answer);
+        let clone = error.clone().after_earlier(&[], true);
+        let bodies = [&error, &clone].map(|error| error.body().expect("a body").as_ptr());
+        assert_eq!(bodies[0], bodies[1]);
+        assert!(clone.may_have_acted() && !error.may_have_acted());
+    }
+
+    #[test]
+    fn an_error_knows_the_attempts_of_earlier_calls() {
+        let attempt = |status| FailedTry {
+            kind: ErrorKind::Server,
+            status: StatusCode::from_u16(status).ok(),
+            may_have_acted: status != 429,
+            waited: None,
+        };
+        let own = |attempts: u16| {
+            let tries = Tries {
+                count: attempts.into(),
+                failed: (0..attempts).map(|_| attempt(429)).collect(),
+                ..Tries::default()
+            };
+            Error::new(ErrorKind::BadRequest).after(tries, GaveUp::NotRetryable)
+        };
+        let earlier = [attempt(500), attempt(502)];
+        let told = own(1).after_earlier(&earlier, false);
+        assert_eq!(told.tries(), 3);
+        let statuses = told.failed_tries().iter().filter_map(|tried| tried.status);
+        assert!(statuses.eq([500, 502, 429].map(|code| StatusCode::from_u16(code).expect("one"))));
+        assert!(told.may_have_acted());
+        assert_eq!(
+            told.to_string(),
+            "the request was refused (after 3 attempts, of which an earlier one may have acted)"
+        );
+        let limited = own(1).after_earlier(&[attempt(429)], false);
+        assert!(!limited.may_have_acted());
+        assert_eq!(
+            limited.to_string(),
+            "the request was refused (after 2 attempts)"
+        );
+        let before = own(1).after_earlier(&[], true);
+        assert_eq!(
+            before.to_string(),
+            "the request was refused (after an earlier attempt, which may have acted)"
+        );
+        let many = own(20).after_earlier(&vec![attempt(500); 31], true);
+        assert_eq!((many.tries(), many.failed_tries().len()), (51, 32));
+        let first = many.failed_tries().first().expect("kept");
+        assert_eq!(first.status, StatusCode::from_u16(500).ok());
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(crate) trait Watch: fmt::Debug + Send + Sync {
 }
 
 /// The tries of a call so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tries {
     pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) count: u32,
@@ -102,6 +102,17 @@ impl Tries {
             may_have_acted,
             waited,
         });
+    }
+
+    /// Puts the attempts of earlier calls in front of these.
+    pub(crate) fn after(&mut self, earlier: &[FailedTry], may_have_acted: bool) {
+        let more = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
+        self.count = self.count.saturating_add(more);
+        self.may_have_acted |=
+            may_have_acted || earlier.iter().any(|attempt| attempt.may_have_acted);
+        self.failed.splice(0..0, earlier.iter().cloned());
+        let surplus = self.failed.len().saturating_sub(Self::KEPT);
+        self.failed.drain(..surplus);
     }
 }
 

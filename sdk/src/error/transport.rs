@@ -34,13 +34,14 @@ impl Error {
             ),
         };
         let mut error = Self::new(ErrorKind::NotSent).with_reason(reason);
-        error.0.pause = Some(pause).filter(|pause| *pause > Duration::ZERO);
-        error.0.gave_up = Some(why.into());
+        let inner = error.inner();
+        inner.pause = Some(pause).filter(|pause| *pause > Duration::ZERO);
+        inner.gave_up = Some(why.into());
         error
     }
 
     /// The error for an answer that the generated client could not make use of.
-    pub(crate) fn other(reason: impl Into<Box<str>>) -> Self {
+    pub(crate) fn other(reason: impl Into<std::sync::Arc<str>>) -> Self {
         Self::new(ErrorKind::Transport).with_reason(reason)
     }
 }
