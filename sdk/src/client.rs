@@ -172,7 +172,7 @@ impl ClientBuilder {
             options: CallOptions {
                 retry: RetryPolicy::new(),
                 timeout: Duration::from_secs(60),
-                deadline: Deadline::OfAttempts,
+                deadline: Deadline::Attempts,
             },
             user_agent: None,
             max_answer_bytes: 64 * 1024 * 1024,
@@ -215,7 +215,7 @@ impl ClientBuilder {
     /// and the [policy](RetryPolicy) bound them, and a wait for the next window of the rate limit is no failure. A bulk
     /// update has the patience of its policy alone unless a deadline is set.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Deadline::OfCall(deadline);
+        self.options.deadline = Deadline::Call(deadline);
         self
     }
 

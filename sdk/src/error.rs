@@ -91,6 +91,7 @@ struct Answer {
 }
 
 /// Why a call ended, and what was left of a wait that the service has asked for.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub(crate) why: GaveUp,
     pub(crate) pause: Option<Duration>,
@@ -385,5 +386,7 @@ impl std::error::Error for Error {
     }
 }
 
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod tests;

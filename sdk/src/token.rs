@@ -99,4 +99,4 @@ impl fmt::Debug for Token {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -33,11 +33,11 @@ pub(crate) struct CallOptions {
 pub(crate) enum Deadline {
     /// Unless set: its attempts together, three times as long as one of them. Waits do not count, since the policy and
     /// the pace bound them; so this is for how long a service can be silent.
-    OfAttempts,
+    Attempts,
     /// All its attempts and waits together.
-    OfCall(Duration),
-    /// As long as the policy of a run has patience.
-    OfPolicy,
+    Call(Duration),
+    /// As long as the policy and the pace take: a run has their patience.
+    Unlimited,
 }
 
 impl Deadline {
@@ -46,16 +46,16 @@ impl Deadline {
 
     pub(crate) fn limit(self, timeout: Duration) -> Option<Duration> {
         match self {
-            Self::OfAttempts => Some(timeout.saturating_mul(Self::SILENT_ATTEMPTS)),
-            Self::OfCall(limit) => Some(limit),
-            Self::OfPolicy => None,
+            Self::Attempts => Some(timeout.saturating_mul(Self::SILENT_ATTEMPTS)),
+            Self::Call(limit) => Some(limit),
+            Self::Unlimited => None,
         }
     }
 }
 
 impl CallOptions {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.timeout.is_zero() || self.deadline == Deadline::OfCall(Duration::ZERO) {
+        if self.timeout.is_zero() || self.deadline == Deadline::Call(Duration::ZERO) {
             return Err(InvalidInput::ZeroTimeout.into());
         }
         self.retry.check()
@@ -218,12 +218,12 @@ impl Effects {
         let clock = &*self.clock;
         let _call = self.observers.call_started(clock);
         let deadline = match options.deadline {
-            Deadline::OfCall(limit) => Some(clock.elapsed().saturating_add(limit)),
-            Deadline::OfAttempts | Deadline::OfPolicy => None,
+            Deadline::Call(limit) => Some(clock.elapsed().saturating_add(limit)),
+            Deadline::Attempts | Deadline::Unlimited => None,
         };
         let mut for_attempts = match options.deadline {
-            Deadline::OfAttempts => options.deadline.limit(options.timeout),
-            Deadline::OfCall(_) | Deadline::OfPolicy => None,
+            Deadline::Attempts => options.deadline.limit(options.timeout),
+            Deadline::Call(_) | Deadline::Unlimited => None,
         };
         let patience = Patience {
             clock,
@@ -426,7 +426,7 @@ mod tests {
         let options = CallOptions {
             retry: RetryPolicy::new().backoff(SECOND, SECOND),
             timeout: SECOND,
-            deadline: Deadline::OfCall(SECOND * 3 / 2),
+            deadline: Deadline::Call(SECOND * 3 / 2),
         };
         let mut tries = Tries::default();
         let ended = effects.call(&options, &mut Unconnected, &mut tries).await;

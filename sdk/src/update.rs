@@ -102,7 +102,7 @@ impl<'a, F> UpdateRequest<'a, F> {
     /// How long this call may take with all its tries and waits, in place of the client's deadline
     /// ([`ClientBuilder::deadline`](crate::ClientBuilder::deadline)). Zero is refused when it is sent.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Deadline::OfCall(deadline);
+        self.options.deadline = Deadline::Call(deadline);
         self
     }
 
@@ -110,8 +110,8 @@ impl<'a, F> UpdateRequest<'a, F> {
     /// set.
     pub(crate) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
-        if self.options.deadline == Deadline::OfAttempts {
-            self.options.deadline = Deadline::OfPolicy;
+        if self.options.deadline == Deadline::Attempts {
+            self.options.deadline = Deadline::Unlimited;
         }
         self
     }

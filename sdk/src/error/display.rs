@@ -6,12 +6,17 @@ use std::time::Duration;
 use super::{Error, Form, Printable, Source, detail};
 use crate::{ErrorKind, GaveUp};
 
+/// How long the text about an input is, in characters: it can name several entries.
+const MOST_OF_AN_INPUT: usize = 2_000;
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.source {
-            Some(Source::Input(input)) => {
-                write!(formatter, "{}", Printable::new(&input.to_string()))?
-            }
+            Some(Source::Input(input)) => write!(
+                formatter,
+                "{}",
+                Printable::cut(&input.to_string(), MOST_OF_AN_INPUT)
+            )?,
             _ => self.fmt_what(formatter)?,
         }
         self.fmt_end(formatter)?;

@@ -1,6 +1,8 @@
-use serde_json::{Value, json};
+//! What an error says, and of what.
 
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::*;
 use crate::pace::NotNow;
@@ -11,7 +13,7 @@ fn options() -> CallOptions {
     CallOptions {
         retry: RetryPolicy::new(),
         timeout: Duration::from_secs(60),
-        deadline: Deadline::OfCall(Duration::from_secs(300)),
+        deadline: Deadline::Call(Duration::from_secs(300)),
     }
 }
 

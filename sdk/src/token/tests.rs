@@ -1,3 +1,5 @@
+//! Tokens in every spelling, and texts that hold none.
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -42,7 +44,7 @@ fn entities(text: &str) -> String {
 }
 
 /// The spellings of a secret that are known.
-fn spellings(secret: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn spellings(secret: &str) -> Vec<(&'static str, String)> {
     let bearer = format!("Bearer {secret}");
     let (one, two) = secret.split_at(secret.len() / 2);
     let backwards: String = secret.chars().rev().collect();
@@ -129,7 +131,7 @@ fn undone(text: &str) -> Vec<String> {
 }
 
 /// Fails if 8 characters in a row of the secret are in the text, in any spelling.
-fn assert_left_out(secret: &str, text: &str, spelling: &str) {
+pub(crate) fn assert_left_out(secret: &str, text: &str, spelling: &str) {
     let forwards = secret.to_lowercase();
     let backwards: String = forwards.chars().rev().collect();
     for reading in undone(text) {
@@ -146,7 +148,7 @@ fn assert_left_out(secret: &str, text: &str, spelling: &str) {
 }
 
 /// Tokens of the shapes that are known: hexadecimal, three parts of base64 with points, letters and digits.
-fn secrets() -> impl Strategy<Value = String> {
+pub(crate) fn secrets() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-9a-f]{64}",
         "eyJ[A-Za-z0-9_-]{33}\\.[A-Za-z0-9_-]{40,120}\\.[A-Za-z0-9_-]{43}",
@@ -155,7 +157,7 @@ fn secrets() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_eight_characters_of_a_token_are_left_in_any_spelling(
