@@ -22,13 +22,14 @@ use crate::error::{Error, InvalidInput};
 /// it leaves out, with `[redacted]` in the place:
 ///
 /// - any 8 characters in a row of the token (12, if they are letters of one case, as in a word). They are found in
-///   capitals and small letters, backwards, with other characters between them, in several members or tags, as base64,
-///   as hexadecimal bytes, and in up to four layers of the escapes of JSON, URLs and HTML;
+///   capitals and small letters, backwards, with blanks, punctuation or tags between them, as base64, as hexadecimal
+///   bytes, and in up to four layers of the escapes of JSON, URLs and HTML;
 /// - every other word of 20 or more letters and digits with a digit among them, since it could be the token in another
 ///   spelling. Ids of 24 hexadecimal digits stay, and so do words that the request has sent itself.
 ///
-/// That holds for its `Display` and `Debug`, its accessors and its sources, and for what a bulk update writes of it to
-/// journals and dead letters. It cannot hold against a server that invents a spelling of its own, in short words.
+/// That holds for its `Display` and `Debug`, for its accessors, and for what a bulk update writes of it to journals and
+/// dead letters; for its sources, the first of the two. It cannot hold against a server that spells the token in short
+/// words of its own.
 ///
 /// A token of fewer than 8 characters stays where it is said. What a success holds is handed out as it came, and so is
 /// everything that the [raw client](crate::Client::raw) receives.
