@@ -1,25 +1,31 @@
 //! The client and how it is made.
 
+mod base_url;
+
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use reqwest::Url;
 
+use self::base_url::{checked_base_url, is_this_machine, without_slash};
 use crate::bulk::Bulk;
 use crate::error::{Error, InvalidInput};
 use crate::generated::{self, raw, wire};
 use crate::observer::Observers;
-use crate::transport::{Parts, Transport};
-use crate::tries::{CallOptions, Effects};
+use crate::transport::{Home, Parts, Transport};
+use crate::tries::{CallOptions, Deadline, Effects};
 use crate::{
     Batch, Clock, CollectionId, Observer, Pace, RetryBudget, RetryPolicy, SystemClock, Token,
     UpdateRequest,
 };
 
 /// Updates items of Webflow's CMS with one token. Clones share their connections.
+///
+/// A connection lives on the Tokio runtime of the call that opened it, and so do a client and its clones: a call on
+/// another runtime is refused with [`InvalidInput::OtherRuntime`] as long as the first one lives. Make a client for each
+/// runtime, with a clone of one [`Pace`]. Once a runtime has ended, its client can be used on the next one.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), webflow_cms::Error> {
@@ -166,7 +172,7 @@ impl ClientBuilder {
             options: CallOptions {
                 retry: RetryPolicy::new(),
                 timeout: Duration::from_secs(60),
-                deadline: None,
+                deadline: Deadline::Attempts,
             },
             user_agent: None,
             max_answer_bytes: 64 * 1024 * 1024,
@@ -200,10 +206,16 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take with all its tries and waits; without end unless set. A try that is under way then ends
-    /// as one that ran out of time; a wait that is known to last until then is not begun, and the call ends at once.
+    /// How long a call may take with all its tries and waits. A try that is under way then ends as one that ran out of
+    /// time; a wait that is known to last until then is not begun, and the call ends at once. `Duration::MAX` is no
+    /// limit.
+    ///
+    /// Unless set, it is the tries of a call that may together take three times as long as one of them
+    /// ([`timeout`](Self::timeout)): 3 minutes, so long can a service be silent. Waits do not count then, since the pace
+    /// and the [policy](RetryPolicy) bound them, and a wait for the next window of the rate limit is no failure. A bulk
+    /// update has the patience of its policy alone unless a deadline is set.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Some(deadline);
+        self.options.deadline = Deadline::Call(deadline);
         self
     }
 
@@ -247,7 +259,12 @@ impl ClientBuilder {
     }
 
     /// The reqwest settings to start from: proxies, certificates, resolvers. Without them the system's proxy is used,
-    /// but not for this machine. Redirects, timeouts and the user agent are set by this builder whatever they say.
+    /// but not for this machine. Redirects, timeouts, the user agent and verbose logging are set by this builder
+    /// whatever they say.
+    ///
+    /// For a base URL without encryption, proxies of these settings and of the system are used only with
+    /// [`allow_plain_http`](Self::allow_plain_http), since they would see the token, and without it `localhost` is the
+    /// loopback interface whatever a resolver says. Over https a proxy is asked for a tunnel and sees the host alone.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -260,8 +277,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Consents to a base URL without encryption to another machine, which shows the token to everybody on the way.
-    /// This machine needs no consent.
+    /// Consents to a base URL without encryption to another machine or through a proxy, which shows the token to
+    /// everybody on the way. This machine needs no consent if it is asked without a proxy, and so it is then.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.allow_plain_http = allow;
         self
@@ -294,7 +311,15 @@ impl ClientBuilder {
             None if on_this_machine => reqwest::Client::builder().no_proxy(),
             None => reqwest::Client::builder(),
         };
+        let is_plain = base_url.scheme() == "http";
+        let http = if is_plain && !self.allow_plain_http {
+            to_this_machine(http)
+        } else {
+            http
+        };
         let http = http
+            // It would write the token to the log.
+            .connection_verbose(false)
             .redirect(reqwest::redirect::Policy::none())
             // What is sent again, and when, is decided and counted in one place, which is not there.
             .retry(reqwest::retry::never())
@@ -304,9 +329,10 @@ impl ClientBuilder {
             .timeout(FOREVER)
             .user_agent(user_agent(self.user_agent.as_deref())?)
             .build()
-            .map_err(Error::transport)?;
+            .map_err(Error::set_up)?;
         let transport = Transport::new(Parts {
             http: http.clone(),
+            home: Arc::new(Home::default()),
             base_url: base_url.clone(),
             token: self.token,
             max_answer_bytes: self.max_answer_bytes,
@@ -333,6 +359,16 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
+/// The settings for requests that are to stay on this machine.
+fn to_this_machine(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    // The port is that of the URL.
+    let loopback: [SocketAddr; 2] = [
+        (Ipv4Addr::LOCALHOST, 0).into(),
+        (Ipv6Addr::LOCALHOST, 0).into(),
+    ];
+    http.no_proxy().resolve_to_addrs("localhost", &loopback)
+}
+
 /// A year.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -353,138 +389,9 @@ fn user_agent(application: Option<&str>) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(&text).map_err(|_| InvalidInput::UserAgent.into())
 }
 
-/// The base URL, if it can be used.
-fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<Url, Error> {
-    let refused = |reason| Error::from(InvalidInput::BaseUrl { reason });
-    let url = Url::parse(text).map_err(|_| refused("cannot be read as a URL, or has no host"))?;
-    // The parser would take `https:///v2` to mean the host `v2`.
-    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
-    if authority.starts_with(['/', '\\', '?', '#']) || authority.is_empty() {
-        return Err(refused("has no host"));
-    }
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| refused("has no host"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused(
-            "holds a user or a password; the token is all that is needed",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("has a query or a fragment"));
-    }
-    match url.scheme() {
-        "https" if cfg!(any(feature = "rustls", feature = "native-tls")) => {}
-        "https" => return Err(InvalidInput::NoTls.into()),
-        "http" if allow_plain_http || is_this_machine(host) => {}
-        "http" => return Err(InvalidInput::PlainHttp { host: host.into() }.into()),
-        _ => return Err(refused("is neither https nor http")),
-    }
-    Ok(url)
-}
-
-/// The generated methods begin their paths with a slash.
-fn without_slash(base_url: &Url) -> &str {
-    base_url.as_str().trim_end_matches('/')
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(url: &str) -> InvalidInput {
-        checked_base_url(url, false)
-            .expect_err("refused")
-            .invalid_input()
-            .cloned()
-            .expect("bad input")
-    }
-
-    #[test]
-    fn a_base_url_keeps_its_path_and_loses_the_slash_at_its_end() {
-        let checked = |url| {
-            let url = checked_base_url(url, false).expect("usable");
-            without_slash(&url).to_owned()
-        };
-        assert_eq!(
-            checked("http://127.0.0.1:8080/v2/"),
-            "http://127.0.0.1:8080/v2"
-        );
-        assert_eq!(checked("http://localhost"), "http://localhost");
-        assert_eq!(checked("http://[::1]:9/beta"), "http://[::1]:9/beta");
-    }
-
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    #[test]
-    fn the_default_is_webflows_own() {
-        assert_eq!(
-            without_slash(&checked_base_url(generated::BASE_URL, false).expect("usable")),
-            "https://api.webflow.com/v2"
-        );
-    }
-
-    #[test]
-    fn a_base_url_without_a_host_is_refused() {
-        for url in [
-            "https://",
-            "http:///v2",
-            "https:",
-            "file:///v2",
-            "data:text/plain,x",
-        ] {
-            assert!(
-                matches!(refused(url), InvalidInput::BaseUrl { .. }),
-                "{url}"
-            );
-        }
-        assert_eq!(
-            refused("https:///v2"),
-            InvalidInput::BaseUrl {
-                reason: "has no host"
-            }
-        );
-    }
-
-    #[test]
-    fn a_base_url_that_hides_something_is_refused() {
-        for url in [
-            "",
-            "/v2",
-            "ftp://a/v2",
-            "http://u:p@localhost/",
-            "http://localhost/?a",
-            "http://localhost/#a",
-        ] {
-            assert!(
-                matches!(refused(url), InvalidInput::BaseUrl { .. }),
-                "{url}"
-            );
-        }
-    }
-
-    #[test]
-    fn plain_http_to_another_machine_needs_consent() {
-        for host in [
-            "api.webflow.com",
-            "10.0.0.1",
-            "localhost.example",
-            "127.0.0.1.example",
-            "[2001:db8::1]",
-        ] {
-            let url = format!("http://{host}/v2");
-            assert_eq!(refused(&url), InvalidInput::PlainHttp { host: host.into() });
-            assert!(checked_base_url(&url, true).is_ok());
-        }
-    }
 
     #[test]
     fn the_user_agent_names_the_application_first() {

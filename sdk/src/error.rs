@@ -1,13 +1,16 @@
 //! The one error type.
 
 mod answer;
+mod cause;
 mod detail;
+mod display;
 mod input;
 mod kind;
+mod page;
 mod printable;
 mod transport;
+mod words;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +20,13 @@ pub(crate) use answer::Head;
 pub use detail::ErrorDetail;
 pub use input::InvalidInput;
 pub use kind::ErrorKind;
+pub(crate) use printable::Printable;
 pub(crate) use transport::kind as kind_of_fault;
 
-use printable::Printable;
-
+use self::words::Form;
 use crate::bulk::JournalError;
 use crate::retry::GaveUp;
-use crate::tries::{FailedTry, Tries};
+use crate::tries::{CallOptions, FailedTry, Tries};
 use crate::{RateLimit, UpdateResponse};
 
 /// Why an update did not come to a readable success: one word wide, with everything that the service said.
@@ -41,24 +44,35 @@ use crate::{RateLimit, UpdateResponse};
 /// assert!(matches!(error.invalid_input(), Some(InvalidInput::ItemId { .. })));
 /// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
 /// ```
-pub struct Error(Box<Inner>);
+///
+/// `Display` is one line with all of it in short; `{:?}` is that line and the causes, as `main` shows an error that it
+/// returns; `{:#?}` has the single fields. None of them holds a secret (see [`Token`](crate::Token)), or a character
+/// that a terminal would act on.
+///
+/// A clone costs next to nothing: it shares what the service said.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    answer: Option<Box<Answer>>,
+    answer: Option<Arc<Answer>>,
     /// What was read, when the field data of some item did not fit the type that was asked for.
-    response: Option<Box<UpdateResponse>>,
-    reason: Option<Box<str>>,
+    response: Option<Arc<UpdateResponse>>,
+    reason: Option<Arc<str>>,
     source: Option<Source>,
     tries: Tries,
     gave_up: Option<GaveUp>,
-    /// The wait that the service has asked others for, when this request was not even sent.
+    /// The time that the call was given, if it was too short.
+    granted: Option<Duration>,
+    /// What was left of a wait that the service has asked for when the turn of an attempt did not come.
     pause: Option<Duration>,
 }
 
+#[derive(Clone)]
 enum Source {
     Input(InvalidInput),
-    Other(Box<dyn std::error::Error + Send + Sync>),
+    Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// What an answer said, as far as it could be read.
@@ -69,15 +83,29 @@ struct Answer {
     retry_after: Option<Duration>,
     body: String,
     body_complete: bool,
+    form: Form,
     code: Option<Box<str>>,
     message: Option<Box<str>>,
     external_reference: Option<Box<str>>,
     details: Vec<ErrorDetail>,
 }
 
+/// Why a call ended, and what was left of a wait that the service has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) why: GaveUp,
+    pub(crate) pause: Option<Duration>,
+}
+
+impl From<GaveUp> for End {
+    fn from(why: GaveUp) -> Self {
+        Self { why, pause: None }
+    }
+}
+
 impl Error {
     fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner {
+        Self(Arc::new(Inner {
             kind,
             answer: None,
             response: None,
@@ -85,27 +113,33 @@ impl Error {
             source: None,
             tries: Tries::default(),
             gave_up: None,
+            granted: None,
             pause: None,
         }))
     }
 
+    /// What the error is made of, apart from its clones.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     fn with_answer(mut self, answer: Answer) -> Self {
-        self.0.answer = Some(Box::new(answer));
+        self.inner().answer = Some(Arc::new(answer));
         self
     }
 
-    fn with_reason(mut self, reason: impl Into<Box<str>>) -> Self {
-        self.0.reason = Some(reason.into());
+    fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
+        self.inner().reason = Some(reason.into());
         self
     }
 
     fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.0.source = Some(Source::Other(source.into()));
+        self.inner().source = Some(Source::Other(source.into().into()));
         self
     }
 
     pub(crate) fn with_response(mut self, response: Box<UpdateResponse>) -> Self {
-        self.0.response = Some(response);
+        self.inner().response = Some(response.into());
         self
     }
 
@@ -131,12 +165,36 @@ impl Error {
         }
     }
 
-    /// The error of a call, from that of its last try.
-    pub(crate) fn after(mut self, mut tries: Tries, gave_up: GaveUp) -> Self {
+    /// The error of a call, from that of its last attempt, and why there was no other.
+    pub(crate) fn after(
+        mut self,
+        mut tries: Tries,
+        end: impl Into<End>,
+        options: &CallOptions,
+    ) -> Self {
         // Whoever keeps an error is not to keep a journal in use.
         tries.watch = None;
-        self.0.tries = tries;
-        self.0.gave_up = Some(gave_up);
+        self.inner().tries = tries;
+        self.given_up(end.into(), options)
+    }
+
+    fn given_up(mut self, end: End, options: &CallOptions) -> Self {
+        let inner = self.inner();
+        inner.gave_up = Some(end.why);
+        inner.pause = end.pause.filter(|pause| !pause.is_zero());
+        inner.granted = match end.why {
+            GaveUp::WaitTooLong => Some(options.retry.longest_wait()),
+            GaveUp::DeadlineTooNear => options.deadline.limit(options.timeout),
+            _ => None,
+        };
+        self
+    }
+
+    /// The same error, with the attempts of earlier calls in front of its own, and whether one of them, or of an
+    /// earlier run, may have acted.
+    #[allow(dead_code, reason = "bulk updates are about to use it")]
+    pub(crate) fn after_earlier(mut self, earlier: &[FailedTry], may_have_acted: bool) -> Self {
+        self.inner().tries.after(earlier, may_have_acted);
         self
     }
 
@@ -155,14 +213,16 @@ impl Error {
     /// It is `false` when nothing was sent, and for a refusal with a 4xx status other than 408. That a refused batch
     /// changed nothing is an assumption: Webflow does not document it, and it was observed for live items only.
     ///
-    /// It speaks of all tries of the call: if the first one was cut off and the second one refused, it is `true`.
+    /// It speaks of all attempts: if the first one was cut off and the second one refused, it is `true`. An error of a
+    /// bulk update knows the attempts of earlier requests with the item too.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         self.0.tries.may_have_acted || self.0.kind.may_have_acted(self.status())
     }
 
-    /// Whether the same request may succeed at another time: after a refused or cut connection, a timeout, and the
-    /// statuses 408, 429 and 5xx without 501 and 505. A certificate that is not trusted stays so.
+    /// Whether the same request may succeed at another time: after a refused or closed connection, a timeout, and the
+    /// statuses 408, 429 and 5xx without 501 and 505. A certificate that is not trusted stays so. A request that the
+    /// service [accepted](Self::was_accepted) has succeeded already.
     ///
     /// It speaks of chances, not of safety. An update holds absolute values, so sending it again ends in the same
     /// state, but Webflow imports a file or an image again each time that its field is written. Where
@@ -170,6 +230,35 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_retryable(self.status())
+    }
+
+    /// Whether the service answered with the documented status of a success, 200, although the response could not be
+    /// read: it was cut, or took too long, or is not of a documented shape.
+    ///
+    /// The items are updated then, as far as can be known; what the response would have said of them is not. Sent again,
+    /// the request would import files and images again, so the client does not do it. A web page with that status is
+    /// not from the service.
+    #[must_use]
+    pub fn was_accepted(&self) -> bool {
+        let is_fault_of_response = matches!(
+            self.0.kind,
+            ErrorKind::UnreadableAnswer
+                | ErrorKind::Timeout
+                | ErrorKind::ConnectionCut
+                | ErrorKind::Transport
+        );
+        is_fault_of_response
+            && self
+                .answer()
+                .is_some_and(|answer| answer.status.is_success() && answer.form != Form::Page)
+    }
+
+    /// Whether the refusal is a web page, as a proxy, a firewall or a content network in front of the service sends it.
+    /// Webflow's own refusals are JSON. What the status means for the token or the collection is not said then.
+    #[must_use]
+    pub fn is_from_intermediary(&self) -> bool {
+        self.answer()
+            .is_some_and(|answer| answer.form == Form::Page)
     }
 
     /// The status of the answer, if there was one.
@@ -184,7 +273,8 @@ impl Error {
         self.answer()?.code.as_deref()
     }
 
-    /// What Webflow said, for people to read.
+    /// What the answer says, for people to read: the message of an error as Webflow or another router writes it, the
+    /// title of a web page, or a plain text, of these at most 1,000 characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.answer()?.message.as_deref()
@@ -202,8 +292,10 @@ impl Error {
         self.answer().map_or(&[], |answer| &answer.details)
     }
 
-    /// How long the answer asks to wait, in its `Retry-After` headers: seconds or a date. For a request that was
-    /// [not sent](ErrorKind::NotSent), what is left of the wait that the service has asked another one for.
+    /// How long the answer asks to wait: the longest of its `Retry-After` (seconds or a date) and `Retry-After-Ms`
+    /// headers, or on a 429 without them `X-RateLimit-Reset` (seconds, or the time of day as seconds or milliseconds
+    /// since 1970). For a request that was [not sent](ErrorKind::NotSent), what is left of the wait that the service has
+    /// asked another one for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.answer() {
@@ -212,7 +304,7 @@ impl Error {
         }
     }
 
-    /// How often the request was sent.
+    /// How often the request was sent; for an item of a bulk update, how many requests with it were.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.0.tries.count
@@ -238,13 +330,16 @@ impl Error {
             .unwrap_or_default()
     }
 
-    /// The headers of the answer, if there was one.
+    /// The headers of the answer that say something about a failure, if there was an answer: `Content-Type`, `Date`,
+    /// `Location`, `Retry-After`, `Server`, `Via`, `WWW-Authenticate`, `X-RateLimit-*`, and those with the id of a
+    /// request, such as `CF-Ray` and `X-Request-Id`. The others are left out.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.answer().map(|answer| &answer.headers)
     }
 
-    /// The body of the answer as text, up to 8 KiB of it, if there was an answer.
+    /// The body of the answer as text, up to 8 KiB of it, if there was an answer. What could be a secret is left out, as
+    /// [`Token`](crate::Token) says.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.answer().map(|answer| answer.body.as_str())
@@ -276,91 +371,8 @@ impl Error {
 impl From<InvalidInput> for Error {
     fn from(input: InvalidInput) -> Self {
         let mut error = Self::new(ErrorKind::InvalidInput);
-        error.0.source = Some(Source::Input(input));
+        error.inner().source = Some(Source::Input(input));
         error
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.0.kind {
-            ErrorKind::InvalidInput => {
-                return match &self.0.source {
-                    Some(Source::Input(input)) => input.fmt(formatter),
-                    _ => formatter.write_str("invalid input"),
-                };
-            }
-            ErrorKind::BadRequest => "the request was refused",
-            ErrorKind::Unauthorized => "the token was not accepted",
-            ErrorKind::Forbidden => "the token lacks the right",
-            ErrorKind::NotFound => "not found",
-            ErrorKind::Conflict => "the request contradicts the state of the site",
-            ErrorKind::PayloadTooLarge => "the request is too large",
-            ErrorKind::TooManyRequests => "too many requests",
-            ErrorKind::Server => "the service failed",
-            ErrorKind::OtherStatus => "an answer that is not documented",
-            ErrorKind::UnreadableAnswer => "the answer cannot be read",
-            ErrorKind::Connect => "no connection to the service",
-            ErrorKind::Untrusted => "the certificate of the service is not trusted",
-            ErrorKind::Timeout => "the time for the request ran out",
-            ErrorKind::ConnectionCut => "the connection was cut before the answer was complete",
-            ErrorKind::Transport => "the transport failed",
-            ErrorKind::NotSent => "the request was not sent",
-            ErrorKind::Journal => "the journal cannot be used",
-            ErrorKind::InVain => "the run has come to nothing",
-        };
-        formatter.write_str(what)?;
-        if let Some(status) = self.status() {
-            write!(formatter, " (status {}", status.as_u16())?;
-            if let Some(code) = self.code() {
-                write!(formatter, ", {}", Printable::new(code))?;
-            }
-            formatter.write_str(")")?;
-        }
-        if let Some(reason) = &self.0.reason {
-            write!(formatter, ": {}", Printable::new(reason))?;
-        } else if let Some(message) = self.message() {
-            write!(formatter, ": {}", Printable::new(message))?;
-        }
-        detail::list(
-            formatter,
-            self.message().unwrap_or_default(),
-            self.details(),
-        )?;
-        match self.tries() {
-            0 | 1 => Ok(()),
-            tries => write!(formatter, " (after {tries} tries)"),
-        }
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("Error");
-        shown.field("kind", &self.0.kind);
-        if let Some(answer) = self.answer() {
-            shown
-                .field("status", &answer.status.as_u16())
-                .field("code", &answer.code)
-                .field("message", &answer.message)
-                .field("details", &answer.details)
-                .field("retry_after", &answer.retry_after)
-                .field("rate_limit", &self.rate_limit())
-                .field("body", &answer.body);
-        }
-        if let Some(reason) = &self.0.reason {
-            shown.field("reason", reason);
-        }
-        match &self.0.source {
-            Some(Source::Input(input)) => shown.field("input", input),
-            Some(Source::Other(source)) => shown.field("source", source),
-            None => &mut shown,
-        };
-        shown
-            .field("tries", &self.0.tries.failed)
-            .field("gave_up", &self.0.gave_up)
-            .field("may_have_acted", &self.may_have_acted())
-            .finish_non_exhaustive()
     }
 }
 
@@ -375,91 +387,6 @@ impl std::error::Error for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn an_error_is_one_word_wide_and_can_cross_threads() {
-        fn can_cross<T: Send + Sync + 'static>() {}
-        can_cross::<Error>();
-        assert_eq!(size_of::<Error>(), size_of::<usize>());
-        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
-    }
-
-    #[test]
-    fn a_servers_words_cannot_steer_a_terminal() {
-        let error = Error::new(ErrorKind::BadRequest).with_reason("\u{1b}[2J\r\nok");
-        assert_eq!(
-            error.to_string(),
-            "the request was refused: \\u{1b}[2J\\r\\nok"
-        );
-        for unseen in [
-            '\u{ad}',
-            '\u{61c}',
-            '\u{200b}',
-            '\u{2028}',
-            '\u{202e}',
-            '\u{2066}',
-            '\u{feff}',
-            '\u{fffb}',
-            '\u{e0041}',
-        ] {
-            let error = Error::new(ErrorKind::BadRequest).with_reason(format!("é{unseen}日"));
-            let escaped = format!("é{}日", unseen.escape_unicode());
-            assert!(error.to_string().ends_with(&escaped), "{escaped}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_text_says_what_the_message_leaves_to_the_details() {
-        let said = |message: &str, details: Value| {
-            let answer = Answer {
-                message: Some(message.into()),
-                details: match details {
-                    Value::Array(details) => details.into_iter().map(ErrorDetail::read).collect(),
-                    _ => detail::inside_message(message),
-                },
-                ..Answer::default()
-            };
-            let text = Error::new(ErrorKind::BadRequest)
-                .with_answer(answer)
-                .to_string();
-            let (_, said) = text.split_once("): ").expect("a message");
-            said.to_owned()
-        };
-        let price = json!({"field": "price", "message": "is no number"});
-        let slug = json!({"param": "slug", "description": "is\ntaken"});
-        assert_eq!(
-            said(
-                "Validation Error",
-                json!([price, slug, {"deep": [1]}, "no name"])
-            ),
-            r#"Validation Error [price: is no number; slug: is\ntaken; {"deep":[1]}; and 1 more]"#
-        );
-        assert_eq!(
-            said("price is no number", json!([price])),
-            "price is no number"
-        );
-        let inside = r#"Validation Error: ["\"id\" is no string"]"#;
-        assert_eq!(said(inside, Value::Null), inside);
-        let long = said(
-            "Validation Error",
-            json!([price, "x".repeat(10_000), "y".repeat(10_000)]),
-        );
-        assert!(long.chars().count() < 500, "{long}");
-    }
-
-    #[test]
-    fn a_long_message_is_cut_in_the_text_and_kept_in_the_value() {
-        let message = "x".repeat(10_000);
-        let answer = Answer {
-            message: Some(message.clone().into()),
-            ..Answer::default()
-        };
-        let error = Error::new(ErrorKind::BadRequest).with_answer(answer);
-        assert!(error.to_string().chars().count() < 600);
-        assert_eq!(error.message(), Some(message.as_str()));
-    }
-}
+mod secrets;
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,16 @@ pub enum TryEnd {
     Dropped,
 }
 
+impl fmt::Display for TryEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => formatter.write_str("succeeded"),
+            Self::Failed(kind) => write!(formatter, "failed: {kind}"),
+            Self::Dropped => formatter.write_str("dropped"),
+        }
+    }
+}
+
 /// A call begins to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -153,12 +163,24 @@ pub enum WaitCause {
 }
 
 impl WaitCause {
-    pub(crate) fn name(self) -> &'static str {
+    /// The cause in lower case, with a dash in `retry-after`. It is stable, and the name that traces have.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pace => "pace",
             Self::RetryAfter => "retry-after",
             Self::Backoff => "backoff",
         }
+    }
+}
+
+impl fmt::Display for WaitCause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pace => "for its turn among the requests of the token",
+            Self::RetryAfter => "because the service asked for a wait",
+            Self::Backoff => "before another attempt",
+        })
     }
 }
 
@@ -221,7 +243,7 @@ impl Observers {
         cause: WaitCause,
         expected: Duration,
     ) -> WaitGuard<'a> {
-        tracing::debug!(cause = cause.name(), ?expected, "waiting");
+        tracing::debug!(cause = cause.as_str(), ?expected, "waiting");
         self.tell(|observer| observer.wait_started(&WaitStarted { cause, expected }));
         WaitGuard {
             observers: self,

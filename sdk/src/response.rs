@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
@@ -74,7 +74,10 @@ impl<F> UpdateResponse<F> {
 
     /// The same without the token, should the service have repeated it beside the customer's own content.
     pub(crate) fn redacted(mut self, token: &Token) -> Self {
-        token.redact_headers(&mut self.headers);
+        for value in self.headers.values_mut() {
+            let redacted = token.redact(&String::from_utf8_lossy(value.as_bytes()));
+            *value = HeaderValue::from_str(&redacted).unwrap_or(HeaderValue::from_static(""));
+        }
         token.redact_members(&mut self.extra);
         for item in &mut self.items {
             token.redact_members(&mut item.extra);

@@ -2,6 +2,7 @@
 
 mod budget;
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -20,19 +21,23 @@ use crate::{ErrorKind, WaitCause};
 ///
 /// - Status 429: always. The service did not act.
 /// - A connection that did not come about: always. Nothing was sent.
-/// - Status 408 and 5xx (but for 501 and 505), a connection that was cut, a time limit for a try that passed: unless
-///   [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The service may have acted then. An update holds
-///   absolute values, so a second one ends in the same state; but Webflow imports files and images again each time that
-///   their field is written.
+/// - Status 408 and 5xx (but for 501 and 505), a connection that was closed before a status came, a time limit for an
+///   attempt that passed before one came: unless [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The
+///   service may have acted then. An update holds absolute values, so a second one ends in the same state; but Webflow
+///   imports files and images again each time that their field is written.
+/// - A response with the status of a success whose body did not come whole: never. The service has accepted the request
+///   ([`Error::was_accepted`]).
 /// - Anything else, such as 400, 401, 403, 404, 409, 413, 501 or a certificate that is not trusted: never.
 ///
 /// # When
 ///
 /// After the longer of two times. One is our own: it doubles with each failure, from [`backoff`](Self::backoff)'s first
-/// to its longest, and half of it is random. The other is the one that a 429 or 503 asks for with `Retry-After`, plus
-/// up to a tenth of it, at the most a second, so that not everybody comes back in the same moment. A request is never
-/// sent before the time that the service asks for; if that is longer than [`max_wait`](Self::max_wait), the error comes
-/// back at once, with the time in it.
+/// to its longest, and half of it is random. The other is the one that a 429 or 503 asks for
+/// ([`Error::retry_after`]), plus up to a tenth of it, at the most a second, so that not everybody comes back in the same
+/// moment. A request is never sent before the time that the service asks for; if that is longer than
+/// [`max_wait`](Self::max_wait), the error comes back at once, with the time in it.
+///
+/// A 429 that asks for no time waits for the window of the rate limit: 60 seconds, or `max_wait` if that is shorter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -145,7 +150,16 @@ impl Failed {
     pub(crate) fn may_have_acted(&self) -> bool {
         self.kind.may_have_acted(self.status)
     }
+
+    /// The wait for the next window of the rate limit, if the token has used up this one and is not told for how long.
+    pub(crate) fn window_wait(&self, policy: &RetryPolicy) -> Option<Duration> {
+        let is_untold = self.kind == ErrorKind::TooManyRequests && self.retry_after.is_none();
+        is_untold.then(|| WINDOW.min(policy.max_wait))
+    }
 }
+
+/// The window in which Webflow counts the requests of a token.
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Why a call ended without another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,6 +179,40 @@ pub enum GaveUp {
     BudgetSpent,
     /// The run that the request belongs to could not record that it was about to be sent.
     Forbidden,
+}
+
+impl GaveUp {
+    /// The reason in lower case with underscores, such as `wait_too_long`. It is stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRetryable => "not_retryable",
+            Self::MayHaveActed => "may_have_acted",
+            Self::TriesUsedUp => "tries_used_up",
+            Self::WaitTooLong => "wait_too_long",
+            Self::DeadlineTooNear => "deadline_too_near",
+            Self::BudgetSpent => "budget_spent",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotRetryable => "another attempt cannot help",
+            Self::MayHaveActed => {
+                "the service may have acted, and the policy forbids another attempt then"
+            }
+            Self::TriesUsedUp => "all attempts that the policy grants were made",
+            Self::WaitTooLong => "the service asks for a longer wait than the policy grants",
+            Self::DeadlineTooNear => "the deadline of the call leaves no time for another attempt",
+            Self::BudgetSpent => "the client's budget for retries is spent",
+            Self::Forbidden => {
+                "the run has ended, or could not record that the request was about to be sent"
+            }
+        })
+    }
 }
 
 /// What comes after a failed try.
@@ -198,18 +246,20 @@ impl RetryPolicy {
             return Next::Stop(GaveUp::TriesUsedUp);
         }
         let own = self.own_wait(tries, random());
-        let (wait, cause) = match failed.asked_wait() {
-            Some(asked) if asked > self.max_wait => return Next::Stop(GaveUp::WaitTooLong),
-            Some(asked) => {
-                let added = asked.mul_f64(PART_ADDED).min(MOST_ADDED);
-                let wait = asked.saturating_add(part_of(added, random()));
-                if wait < own {
-                    (own, WaitCause::Backoff)
-                } else {
-                    (wait, WaitCause::RetryAfter)
-                }
-            }
-            None => (own, WaitCause::Backoff),
+        let mut spread = |wait: Duration| {
+            let added = wait.mul_f64(PART_ADDED).min(MOST_ADDED);
+            wait.saturating_add(part_of(added, random()))
+        };
+        let (wait, cause) = match (failed.asked_wait(), failed.window_wait(self)) {
+            (Some(asked), _) if asked > self.max_wait => return Next::Stop(GaveUp::WaitTooLong),
+            (Some(asked), _) => (spread(asked), WaitCause::RetryAfter),
+            (None, Some(window)) => (spread(window), WaitCause::Backoff),
+            (None, None) => (own, WaitCause::Backoff),
+        };
+        let (wait, cause) = if wait < own {
+            (own, WaitCause::Backoff)
+        } else {
+            (wait, cause)
         };
         if left.is_some_and(|left| wait >= left) {
             return Next::Stop(GaveUp::DeadlineTooNear);
@@ -327,6 +377,41 @@ mod tests {
                 cause: WaitCause::Backoff,
             };
             assert_eq!(next != own, asked, "{code}: {next:?}");
+        }
+    }
+
+    #[test]
+    fn a_429_that_asks_for_no_time_waits_for_the_window_or_as_long_as_is_granted() {
+        for (granted, expected) in [(120, 60), (60, 60), (20, 20)] {
+            let policy = RetryPolicy::new().max_wait(granted * SECOND);
+            for random in [0.0, 1.0] {
+                let next = policy.next(&status(429, None), 1, None, || random);
+                let Next::Wait { wait, cause } = next else {
+                    panic!("{next:?}")
+                };
+                let longest = expected * SECOND + SECOND;
+                assert!((expected * SECOND..=longest).contains(&wait), "{wait:?}");
+                assert_eq!(cause, WaitCause::Backoff);
+            }
+        }
+        let patient = RetryPolicy::new().backoff(90 * SECOND, 90 * SECOND);
+        let next = patient.next(&status(429, None), 1, None, || 1.0);
+        assert!(matches!(next, Next::Wait { wait, .. } if wait == 90 * SECOND));
+    }
+
+    #[test]
+    fn a_request_that_was_accepted_is_not_sent_again() {
+        for kind in [
+            ErrorKind::Timeout,
+            ErrorKind::ConnectionCut,
+            ErrorKind::UnreadableAnswer,
+        ] {
+            let failed = Failed {
+                kind,
+                ..status(200, None)
+            };
+            let next = next(&RetryPolicy::new(), &failed);
+            assert_eq!(next, Next::Stop(GaveUp::NotRetryable), "{kind:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one way out: every request of the generated clients passes through here.
 
+mod home;
 mod raw;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use http::{HeaderValue, header};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::Url;
 
+pub(crate) use self::home::Home;
 use crate::Token;
 use crate::generated;
 use crate::tries::{CallOptions, Effects};
@@ -24,6 +26,7 @@ pub struct Transport(Arc<Parts>);
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) http: reqwest::Client,
+    pub(crate) home: Arc<Home>,
     /// Where the token may go.
     pub(crate) base_url: Url,
     pub(crate) token: Token,

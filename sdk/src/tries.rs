@@ -25,12 +25,37 @@ pub(crate) struct CallOptions {
     /// For one try.
     pub(crate) timeout: Duration,
     /// For the whole call.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Deadline,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// Unless set: its attempts together, three times as long as one of them. Waits do not count, since the policy and
+    /// the pace bound them; so this is for how long a service can be silent.
+    Attempts,
+    /// All its attempts and waits together.
+    Call(Duration),
+    /// As long as the policy and the pace take: a run has their patience.
+    Unlimited,
+}
+
+impl Deadline {
+    /// How many attempts can last as long as they may, unless a deadline is set.
+    const SILENT_ATTEMPTS: u32 = 3;
+
+    pub(crate) fn limit(self, timeout: Duration) -> Option<Duration> {
+        match self {
+            Self::Attempts => Some(timeout.saturating_mul(Self::SILENT_ATTEMPTS)),
+            Self::Call(limit) => Some(limit),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 impl CallOptions {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.timeout.is_zero() || self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+        if self.timeout.is_zero() || self.deadline == Deadline::Call(Duration::ZERO) {
             return Err(InvalidInput::ZeroTimeout.into());
         }
         self.retry.check()
@@ -65,6 +90,22 @@ pub struct FailedTry {
     pub waited: Option<Duration>,
 }
 
+impl fmt::Display for FailedTry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.kind)?;
+        if let Some(status) = self.status {
+            write!(formatter, " (status {})", status.as_u16())?;
+        }
+        if self.may_have_acted {
+            formatter.write_str(", the service may have acted")?;
+        }
+        match self.waited {
+            Some(waited) => write!(formatter, ", waited {waited:.1?}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Is with a call in the moments that decide what is known of it.
 pub(crate) trait Watch: fmt::Debug + Send + Sync {
     /// A request is about to leave. Whether it may.
@@ -75,7 +116,7 @@ pub(crate) trait Watch: fmt::Debug + Send + Sync {
 }
 
 /// The tries of a call so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tries {
     pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) count: u32,
@@ -102,6 +143,17 @@ impl Tries {
             may_have_acted,
             waited,
         });
+    }
+
+    /// Puts the attempts of earlier calls in front of these.
+    pub(crate) fn after(&mut self, earlier: &[FailedTry], may_have_acted: bool) {
+        let more = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
+        self.count = self.count.saturating_add(more);
+        self.may_have_acted |=
+            may_have_acted || earlier.iter().any(|attempt| attempt.may_have_acted);
+        self.failed.splice(0..0, earlier.iter().cloned());
+        let surplus = self.failed.len().saturating_sub(Self::KEPT);
+        self.failed.drain(..surplus);
     }
 }
 
@@ -165,9 +217,14 @@ impl Effects {
     ) -> Result<A::Success, Ended<A::Fault>> {
         let clock = &*self.clock;
         let _call = self.observers.call_started(clock);
-        let deadline = options
-            .deadline
-            .map(|deadline| clock.elapsed().saturating_add(deadline));
+        let deadline = match options.deadline {
+            Deadline::Call(limit) => Some(clock.elapsed().saturating_add(limit)),
+            Deadline::Attempts | Deadline::Unlimited => None,
+        };
+        let mut for_attempts = match options.deadline {
+            Deadline::Attempts => options.deadline.limit(options.timeout),
+            Deadline::Call(_) | Deadline::Unlimited => None,
+        };
         let patience = Patience {
             clock,
             observers: &self.observers,
@@ -195,8 +252,13 @@ impl Effects {
                 draw.spend();
             }
             tries.count = tries.count.saturating_add(1);
-            let time = left().map_or(options.timeout, |left| left.min(options.timeout));
-            let fault = match self.try_once(attempt, tries.count, time).await {
+            let limits = [left(), for_attempts].into_iter().flatten();
+            let time = limits.fold(options.timeout, Duration::min);
+            let began = clock.elapsed();
+            let tried = self.try_once(attempt, tries.count, time).await;
+            for_attempts =
+                for_attempts.map(|time| time.saturating_sub(clock.elapsed().saturating_sub(began)));
+            let fault = match tried {
                 Ok(success) => {
                     self.budget.succeeded();
                     return Ok(success);
@@ -204,9 +266,11 @@ impl Effects {
                 Err(fault) => fault,
             };
             let failed = A::failed(&fault);
+            // A wait takes none of the time for attempts.
+            let left = left().or(for_attempts.filter(Duration::is_zero));
             let next = options
                 .retry
-                .next(&failed, tries.count, left(), || (self.random)());
+                .next(&failed, tries.count, left, || (self.random)());
             self.hold_others(&failed, &next, options, tries.count);
             let (wait, cause) = match next {
                 Next::Wait { wait, cause } => (wait, cause),
@@ -259,14 +323,19 @@ impl Effects {
         }
     }
 
-    /// Stops every call of the token for as long as the service asked, or for our own wait if it said too many
-    /// requests and no time.
+    /// Stops every call of the token for as long as the service asked, or for as long as this one waits if it said too
+    /// many requests and no time.
     fn hold_others(&self, failed: &Failed, next: &Next, options: &CallOptions, tries: u32) {
         let pause = match (failed.asked_wait(), failed.kind) {
             (Some(asked), _) => asked,
             (None, ErrorKind::TooManyRequests) => match next {
                 Next::Wait { wait, .. } => *wait,
-                Next::Stop(_) => options.retry.own_wait(tries, 0.0),
+                Next::Stop(_) => {
+                    let own = options.retry.own_wait(tries, 0.0);
+                    failed
+                        .window_wait(&options.retry)
+                        .map_or(own, |window| window.max(own))
+                }
             },
             _ => return,
         };
@@ -357,7 +426,7 @@ mod tests {
         let options = CallOptions {
             retry: RetryPolicy::new().backoff(SECOND, SECOND),
             timeout: SECOND,
-            deadline: Some(SECOND * 3 / 2),
+            deadline: Deadline::Call(SECOND * 3 / 2),
         };
         let mut tries = Tries::default();
         let ended = effects.call(&options, &mut Unconnected, &mut tries).await;

@@ -16,7 +16,7 @@ use crate::body::{self, Body, End};
 use crate::error::{Error, Head};
 use crate::generated::wire;
 use crate::retry::Failed;
-use crate::tries::{Attempt, CallOptions, Ended, Read, Target, Timer, Tries, Watch};
+use crate::tries::{Attempt, CallOptions, Deadline, Ended, Read, Target, Timer, Tries, Watch};
 use crate::{Batch, Client, CollectionId, CollectionItem, FieldData, RetryPolicy, UpdateResponse};
 
 /// How much of the body of a refusal is read at the most, in bytes.
@@ -99,15 +99,20 @@ impl<'a, F> UpdateRequest<'a, F> {
         self
     }
 
-    /// How long this call may take with all its tries and waits, in place of the client's deadline. Zero is refused
-    /// when it is sent.
+    /// How long this call may take with all its tries and waits, in place of the client's deadline
+    /// ([`ClientBuilder::deadline`](crate::ClientBuilder::deadline)). Zero is refused when it is sent.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Some(deadline);
+        self.options.deadline = Deadline::Call(deadline);
         self
     }
 
+    /// Makes it a call of a run, which is told of each attempt, and has the patience of its policy unless a deadline is
+    /// set.
     pub(crate) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
+        if self.options.deadline == Deadline::Attempts {
+            self.options.deadline = Deadline::Unlimited;
+        }
         self
     }
 
@@ -125,6 +130,7 @@ impl<'a, F> UpdateRequest<'a, F> {
         F: DeserializeOwned + Send,
     {
         self.options.check()?;
+        self.client.transport().parts().home.check()?;
         let mut attempt = BatchAttempt {
             body: self.batch.body()?,
             request: &self,
@@ -137,9 +143,9 @@ impl<'a, F> UpdateRequest<'a, F> {
         let called = effects.call(&self.options, &mut attempt, &mut tries).await;
         match called {
             Ok(response) => Ok(response.after(tries.count)),
-            Err(Ended::Failed(error, gave_up)) => Err(error.after(tries, gave_up)),
-            Err(Ended::NotAgain(error, why)) => Err(error.after(tries, why.into())),
-            Err(Ended::NotSent(why)) => Err(Error::not_sent(why)),
+            Err(Ended::Failed(error, gave_up)) => Err(error.after(tries, gave_up, &self.options)),
+            Err(Ended::NotAgain(error, why)) => Err(error.after(tries, why, &self.options)),
+            Err(Ended::NotSent(why)) => Err(Error::not_sent(why, &self.options)),
         }
     }
 
@@ -153,31 +159,27 @@ impl<'a, F> UpdateRequest<'a, F> {
             .await
     }
 
-    fn head(&self, status: StatusCode, headers: HeaderMap) -> Head<'_> {
+    fn head<'h>(&'h self, status: StatusCode, headers: HeaderMap, request: &'h [u8]) -> Head<'h> {
         let parts = self.client.transport().parts();
         Head {
             status,
             headers,
             token: &parts.token,
+            request,
             now: parts.effects.clock.now(),
         }
     }
 
     /// Makes a response or an error of what was read of a documented answer.
-    fn judged(
-        &self,
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Body,
-    ) -> Result<UpdateResponse<F>, Error>
+    fn judged(&self, head: &Head<'_>, body: Body) -> Result<UpdateResponse<F>, Error>
     where
         F: DeserializeOwned,
     {
         if !matches!(body.end, End::Complete) {
-            return Err(Error::unread(self.head(status, headers), body));
+            return Err(Error::unread(head, body));
         }
-        self.accepted(status, headers.clone(), &body.bytes)
-            .map_err(|unreadable| unreadable.into_error(self.head(status, headers), &body.bytes))
+        self.accepted(head.status, head.headers.clone(), &body.bytes)
+            .map_err(|unreadable| unreadable.into_error(head, &body.bytes))
     }
 
     fn accepted(
@@ -275,7 +277,10 @@ impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, '_, F> {
                 GeneratedError::CommunicationError(error)
                 | GeneratedError::InvalidUpgrade(error)
                 | GeneratedError::ResponseBodyError(error),
-            ) => return Err(fault(Error::transport(error))),
+            ) => {
+                let token = &self.request.client.transport().parts().token;
+                return Err(fault(Error::transport(error, token)));
+            }
             Err(GeneratedError::InvalidRequest(reason) | GeneratedError::Custom(reason)) => {
                 return Err(fault(Error::other(reason)));
             }
@@ -293,10 +298,11 @@ impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, '_, F> {
         };
         let body = body::read(answer.into_inner_stream(), bound, length, &mut timer).await;
         let bytes = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);
+        let head = self.request.head(status, headers, &self.body);
         let read = if accepted {
-            self.request.judged(status, headers, body)
+            self.request.judged(&head, body)
         } else {
-            Err(Error::refused(self.request.head(status, headers), body))
+            Err(Error::refused(&head, body))
         };
         let status = Some(status);
         match read {
@@ -344,7 +350,7 @@ impl Unreadable {
         }
     }
 
-    fn into_error(self, head: Head<'_>, body: &[u8]) -> Error {
+    fn into_error(self, head: &Head<'_>, body: &[u8]) -> Error {
         let error = Error::unreadable(head, body, &self.reason);
         match self.response {
             Some(response) => error.with_response(response),

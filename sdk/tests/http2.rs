@@ -2,13 +2,16 @@
 
 mod support;
 
+use std::error::Error as StdError;
 use std::io;
+use std::iter::successors;
 
 use support::{builder, collection, one};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use webflow_cms::{Error, ErrorKind, reqwest};
 
+const TOKEN: &str = "b7c1d0e2f3a4";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -63,7 +66,7 @@ async fn error_after(bytes: Vec<u8>) -> Error {
     let http = reqwest::Client::builder()
         .no_proxy()
         .http2_prior_knowledge();
-    let client = builder(&base_url, "b7c1d0e2f3a4").http(http).build();
+    let client = builder(&base_url, TOKEN).http(http).build();
     let error = client
         .expect("a client")
         .update(&collection(), &one())
@@ -103,8 +106,25 @@ async fn what_a_server_breaks_off_is_a_cut_connection() {
         let error = error_after(bytes).await;
         assert_eq!(error.kind(), ErrorKind::ConnectionCut, "{name}: {error:?}");
         assert_eq!(error.status().map(|status| status.as_u16()), status);
-        assert!(error.may_have_acted() && error.is_retryable(), "{name}");
+        assert!(error.may_have_acted(), "{name}");
+        // With the head of a success the request is known to be accepted.
+        assert_eq!(error.is_retryable(), status.is_none(), "{name}");
+        assert_eq!(error.was_accepted(), status.is_some(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_a_server_says_on_going_away_holds_no_token() {
+    let words = format!("you sent {}", TOKEN.to_uppercase());
+    let payload = [&[0; 7], &[INTERNAL_ERROR][..], words.as_bytes()].concat();
+    let error = error_after(frame(GOAWAY, 0, 0, &payload)).await;
+    assert_eq!(error.kind(), ErrorKind::ConnectionCut, "{error:?}");
+    let first: &(dyn StdError + 'static) = &error;
+    let shown: String = successors(Some(first), |error| (*error).source())
+        .map(|cause| format!("{cause} {cause:?} {cause:#?}\n"))
+        .collect();
+    assert!(shown.contains("you sent [redacted]"), "{shown}");
+    assert!(!shown.contains(&TOKEN.to_uppercase()), "{shown}");
 }
 
 #[tokio::test]

@@ -231,9 +231,25 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_tried_again() {
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 2, "after a 500");
 
-            world.faults([Fault::CutBody { after: 3 }]);
+            world.faults([Fault::CutHead]);
             call(world, raw).expect("an update");
-            assert_eq!(arrivals(world).len(), 4, "after a cut body");
+            assert_eq!(arrivals(world).len(), 4, "after a cut head");
+        },
+    );
+}
+
+#[test]
+fn a_raw_call_that_was_accepted_is_not_sent_again() {
+    for_each_way(
+        |builder| builder,
+        |world, _, raw| {
+            world.faults([Fault::CutBody { after: 3 }]);
+            let error = call(world, raw).expect_err("a cut body");
+            assert!(
+                matches!(*error, raw::Error::ResponseBodyError(_)),
+                "{error:?}"
+            );
+            assert_eq!(arrivals(world).len(), 1);
         },
     );
 }

@@ -1,9 +1,12 @@
 //! Why an item was not updated, in a size that fits a line.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+use crate::error::Printable;
 use crate::text::beginning;
-use crate::{Error, ErrorDetail};
 
 const MOST_OF_A_NAME: usize = 100;
 const MOST_OF_A_MESSAGE: usize = 500;
@@ -39,7 +42,7 @@ impl Reason {
         }
     }
 
-    /// What an error says.
+    /// What an error says, with what a terminal would act on as escapes.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         let message = match error.message() {
@@ -48,14 +51,17 @@ impl Reason {
         };
         Self {
             status: error.status().map(|status| status.as_u16()),
-            code: error.code().map(|code| beginning(code, MOST_OF_A_NAME)),
+            code: error.code().map(|code| printable(code, MOST_OF_A_NAME)),
             details: error
                 .details()
                 .iter()
                 .take(MOST_DETAILS)
-                .map(|detail| beginning(&one_detail(detail), MOST_OF_A_MESSAGE))
+                .map(|detail| beginning(&detail.to_string(), MOST_OF_A_MESSAGE))
                 .collect(),
-            ..Self::new(error.kind().name(), &message)
+            ..Self::new(
+                error.kind().as_str(),
+                &printable(&message, MOST_OF_A_MESSAGE),
+            )
         }
     }
 
@@ -90,11 +96,22 @@ impl Reason {
     }
 }
 
-fn one_detail(detail: &ErrorDetail) -> String {
-    match (detail.field(), detail.message()) {
-        (Some(field), Some(message)) => format!("{field}: {message}"),
-        (None, Some(message)) => message.to_owned(),
-        _ => detail.raw().to_string(),
+/// At most so many characters of a text, with what a terminal would act on as escapes.
+fn printable(text: &str, most: usize) -> Box<str> {
+    beginning(&Printable::cut(text, most).to_string(), most)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)?;
+        if !self.details.is_empty() {
+            write!(formatter, " [{}]", self.details.join("; "))?;
+        }
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(formatter, " (status {status}, {code})"),
+            (Some(status), None) => write!(formatter, " (status {status})"),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -126,13 +143,14 @@ mod tests {
             status: StatusCode::BAD_REQUEST,
             headers: HeaderMap::new(),
             token: &token,
+            request: b"",
             now: std::time::UNIX_EPOCH,
         };
         let body = Body {
             bytes: body.into(),
             end: End::Complete,
         };
-        let reason = Reason::of(&Error::refused(head, body));
+        let reason = Reason::of(&Error::refused(&head, body));
         let line = r#"{"kind":"bad_request","status":400,"code":"validation_error","message":"Validation Error","details":["slug: taken","too long","{\"x\":1}"]}"#;
         assert_eq!(serde_json::to_string(&reason).expect("JSON"), line);
         let read: Reason = serde_json::from_str(line).expect("a reason");

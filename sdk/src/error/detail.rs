@@ -5,11 +5,15 @@ use std::fmt;
 use serde_json::Value;
 
 use super::printable::Printable;
+use crate::text::beginning;
 
 /// One of the reasons that an error gives.
 ///
-/// Webflow documents text and objects of `field` and `message`; the service was seen to send objects of `param` and
-/// `description`, and texts inside the error's message (`Validation Error: ["…"]`). All four are read.
+/// Webflow documents text and objects of `field` and `message`. The service was seen to send objects of `param` and
+/// `description`, texts that begin with the field (`Field 'slug': …`), and texts inside the error's message
+/// (`Validation Error: ["…"]`). All of them are read, and the members that RFC 9457 and common routers use.
+///
+/// Its `Display` is the message with the field in front, `slug: is taken`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorDetail {
     field: Option<Box<str>>,
@@ -19,21 +23,37 @@ pub struct ErrorDetail {
 
 impl ErrorDetail {
     pub(super) fn read(raw: Value) -> Self {
-        let text = |names: [&str; 2]| {
-            names
-                .into_iter()
-                .find_map(|name| raw.get(name)?.as_str())
-                .map(Box::from)
+        if let Some(text) = raw.as_str() {
+            let (field, message) = match after_field(text) {
+                Some((field, message)) => (Some(field.into()), message.into()),
+                None => (None, text.into()),
+            };
+            return Self {
+                field,
+                message: Some(message),
+                raw,
+            };
+        }
+        let text = |names: &[&str]| {
+            let value = names.iter().find_map(|name| raw.get(name)?.as_str());
+            value.map(Box::<str>::from)
         };
-        let field = text(["field", "param"]);
-        let message = raw
-            .as_str()
-            .map(Box::from)
-            .or_else(|| text(["message", "description"]));
+        // A name beside a message is that of the error, and beside a reason that of the parameter.
+        let named = raw.get("reason").and_then(|_| text(&["name"]));
+        let field = text(&["field", "param", "parameter", "path", "pointer", "property"]).or(named);
+        let message = text(&["message", "description", "msg", "reason", "detail"]);
         Self {
             field,
             message,
             raw,
+        }
+    }
+
+    /// A reason from a list that stands under the name of a field.
+    pub(super) fn about(field: &str, reason: Value) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..Self::read(reason)
         }
     }
 
@@ -54,14 +74,24 @@ impl ErrorDetail {
     pub fn raw(&self) -> &Value {
         &self.raw
     }
+}
 
-    fn in_words(&self) -> String {
-        match (self.field(), self.message()) {
+impl fmt::Display for ErrorDetail {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 500;
+        let text = match (self.field(), self.message()) {
             (Some(field), Some(message)) => format!("{field}: {message}"),
             (None, Some(message)) => message.to_owned(),
             _ => self.raw.to_string(),
-        }
+        };
+        Printable::cut(&text, MOST).fmt(formatter)
     }
+}
+
+/// The field and the reason of a text such as `Field 'slug': is taken`.
+fn after_field(text: &str) -> Option<(&str, &str)> {
+    let (field, reason) = text.strip_prefix("Field '")?.split_once("': ")?;
+    (!field.is_empty() && !reason.is_empty()).then_some((field, reason))
 }
 
 /// Writes the first of the details that are not in the message already, if there is one.
@@ -83,12 +113,8 @@ pub(super) fn list(
         .collect();
     for (position, detail) in new.iter().take(SHOWN).enumerate() {
         let separator = if position == 0 { " [" } else { "; " };
-        let detail = detail.in_words();
-        write!(
-            formatter,
-            "{separator}{}",
-            Printable::cut(&detail, MOST_OF_ONE)
-        )?;
+        let detail = beginning(&detail.to_string(), MOST_OF_ONE);
+        write!(formatter, "{separator}{detail}")?;
     }
     match new.len().checked_sub(SHOWN) {
         _ if new.is_empty() => Ok(()),
@@ -129,6 +155,10 @@ mod tests {
         assert_eq!(read(json!("taken")), (None, Some("taken".to_owned())));
         assert_eq!(read(json!({"field": "slug", "message": "taken"})), both);
         assert_eq!(read(json!({"param": "slug", "description": "taken"})), both);
+        assert_eq!(read(json!("Field 'slug': taken")), both);
+        assert_eq!(read(json!({"name": "slug", "reason": "taken"})), both);
+        let named = json!({"name": "TypeError", "message": "taken"});
+        assert_eq!(read(named), (None, Some("taken".to_owned())));
         assert_eq!(read(json!({"other": 1})), (None, None));
         assert_eq!(
             ErrorDetail::read(json!({"other": 1})).raw(),

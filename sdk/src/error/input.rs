@@ -126,6 +126,8 @@ pub enum InvalidInput {
     Share,
     /// A back-off that begins with a longer wait than its longest.
     Backoff,
+    /// A call on another Tokio runtime than the one on which the connections of the client live.
+    OtherRuntime,
 }
 
 impl fmt::Display for InvalidInput {
@@ -186,6 +188,9 @@ impl fmt::Display for InvalidInput {
             Self::Pace => formatter.write_str("a pace of 0 requests a minute would send nothing"),
             Self::Share => formatter.write_str("the share of a pace is not above 0 and at the most 1"),
             Self::Backoff => formatter.write_str("the first back-off is longer than the longest"),
+            Self::OtherRuntime => formatter.write_str(
+                "the connections of the client live on another Tokio runtime; make a client for each runtime",
+            ),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What kinds of errors there are.
 
+use std::fmt;
+
 use http::StatusCode;
 
 /// What went wrong, in the terms in which a caller decides what to do next.
@@ -11,7 +13,8 @@ pub enum ErrorKind {
     /// 401: the token is missing, wrong or revoked.
     Unauthorized,
     /// 403: the token is known and lacks the right, usually the scope `cms:write`. Not documented for this endpoint,
-    /// but observed.
+    /// but observed. With a web page as its body it says nothing of the token:
+    /// [`Error::is_from_intermediary`](crate::Error::is_from_intermediary).
     Forbidden,
     /// 404: the collection, or an item or locale variant in the request, does not exist.
     NotFound,
@@ -53,8 +56,10 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The name that traces show.
-    pub(crate) fn name(self) -> &'static str {
+    /// The kind in lower case with underscores, such as `connection_cut`. It is stable, and the name that traces,
+    /// journals and dead letters have.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "unauthorized",
@@ -75,6 +80,31 @@ impl ErrorKind {
             Self::Journal => "journal",
             Self::InVain => "in_vain",
             Self::InvalidInput => "invalid_input",
+        }
+    }
+
+    /// The kind in words.
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Self::BadRequest => "the request was refused",
+            Self::Unauthorized => "the token was not accepted",
+            Self::Forbidden => "the token lacks the right",
+            Self::NotFound => "not found",
+            Self::Conflict => "the request contradicts the state of the site",
+            Self::PayloadTooLarge => "the request is too large",
+            Self::TooManyRequests => "too many requests",
+            Self::Server => "the service failed",
+            Self::OtherStatus => "an answer that is not documented",
+            Self::UnreadableAnswer => "the answer cannot be read",
+            Self::Connect => "no connection to the service",
+            Self::Untrusted => "the certificate of the service is not trusted",
+            Self::Timeout => "the time for the request ran out",
+            Self::ConnectionCut => "the connection was cut before the answer was complete",
+            Self::Transport => "the transport failed",
+            Self::NotSent => "the request was not sent",
+            Self::Journal => "the journal cannot be used",
+            Self::InVain => "the run has come to nothing",
+            Self::InvalidInput => "the input was refused",
         }
     }
 
@@ -119,11 +149,11 @@ impl ErrorKind {
     /// Whether the same request may succeed at another time.
     pub(crate) fn is_retryable(self, status: Option<StatusCode>) -> bool {
         match self {
-            Self::TooManyRequests
-            | Self::Connect
-            | Self::Timeout
-            | Self::ConnectionCut
-            | Self::NotSent => true,
+            Self::TooManyRequests | Self::Connect | Self::NotSent => true,
+            // With a status of success the service has accepted the request, and would do it all again.
+            Self::Timeout | Self::ConnectionCut => {
+                !status.is_some_and(|status| status.is_success())
+            }
             Self::Server => !matches!(
                 status,
                 Some(StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED)
@@ -142,5 +172,11 @@ impl ErrorKind {
             | Self::InVain
             | Self::InvalidInput => false,
         }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.description())
     }
 }

@@ -3,18 +3,18 @@
 use std::fmt::{self, Write as _};
 
 /// A server's words on one line: what a terminal would act on is escaped, and a long text is cut.
-pub(super) struct Printable<'a> {
+pub(crate) struct Printable<'a> {
     text: &'a str,
     most: usize,
 }
 
 impl<'a> Printable<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self::cut(text, 500)
     }
 
     /// At most so many characters of it.
-    pub(super) fn cut(text: &'a str, most: usize) -> Self {
+    pub(crate) fn cut(text: &'a str, most: usize) -> Self {
         Self { text, most }
     }
 }

@@ -2,14 +2,33 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
-use super::{Error, ErrorKind};
+use super::{End, Error, ErrorKind};
+use crate::Token;
 use crate::pace::NotNow;
+use crate::tries::CallOptions;
+
+impl From<NotNow> for End {
+    fn from(why: NotNow) -> Self {
+        let pause = match why {
+            NotNow::WaitTooLong(pause) | NotNow::DeadlineTooNear(pause) => Some(pause),
+            NotNow::Forbidden => None,
+        };
+        Self {
+            why: why.into(),
+            pause,
+        }
+    }
+}
 
 impl Error {
     /// The error for a request that got no whole answer.
-    pub(crate) fn transport(error: reqwest::Error) -> Self {
+    pub(crate) fn transport(error: reqwest::Error, token: &Token) -> Self {
+        Self::set_up(error).without_token(token)
+    }
+
+    /// The error for a transport that cannot be set up.
+    pub(crate) fn set_up(error: reqwest::Error) -> Self {
         Self::new(kind(&error)).with_source(error)
     }
 
@@ -19,28 +38,19 @@ impl Error {
     }
 
     /// The error for a call of which nothing was sent.
-    pub(crate) fn not_sent(why: NotNow) -> Self {
-        let (reason, pause) = match why {
-            NotNow::WaitTooLong(pause) => (
-                "the service has asked for a longer wait than the policy grants",
-                pause,
-            ),
-            NotNow::DeadlineTooNear(pause) => {
-                ("its turn comes after the deadline of the call", pause)
+    pub(crate) fn not_sent(why: NotNow, options: &CallOptions) -> Self {
+        let error = Self::new(ErrorKind::NotSent);
+        let error = match why {
+            NotNow::Forbidden => {
+                error.with_reason("it could not be recorded that it was about to be sent")
             }
-            NotNow::Forbidden => (
-                "it could not be recorded that it was about to be sent",
-                Duration::ZERO,
-            ),
+            NotNow::WaitTooLong(_) | NotNow::DeadlineTooNear(_) => error,
         };
-        let mut error = Self::new(ErrorKind::NotSent).with_reason(reason);
-        error.0.pause = Some(pause).filter(|pause| *pause > Duration::ZERO);
-        error.0.gave_up = Some(why.into());
-        error
+        error.given_up(why.into(), options)
     }
 
     /// The error for an answer that the generated client could not make use of.
-    pub(crate) fn other(reason: impl Into<Box<str>>) -> Self {
+    pub(crate) fn other(reason: impl Into<std::sync::Arc<str>>) -> Self {
         Self::new(ErrorKind::Transport).with_reason(reason)
     }
 }

@@ -12,7 +12,7 @@ use crate::ErrorKind;
 use crate::body::{self, Body, End};
 use crate::error::{Error as SdkError, kind_of_fault};
 use crate::generated;
-use crate::rate_limit::retry_after;
+use crate::rate_limit::asked_wait;
 use crate::retry::Failed;
 use crate::tries::{Attempt, Ended, Read, Target, Timer, Tries};
 
@@ -31,6 +31,9 @@ impl ClientHooks<Transport> for generated::raw::Client {
         operation: &OperationInfo,
     ) -> reqwest::Result<reqwest::Response> {
         let transport = self.inner();
+        if let Err(error) = transport.parts().home.check() {
+            return Ok(nothing(&error));
+        }
         let mut attempt = RawAttempt {
             transport,
             request,
@@ -59,7 +62,7 @@ impl ClientHooks<Transport> for generated::raw::Client {
                     "the body is a stream, which cannot be sent again",
                 )))
             }
-            Err(Ended::NotSent(why)) => Ok(nothing(&SdkError::not_sent(why))),
+            Err(Ended::NotSent(why)) => Ok(nothing(&SdkError::not_sent(why, &parts.options))),
         }
     }
 
@@ -151,7 +154,7 @@ impl Attempt for RawAttempt<'_> {
         let failed = kind.map(|kind| Failed {
             kind,
             status: Some(status),
-            retry_after: retry_after(&headers, now),
+            retry_after: asked_wait(status, &headers, now),
         });
         let response = rebuilt(status, headers, extensions, url, body);
         let status = Some(status);

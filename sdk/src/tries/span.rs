@@ -76,7 +76,7 @@ impl TrySpan {
         self.status(status);
         match status.filter(|status| !status.is_success()) {
             Some(status) => self.error(status.as_str()),
-            None => self.error(kind.name()),
+            None => self.error(kind.as_str()),
         }
     }
 

@@ -1,0 +1,207 @@
+//! The spellings that a text can be in, undone.
+
+/// A character, and the bytes of the text that it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unit {
+    /// A byte; 0 for a character that no token has.
+    pub(super) byte: u8,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// How many layers of escapes are undone, such as percent signs within percent signs.
+const LAYERS: usize = 4;
+
+/// The text as it is, and with one, two and more layers of escapes undone, as far as it has any.
+pub(super) fn layers(text: &str) -> Vec<Vec<Unit>> {
+    let plain = text.char_indices().map(|(start, character)| Unit {
+        byte: ascii(character).unwrap_or(0),
+        start,
+        end: start + character.len_utf8(),
+    });
+    let mut layers = vec![plain.collect()];
+    while layers.len() <= LAYERS
+        && let Some(next) = layers.last().and_then(|last: &Vec<Unit>| unescaped(last))
+    {
+        layers.push(next);
+    }
+    layers
+}
+
+/// The character as ASCII, if it is one, or the wide form of one.
+fn ascii(character: char) -> Option<u8> {
+    let character = match u32::from(character) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0)?,
+        _ => character,
+    };
+    u8::try_from(character).ok().filter(u8::is_ascii)
+}
+
+/// The units with one layer of escapes undone, if there are any.
+fn unescaped(units: &[Unit]) -> Option<Vec<Unit>> {
+    let mut all = Vec::with_capacity(units.len());
+    let mut rest = units;
+    while let Some(first) = rest.first() {
+        let (byte, length) = escape(rest).unwrap_or((first.byte, 1));
+        let (escape, after) = rest.split_at_checked(length)?;
+        let end = escape.last().map_or(first.end, |last| last.end);
+        let start = first.start;
+        all.push(Unit { byte, start, end });
+        rest = after;
+    }
+    (all.len() < units.len()).then_some(all)
+}
+
+/// The byte that an escape at the beginning of the units stands for, and how many units it has.
+fn escape(units: &[Unit]) -> Option<(u8, usize)> {
+    let byte = |place: usize| units.get(place).map(|unit| unit.byte);
+    let number = |from: usize, most: usize, radix: u32| {
+        let digits = units.iter().skip(from).take(most);
+        let values = digits.map_while(|unit| char::from(unit.byte).to_digit(radix));
+        let (value, length) = values.fold((0_u32, 0), |(value, length), digit| {
+            (
+                value.saturating_mul(radix).saturating_add(digit),
+                length + 1,
+            )
+        });
+        (length > 0).then_some((u8::try_from(value).unwrap_or(0), length))
+    };
+    let hexadecimal = |from: usize, digits: usize| {
+        let (value, length) = number(from, digits, 16)?;
+        (length == digits).then_some((value, from + length))
+    };
+    match (byte(0)?, byte(1)?) {
+        (b'%', _) => hexadecimal(1, 2),
+        (b'\\', b'u') => hexadecimal(2, 4),
+        (b'\\', b'x') => hexadecimal(2, 2),
+        (b'\\', b'n' | b'r' | b't' | b'b' | b'f') => Some((b' ', 2)),
+        (b'\\', other) => Some((other, 2)),
+        (b'&', b'#') => {
+            let is_hexadecimal = matches!(byte(2), Some(b'x' | b'X'));
+            let (value, length) = match is_hexadecimal {
+                true => number(3, 8, 16).map(|(value, length)| (value, length + 3)),
+                false => number(2, 8, 10).map(|(value, length)| (value, length + 2)),
+            }?;
+            let end = usize::from(byte(length) == Some(b';'));
+            Some((value, length + end))
+        }
+        (b'&', _) => named(units),
+        _ => None,
+    }
+}
+
+/// A named entity of HTML that stands for a character of ASCII.
+fn named(units: &[Unit]) -> Option<(u8, usize)> {
+    const NAMES: [(&[u8], u8); 14] = [
+        (b"amp;", b'&'),
+        (b"lt;", b'<'),
+        (b"gt;", b'>'),
+        (b"quot;", b'"'),
+        (b"apos;", b'\''),
+        (b"nbsp;", b' '),
+        (b"sol;", b'/'),
+        (b"plus;", b'+'),
+        (b"equals;", b'='),
+        (b"period;", b'.'),
+        (b"hyphen;", b'-'),
+        (b"dash;", b'-'),
+        (b"lowbar;", b'_'),
+        (b"percnt;", b'%'),
+    ];
+    let starts_with = |name: &[u8]| {
+        let units = units.iter().skip(1).map(|unit| unit.byte);
+        units.take(name.len()).eq(name.iter().copied())
+    };
+    let (name, byte) = NAMES.iter().find(|(name, _)| starts_with(name))?;
+    Some((*byte, name.len() + 1))
+}
+
+/// The units without tags, which can stand between any two characters of a page.
+pub(super) fn untagged(units: &[Unit]) -> Option<Vec<Unit>> {
+    let mut inside = false;
+    let text = |unit: &Unit| {
+        let was_inside = inside;
+        match unit.byte {
+            b'<' => inside = true,
+            b'>' => inside = false,
+            _ => {}
+        }
+        !was_inside && !inside
+    };
+    let kept: Vec<_> = units.iter().copied().filter(text).collect();
+    (kept.len() < units.len()).then_some(kept)
+}
+
+/// Letters and digits alone: what is left if something is put between them.
+pub(super) fn letters_and_digits(units: &[Unit]) -> Vec<Unit> {
+    let kept = units
+        .iter()
+        .filter(|unit| unit.byte.is_ascii_alphanumeric());
+    kept.copied().collect()
+}
+
+/// What the units stand for as base64, wherever it begins, and whatever is put between its characters.
+pub(super) fn base64(units: &[Unit]) -> Vec<Vec<Unit>> {
+    let digits = |with_dashes: bool| -> Vec<(u32, Unit)> {
+        let value = |unit: &Unit| {
+            let value = match unit.byte {
+                letter @ b'A'..=b'Z' => letter - b'A',
+                letter @ b'a'..=b'z' => letter - b'a' + 26,
+                digit @ b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                b'-' if with_dashes => 62,
+                b'_' if with_dashes => 63,
+                _ => return None,
+            };
+            Some((u32::from(value), *unit))
+        };
+        units.iter().filter_map(value).collect()
+    };
+    let (without, with) = (digits(false), digits(true));
+    let mut read = bytes_of(&without, 6);
+    if with.len() > without.len() {
+        read.extend(bytes_of(&with, 6));
+    }
+    read
+}
+
+/// What the units stand for as hexadecimal bytes, wherever they begin, and whatever is put between them.
+pub(super) fn hexadecimal(units: &[Unit]) -> Vec<Vec<Unit>> {
+    let digit = |unit: &Unit| Some((char::from(unit.byte).to_digit(16)?, *unit));
+    let digits: Vec<_> = units.iter().filter_map(digit).collect();
+    bytes_of(&digits, 4)
+}
+
+/// The bytes that digits of so many bits make, for each digit that the first byte can begin with.
+fn bytes_of(digits: &[(u32, Unit)], bits: u32) -> Vec<Vec<Unit>> {
+    // Four digits of base64 make three bytes, and two of hexadecimal one.
+    let group = if bits == 6 { 4 } else { 2 };
+    let bytes_from = |first: usize| {
+        let digits = digits.get(first..).unwrap_or_default();
+        let groups = digits.chunks(group);
+        groups
+            .flat_map(move |group| bytes_of_group(group, bits))
+            .collect()
+    };
+    (0..group).map(bytes_from).collect()
+}
+
+fn bytes_of_group(group: &[(u32, Unit)], bits: u32) -> impl Iterator<Item = Unit> {
+    let value = group
+        .iter()
+        .fold(0, |value, (digit, _)| value << bits | digit);
+    let length = u32::try_from(group.len()).unwrap_or(0) * bits;
+    (0..length / 8).filter_map(move |place| {
+        let digit_of = |bit: u32| group.get(usize::try_from(bit / bits).ok()?);
+        let (_, first) = digit_of(place * 8)?;
+        let (_, last) = digit_of(place * 8 + 7)?;
+        let byte = u8::try_from(value >> (length - 8 * (place + 1)) & 0xff).ok()?;
+        let byte = if byte.is_ascii() { byte } else { 0 };
+        Some(Unit {
+            byte,
+            start: first.start,
+            end: last.end,
+        })
+    })
+}

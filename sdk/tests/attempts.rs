@@ -1,0 +1,167 @@
+//! How often a call is sent and how long it waits with the settings that a client has by itself.
+
+mod support;
+
+use std::iter::repeat_n;
+use std::time::Duration;
+
+use support::{builder_in, collection, lamp, one, world};
+use webflow_cms::{Client, Error, ErrorKind, GaveUp, RetryPolicy, UpdateResponse};
+use webflow_cms_conformance::World;
+use webflow_cms_conformance::reference::{Fault, Reply};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn client(world: &World) -> Client {
+    builder_in(world).build().expect("a client")
+}
+
+/// One call to its end.
+fn call(world: &World, client: &Client) -> Result<UpdateResponse, Error> {
+    let (collection, batch) = (collection(), one());
+    let call = client.update(&collection, &batch).send();
+    world.run(world.time().caller(call)).expect("time passes")
+}
+
+/// When the requests came.
+fn arrivals(world: &World) -> Vec<Duration> {
+    world.log().iter().map(|exchange| exchange.at).collect()
+}
+
+#[test]
+fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
+    let ends = [
+        (Fault::CutBody { after: 3 }, ErrorKind::ConnectionCut),
+        (Fault::CutChunked { after: 3 }, ErrorKind::ConnectionCut),
+        (Fault::HeadOnly, ErrorKind::Timeout),
+        (Fault::Drip { pause: SECOND }, ErrorKind::Timeout),
+    ];
+    for (fault, kind) in ends {
+        let world = world();
+        world.faults([fault.clone()]);
+        let error = call(&world, &client(&world)).expect_err("a response that is cut");
+        assert_eq!(error.kind(), kind, "{fault:?}");
+        assert_eq!(arrivals(&world).len(), 1, "{fault:?}");
+        assert!(error.was_accepted() && error.may_have_acted() && !error.is_retryable());
+        assert_eq!(error.gave_up(), Some(GaveUp::NotRetryable));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("the service accepted the request"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_response_that_is_cut_before_its_status_or_with_another_one_is_no_success() {
+    let world = world();
+    world.faults([Fault::CutHead]);
+    call(&world, &client(&world)).expect("an update");
+    assert_eq!(arrivals(&world).len(), 2);
+
+    world.script([Reply::new(503).body("try later")]);
+    world.faults([Fault::CutBody { after: 3 }]);
+    call(&world, &client(&world)).expect("an update");
+    assert_eq!(arrivals(&world).len(), 4);
+}
+
+#[test]
+fn a_429_waits_as_long_as_it_asks_in_whichever_header_and_else_for_the_window() {
+    for (header, wait) in [
+        (None, 60),
+        (Some(("retry-after", "7")), 7),
+        (Some(("retry-after-ms", "9000")), 9),
+        (Some(("x-ratelimit-reset", "20")), 20),
+        (Some(("x-ratelimit-reset", "0")), 0),
+    ] {
+        let world = world();
+        let reply = Reply::new(429);
+        world.script([match header {
+            Some((name, value)) => reply.header(name, value),
+            None => reply,
+        }]);
+        call(&world, &client(&world)).expect("an update");
+        let [first, again] = *arrivals(&world) else {
+            panic!("two requests")
+        };
+        // Our own wait and the distance that the pace keeps are about a second.
+        let (least, most) = (SECOND * wait, SECOND * (wait + 2));
+        let waited = again - first;
+        assert!(least <= waited && waited <= most, "{header:?}: {waited:?}");
+    }
+}
+
+#[test]
+fn calls_of_the_token_wait_for_the_window_too_after_a_429_that_asks_for_no_time() {
+    let world = world();
+    world.script([Reply::new(429)]);
+    let client = client(&world);
+    let once = client.with_retry(RetryPolicy::never()).expect("a policy");
+    call(&world, &once).expect_err("too many requests");
+    call(&world, &client).expect("an update");
+    let [first, other] = *arrivals(&world) else {
+        panic!("two requests")
+    };
+    assert!(other - first >= 60 * SECOND);
+}
+
+#[test]
+fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
+    let world = world();
+    world.faults(repeat_n(Fault::SilenceAfterActing, 9));
+    let error = call(&world, &client(&world)).expect_err("silence");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.gave_up(), Some(GaveUp::DeadlineTooNear));
+    assert_eq!(arrivals(&world).len(), 3);
+    let took = world.time().elapsed();
+    assert!((180 * SECOND..185 * SECOND).contains(&took), "{took:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("the deadline of the call, 180 s, leaves no time"),
+        "{text}"
+    );
+}
+
+#[test]
+fn waits_that_the_service_asks_for_take_none_of_the_time_of_the_attempts() {
+    let world = world();
+    world.script(repeat_n(Reply::new(429).header("retry-after", "200"), 4));
+    let patient = RetryPolicy::new().max_wait(200 * SECOND);
+    let client = client(&world).with_retry(patient).expect("a policy");
+    let response = call(&world, &client).expect("an update");
+    assert_eq!(response.tries(), 5);
+    assert!(world.time().elapsed() >= 800 * SECOND);
+}
+
+#[test]
+fn a_wait_that_is_refused_is_told_with_both_times() {
+    let world = world();
+    world.script([Reply::new(429).header("retry-after", "3600")]);
+    let client = client(&world);
+    let error = call(&world, &client).expect_err("too long a wait");
+    assert_eq!(
+        error.to_string(),
+        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+    );
+    let error = call(&world, &client).expect_err("still too long");
+    assert_eq!(error.kind(), ErrorKind::NotSent);
+    assert_eq!(
+        error.to_string(),
+        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+    );
+    assert_eq!(arrivals(&world).len(), 1);
+}
+
+#[test]
+fn a_bulk_update_has_the_patience_of_its_policy() {
+    let world = world();
+    world.faults(repeat_n(Fault::SilenceAfterActing, 9));
+    let client = client(&world);
+    let run = client
+        .bulk(&collection())
+        .run([lamp().draft(true)])
+        .expect("a run");
+    let report = world.run(run.report()).expect("time passes");
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(arrivals(&world).len(), 10);
+}
