@@ -60,6 +60,10 @@ fn the_same_command_goes_on_and_fresh_begins_anew() {
         .says("the earlier journal is now a.jsonl.journal.old\n")
         .agrees();
     assert_eq!(folder.read("a.jsonl.journal.old"), journal);
+
+    folder.write("a.jsonl", "");
+    folder.run(&["a.jsonl", "--fresh"]).ends_with(2);
+    assert!(folder.path("a.jsonl.journal").exists(), "nothing was begun");
 }
 
 /// Sends a signal to a run of which some items are updated. What came of it, and of the same command again.

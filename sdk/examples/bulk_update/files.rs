@@ -168,8 +168,9 @@ fn original(input: &Path) -> PathBuf {
 }
 
 /// Whether an input has no name of its own: standard input, or what a shell passes in its place.
-pub(crate) fn is_passed_in(input: &Path) -> bool {
-    input == Path::new("-") || input.starts_with("/dev") || input.starts_with("/proc")
+fn is_passed_in(input: &Path) -> bool {
+    let names = ["-", "/dev/stdin"].map(Path::new);
+    names.contains(&input) || input.starts_with("/dev/fd") || input.starts_with("/proc")
 }
 
 /// Whether both names lead to one file. Either may not exist yet.

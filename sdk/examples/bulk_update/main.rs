@@ -98,11 +98,6 @@ async fn run(options: &Options) -> Result<bool, Failure> {
         let upload = upload(client, collection, options, &files, &display)?;
         return plan(&upload, &mut input).await;
     }
-    if options.fresh
-        && let Some(aside) = files.begin_anew()?
-    {
-        say(&format!("the earlier journal is now {}", aside.display()))?;
-    }
     let (client, collection, reference) = match destination {
         Destination::Webflow { token, collection } => (Client::builder(token), collection, None),
         Destination::Reference => {
@@ -161,10 +156,11 @@ async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
     let reading = updates.reading.clone();
     let unreadable = Arc::<AtomicU64>::default();
     let (counted, place) = (unreadable.clone(), reading.clone());
+    let display = upload.display.clone();
     let list = move |row: &_| {
         counted.fetch_add(1, Ordering::Relaxed);
         // A list that nobody reads to its end is no reason to end.
-        let _ = say(&place.unreadable(row));
+        let _ = display.print(&place.unreadable(row));
     };
     let plan = upload.plan(updates, list).await?;
     let pace = upload.client.pace().interval();

@@ -1,6 +1,7 @@
 //! How far the program is: a line that changes in a terminal, now and then a new line elsewhere.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ impl Display {
     /// Says something, above the changing line if there is one.
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| console::tell(text));
+    }
+
+    /// Writes to standard output, above the changing line if there is one.
+    pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        self.bar.suspend(|| console::print(text))
     }
 
     /// Begins something of which so much is to be done.

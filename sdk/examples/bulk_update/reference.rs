@@ -263,7 +263,7 @@ pub(crate) fn nowhere() -> Result<ClientBuilder, Failure> {
 
 /// The journal of an earlier run, if there is one, for what that has updated.
 fn journal(files: &Files, options: &Options) -> Result<Option<Journal>, Failure> {
-    if !is_begun(&files.journal) {
+    if options.fresh || !is_begun(&files.journal) {
         return Ok(None);
     }
     let mut parameters = Parameters::new(collection()?);

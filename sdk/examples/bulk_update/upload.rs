@@ -7,7 +7,7 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use webflow_cms::bulk::{
-    Bulk, DryRun, JournalError, JournalErrorKind, NotAttempted, Outcome, Report, Settlement,
+    Bulk, DryRun, JournalError, JournalErrorKind, NotAttempted, Outcome, Report, Run, Settlement,
     UnreadableRow,
 };
 use webflow_cms::{Client, CollectionId};
@@ -78,6 +78,19 @@ impl Upload<'_> {
         bulk.dry_run(rows).await.map_err(|error| refused(&error))
     }
 
+    fn begin(&self, updates: Updates) -> Result<Run, Failure> {
+        if self.options.fresh
+            && let Some(aside) = self.files.begin_anew()?
+        {
+            let aside = aside.display();
+            self.display
+                .say(&format!("the earlier journal is now {aside}"));
+        }
+        let bulk = self.bulk(&updates.reading);
+        bulk.run_stream(updates.stream())
+            .map_err(|error| refused(&error))
+    }
+
     /// Runs to the end, or until it is asked to end and what is under way has ended. A function sees each outcome.
     pub(crate) async fn run(
         &self,
@@ -87,11 +100,11 @@ impl Upload<'_> {
     ) -> Result<Uploaded, Failure> {
         let reading = updates.reading.clone();
         let mut letters = DeadLetters::open(self.files)?;
-        let run = match self.bulk(&reading).run_stream(updates.stream()) {
+        let run = match self.begin(updates) {
             Ok(run) => run,
-            Err(error) => {
+            Err(failure) => {
                 letters.end();
-                return Err(refused(&error));
+                return Err(failure);
             }
         };
         let (mut unreadable, mut last_unreadable) = (0, None);

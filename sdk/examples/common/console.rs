@@ -31,7 +31,7 @@ pub(crate) fn one_line(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-fn laid_out(text: &str, width: Option<usize>) -> String {
+pub(crate) fn laid_out(text: &str, width: Option<usize>) -> String {
     let text = escaped(text, |character| character == '\n');
     match width {
         Some(width) => wrapped(&text, width),
