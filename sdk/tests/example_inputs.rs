@@ -205,7 +205,8 @@ fn one_odd_row_does_not_keep_the_others_from_being_updated_and_is_named() {
             r#"{{"id":"66f6ed95000000000000000b","fieldData":{{"a":{}}}}}"#,
             nested(200)
         ),
-        "caf\u{1b}[2J\u{9b}\u{7}\u{202e}".to_owned(),
+        r#"{"id":"66f6ed95000000000000000c","\u001b[2J\u009b\u0007\u202e":1}"#.to_owned(),
+        "caf\u{1b}[2J".to_owned(),
     ];
     for odd in odd {
         let input = format!("{}{odd}\n{}", row(1), row(2));
@@ -215,11 +216,28 @@ fn one_odd_row_does_not_keep_the_others_from_being_updated_and_is_named() {
             .says("2 of 3 items updated, 1 ")
             .says("a.jsonl:2")
             .agrees();
-        let steers = |character: char| character.is_control() && character != '\n';
-        assert!(!ended.said().contains(steers), "{ended:?}");
-        assert!(!ended.said().contains('\u{202e}'), "{ended:?}");
+        assert!(!steers_a_terminal(&ended), "{ended:?}");
         assert_eq!(folder.read("a.jsonl.not-updated").lines().count(), 1);
     }
+}
+
+fn steers_a_terminal(ended: &Ended) -> bool {
+    let steers = |character: char| character.is_control() && character != '\n';
+    ended.said().contains(steers) || ended.said().contains('\u{202e}')
+}
+
+#[test]
+#[cfg(unix)]
+fn the_name_of_a_file_does_not_steer_a_terminal() {
+    let folder = Folder::new();
+    let name = "\u{1b}[2J\u{202e}.jsonl";
+    folder.write(name, three_rows());
+    let ended = folder.run(&[name]);
+    ended.ends_with(0).says("\\u{1b}[2J\\u{202e}.jsonl");
+    assert!(!steers_a_terminal(&ended), "{ended:?}");
+    let ended = folder.run(&["\u{1b}[2J"]);
+    ended.ends_with(2).says("\\u{1b}[2J: No such file");
+    assert!(!steers_a_terminal(&ended), "{ended:?}");
 }
 
 #[test]
