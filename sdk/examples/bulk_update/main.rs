@@ -9,8 +9,8 @@
 //!
 //! After Ctrl-C, or whatever ended it, the same command goes on.
 //!
-//! Read [`upload`] first: it is what your own program would do. [`input`] reads updates of a file or a pipe, row by row,
-//! [`dead_letters`] keeps what was not updated, [`progress`] and [`told`] say how far the run is, [`account`] puts into
+//! Read [`upload`] first: it is what your own program would do. [`input`] reads updates of a file or a pipe, row by
+//! row, [`dead_letters`] keeps what was not updated, [`progress`] and [`told`] say how far the run is, [`account`] puts into
 //! words what came of it, and [`reference`] is there only so that this can run without a site.
 
 mod account;
@@ -203,8 +203,8 @@ async fn send(
     Ok(uploaded.is_complete())
 }
 
-/// Whether the run came to its end, and every item is updated or was found to be bad. A few of the updates that are made
-/// up are bad on purpose.
+/// Whether the run came to its end, and every item is updated or was found to be bad. A few of the updates that are
+/// made up are bad on purpose.
 fn is_as_made_up(
     Uploaded {
         report, reading, ..

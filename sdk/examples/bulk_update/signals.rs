@@ -46,8 +46,8 @@ impl Signals {
     }
 }
 
-/// Whether the program was started so that a signal does not reach it, as `nohup` does. Where the system does not say so
-/// in a file, it is heard.
+/// Whether the program was started so that a signal does not reach it, as `nohup` does. Where the system does not say
+/// so in a file, it is heard.
 #[cfg(unix)]
 fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -31,9 +31,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # When it ends
 ///
-/// The iterator ends at the end of the input, after an I/O error, and after a first row that shows that the input is not
-/// JSON Lines: a JSON array, JSON spread over several lines, CSV, UTF-16 or gzip. The error of that row names the format
-/// and the command that converts it.
+/// The iterator ends at the end of the input, after an I/O error, and after a first row that shows that the input is
+/// not JSON Lines: a JSON array, JSON spread over several lines, CSV, UTF-16 or gzip. The error of that row names the
+/// format and the command that converts it.
 ///
 /// ```
 /// use webflow_cms::bulk::JsonLines;

@@ -19,11 +19,11 @@ const MAX_MESSAGE: usize = 500;
 /// A row of an input that is not an item update: its line number, its text, and the reason.
 ///
 /// Its `Display` is the line number and the reason. [`source`](std::error::Error::source) gives the reason alone: a
-/// [`webflow_cms::Error`](crate::Error) if the row is not an update, an [`io::Error`](std::io::Error) if it could not be
-/// read.
+/// [`webflow_cms::Error`](crate::Error) if the row is not an update, an [`io::Error`](std::io::Error) if it could not
+/// be read.
 ///
-/// As an error of the source of a bulk update, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter) writes it with
-/// its text. A reader of another format, such as CSV, makes its own with [`new`](Self::new).
+/// As an error of the source of a bulk update, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter) writes it
+/// with its text. A reader of another format, such as CSV, makes its own with [`new`](Self::new).
 pub struct UnreadableRow(Box<Inner>);
 
 struct Inner {
