@@ -151,8 +151,8 @@ fn upload<'a>(
 }
 
 async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
-    say(&what(input))?;
     let updates = input.updates()?;
+    say(&what(input))?;
     let reading = updates.reading.clone();
     let unreadable = Arc::<AtomicU64>::default();
     let (counted, place) = (unreadable.clone(), reading.clone());
@@ -174,13 +174,13 @@ async fn send(
     input: &mut Input,
     mut reference: Option<Reference>,
 ) -> Result<bool, Failure> {
+    let updates = input.updates()?;
     say(&format!("{} to {}", what(input), upload.client.base_url()))?;
     if reference.is_some() {
         say(&format!("  which is {}", Reference::about()))?;
     }
     let (files, options) = (upload.files, upload.options);
     say(&format!("  journal: {}\n", files.journal.display()))?;
-    let updates = input.updates()?;
     let seen = |outcome: &_| {
         if let Some(reference) = &mut reference {
             reference.expect(outcome);
