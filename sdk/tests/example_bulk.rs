@@ -1,234 +1,258 @@
-//! Laws of the example `bulk_update`.
+//! Laws of the example `bulk_update`: how it runs, ends and goes on, in a process of its own.
 
-#[path = "../examples/bulk_update/main.rs"]
-#[expect(dead_code, reason = "nobody calls its `main` here")]
-mod bulk_update;
+mod example_command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
-use tempfile::TempDir;
-use webflow_cms::bulk::Counts;
-use webflow_cms::{Clock, ItemUpdate, SystemClock};
+use example_command::{Ended, Folder, ended, row};
+use webflow_cms::ItemUpdate;
 
-use bulk_update::{Destination, Ended, Failure, Options};
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
+/// A row that the model refuses.
+fn bad_row(number: u64) -> String {
+    row(number).replace("price", "unknown-field")
 }
 
-fn options(arguments: &[&str]) -> Options {
-    let arguments = ["bulk_update"].iter().chain(arguments);
-    Options::try_parse_from(arguments).expect("options")
+#[test]
+fn the_default_run_accounts_for_every_item_and_ends_well_although_some_are_bad_on_purpose() {
+    let folder = Folder::new();
+    let arguments = ["--folder", "made-up", "--items", "1000"];
+    let first = folder.run(&arguments);
+    first
+        .ends_with(0)
+        .says("999 of 1,000 items updated, 1 rejected")
+        .agrees();
+    // The next one begins anew, and leaves the dead letters of the first.
+    folder
+        .run(&arguments)
+        .ends_with(0)
+        .says("999 of 1,000 items updated, 1 rejected")
+        .says("items.jsonl.not-updated.2 holds the row");
+
+    let letters = folder.read("made-up/items.jsonl.not-updated");
+    assert!(letters.contains(r#""error":{"outcome":"rejected""#));
+    ItemUpdate::from_json(letters.trim_end()).expect("an update");
+    let corrected = letters.replace("unknown-field\":", "price\":");
+    folder.write("made-up/items.jsonl.not-updated", corrected);
+    let sent = folder.run(&["made-up/items.jsonl.not-updated"]);
+    sent.ends_with(0).says("1 of 1 item updated").agrees();
 }
 
-async fn run(arguments: &[&str]) -> Result<Ended, Failure> {
-    bulk_update::run(&options(arguments), std::future::pending()).await
+#[test]
+fn the_same_command_goes_on_and_fresh_begins_anew() {
+    let folder = Folder::new();
+    folder.write_rows("a.jsonl", 0..3);
+    folder.run(&["a.jsonl"]).ends_with(0).agrees();
+    let again = folder.run(&["a.jsonl"]);
+    again
+        .ends_with(0)
+        .says("3 of 3 items updated (3 of them before)")
+        .says("0 requests arrived there")
+        .agrees();
+    let journal = folder.read("a.jsonl.journal");
+    let fresh = folder.run(&["a.jsonl", "--fresh"]);
+    fresh
+        .ends_with(0)
+        .says("3 of 3 items updated\n")
+        .says("1 request arrived there")
+        .says("the earlier journal is now a.jsonl.journal.old\n")
+        .agrees();
+    assert_eq!(folder.read("a.jsonl.journal.old"), journal);
+
+    folder.write("a.jsonl", "");
+    folder.run(&["a.jsonl", "--fresh"]).ends_with(2);
+    assert!(folder.path("a.jsonl.journal").exists(), "nothing was begun");
 }
 
-async fn counts(arguments: &[&str]) -> (Counts, bool) {
-    counted(run(arguments).await)
+/// Sends a signal to a run of which some items are updated. What came of it, and of the same command again.
+#[cfg(unix)]
+fn interrupted(signal: &str) -> (Ended, Ended) {
+    let folder = Folder::new();
+    folder.write_rows("a.jsonl", 0..2_000);
+    let child = folder.command(&["a.jsonl"]).spawn().expect("started");
+    let journal = || fs::read_to_string(folder.path("a.jsonl.journal")).unwrap_or_default();
+    while journal().lines().count() < 150 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let mut kill = Command::new("kill");
+    kill.args([format!("-{signal}"), child.id().to_string()]);
+    assert!(kill.status().expect("sent").success());
+    let first = ended(child);
+    (first, folder.run(&["a.jsonl", "--resend-in-doubt"]))
 }
 
-/// What came of the items, and whether the exit code is 0. That the model agrees was checked on the way.
-fn counted(ended: Result<Ended, Failure>) -> (Counts, bool) {
-    match ended {
-        Ok(Ended::Ran(uploaded)) => {
-            let is_good = uploaded.report.is_complete();
-            (uploaded.report.counts, is_good)
+/// Whether the tests were started so that a signal does not reach them, and what they start.
+#[cfg(unix)]
+fn is_ignored(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (number - 1) & 1 == 1)
+}
+
+#[test]
+#[cfg(unix)]
+fn every_signal_that_asks_for_the_end_gets_a_full_account_and_the_same_command_goes_on() {
+    for (signal, number) in [("HUP", 1), ("INT", 2), ("TERM", 15)] {
+        if is_ignored(number) {
+            continue;
         }
-        other => panic!("{other:?}"),
+        let (first, second) = interrupted(signal);
+        first
+            .ends_with(1)
+            .says("ending: what is under way is waited for")
+            .says(" of 2,000 items updated, ")
+            .says(" not attempted")
+            .agrees();
+        second
+            .ends_with(0)
+            .says("2,000 of 2,000 items updated (")
+            .says(" of them before)")
+            .agrees();
     }
 }
 
-async fn refused(arguments: &[&str]) -> String {
-    match run(arguments).await {
-        Err(Failure::WrongUse(text)) => text,
-        other => panic!("{other:?}"),
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_or_full_output_is_no_panic_and_the_items_are_updated_all_the_same() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full");
+    let folder = Folder::new();
+    folder.write_rows("a.jsonl", 0..3);
+
+    let mut child = folder.command(&["a.jsonl"]).spawn().expect("started");
+    drop(child.stdout.take());
+    ended(child).ends_with(0);
+    let said = folder.run(&["a.jsonl"]);
+    said.ends_with(0).says("(3 of them before)");
+
+    let mut command = folder.command(&["a.jsonl", "--fresh"]);
+    let mut child = command.spawn().expect("started");
+    drop((child.stdout.take(), child.stderr.take()));
+    ended(child).ends_with(0);
+
+    folder.write("b.jsonl", bad_row(1) + &row(2));
+    let mut command = folder.command(&["b.jsonl"]);
+    let child = command.stderr(full().expect("a device")).spawn();
+    ended(child.expect("started"))
+        .ends_with(1)
+        .says("1 of 2 items updated, 1 rejected");
+
+    let mut command = folder.command(&["c.jsonl"]);
+    folder.write_rows("c.jsonl", 0..3);
+    let child = command.stdout(full().expect("a device")).spawn();
+    ended(child.expect("started"))
+        .ends_with(2)
+        .says("standard output cannot be written: No space left on device");
+    assert!(
+        !folder.path("c.jsonl.journal").exists(),
+        "nothing was begun"
+    );
+}
+
+#[test]
+fn no_file_is_written_over_whatever_it_is_called() {
+    let folder = Folder::new();
+    folder.write("a.jsonl", row(1) + &bad_row(2));
+    folder.run(&["a.jsonl"]).ends_with(1).agrees();
+    let first = "corrected by hand, and not finished yet";
+    folder.write("a.jsonl.not-updated", first);
+    let second = folder.run(&["a.jsonl"]);
+    second
+        .ends_with(1)
+        .says("a.jsonl.not-updated.2 holds the row");
+    assert_eq!(folder.read("a.jsonl.not-updated"), first);
+
+    // Dead letters as the input, of which some are dead letters again.
+    let input = bad_row(7);
+    folder.write("a.jsonl.not-updated", &input);
+    let third = folder.run(&["a.jsonl.not-updated"]);
+    third
+        .ends_with(1)
+        .says("a.jsonl.not-updated.3 holds the row");
+    assert_eq!(folder.read("a.jsonl.not-updated"), input);
+
+    for (option, file) in [
+        ("--dead-letters", "a.jsonl"),
+        ("--journal", "a.jsonl"),
+        ("--journal", "./a.jsonl"),
+        ("--dead-letters", "a.jsonl.not-updated"),
+        ("--dead-letters", "a.jsonl.journal"),
+        ("--dead-letters", "no-such-folder/a"),
+        ("--journal", "no-such-folder/a"),
+    ] {
+        let before = folder.files();
+        folder
+            .run(&["a.jsonl", option, file])
+            .ends_with(2)
+            .says(file.trim_start_matches("./"));
+        assert_eq!(folder.files(), before, "{option} {file}");
     }
+    folder
+        .run(&["a.jsonl", "--journal", "new", "--dead-letters", "new"])
+        .ends_with(2)
+        .says("at once");
+    assert!(!folder.path("new").exists());
+    folder
+        .run(&["a.jsonl", "--journal", "no-such-folder/a"])
+        .says("No such file or directory");
 }
 
-/// A file with these lines.
-fn file(folder: &TempDir, lines: &[&str]) -> PathBuf {
-    let path = folder.path().join("a.jsonl");
-    fs::write(&path, lines.join("\n")).expect("written");
-    path
+#[test]
+#[cfg(unix)]
+fn dead_letters_can_be_thrown_away() {
+    let folder = Folder::new();
+    folder.write("a.jsonl", bad_row(1) + &row(2) + &bad_row(3));
+    let ended = folder.run(&["a.jsonl", "--dead-letters", "/dev/null"]);
+    ended
+        .ends_with(1)
+        .says("1 of 3 items updated, 2 rejected")
+        .agrees();
+    assert!(!ended.said().contains("/dev/null"), "{ended:?}");
+    assert!(fs::metadata("/dev/null").is_ok());
 }
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
+#[test]
+fn a_journal_of_something_else_is_refused_with_what_to_do() {
+    let folder = Folder::new();
+    folder.write_rows("a.jsonl", 0..3);
+    folder.write("notes.txt", "not a journal\n");
+    let ended = folder.run(&["a.jsonl", "--journal", "notes.txt"]);
+    ended.ends_with(2).says("notes.txt").says("--fresh");
+    assert_eq!(folder.read("notes.txt"), "not a journal\n");
+    assert_eq!(folder.files(), ["a.jsonl", "notes.txt"]);
 }
 
-fn update(number: u64) -> String {
-    format!(r#"{{"id": "66f6ed95{number:016x}", "fieldData": {{"price": {number}}}}}"#)
-}
-
-/// Waits until a file has more lines.
-async fn longer_than(file: &Path, lines: usize) {
-    let read = || fs::read_to_string(file).unwrap_or_default();
-    while read().lines().count() <= lines {
-        SystemClock.sleep(Duration::from_millis(10)).await;
-    }
-}
-
-#[tokio::test]
-async fn the_default_run_accounts_for_every_item_and_what_it_rejects_can_be_corrected_and_sent() {
-    let folder = folder();
-    let path = text(folder.path());
-    let (counts, is_good) = counts(&["--folder", path, "--items", "1000"]).await;
-    assert_eq!(
-        (counts.updated, counts.rejected, counts.settled()),
-        (999, 1, 1_000)
-    );
-    assert!(!is_good, "one is not updated");
-
-    let letters = folder.path().join("items.jsonl.not-updated");
-    let written = fs::read_to_string(&letters).expect("dead letters");
-    assert_eq!(written.lines().count(), 1);
-    assert!(
-        written.contains(r#""error":{"outcome":"rejected""#),
-        "{written}"
-    );
-    ItemUpdate::from_json(&written).expect("an update");
-    fs::write(&letters, written.replace("unknown-field\":", "price\":")).expect("written");
-    let (counts, is_good) = self::counts(&[text(&letters)]).await;
-    assert_eq!((counts.updated, counts.settled()), (1, 1));
-    assert!(is_good);
-}
-
-#[tokio::test]
-async fn an_interrupted_run_accounts_for_every_item_and_is_resumed() {
-    let folder = folder();
-    let begun = options(&["--folder", text(folder.path()), "--items", "1000"]);
-    let journal = folder.path().join("items.jsonl.journal");
-    let ended = bulk_update::run(&begun, longer_than(&journal, 150)).await;
-    let (before, is_good) = counted(ended);
-    assert_eq!(before.settled(), 1_000);
-    assert!(before.updated > 0 && before.not_attempted > 0, "{before:?}");
-    assert!(!is_good);
-
-    let resume = [
-        "--folder",
-        text(folder.path()),
-        "--items",
-        "1000",
-        "--resume",
-        "--resend-in-doubt",
-    ];
-    let (after, _) = counts(&resume).await;
-    assert_eq!(after.updated_before, before.updated);
-    assert_eq!(after.updated + after.updated_before, 999, "{after:?}");
-    assert_eq!(after.rejected, 1);
-    let letters = fs::read_to_string(folder.path().join("items.jsonl.not-updated"));
-    assert_eq!(
-        letters.expect("dead letters").lines().count(),
-        1,
-        "those of the earlier run are gone"
+#[test]
+fn the_command_that_is_advised_can_be_pasted_into_a_shell() {
+    let folder = Folder::new();
+    let name = "it's $HOME; rm.jsonl";
+    folder.write(name, row(1) + &bad_row(2));
+    let options = ["--pace", "600", "--skip-invalid-files", "false"];
+    let ended = folder.run(&[&[name], &options[..]].concat());
+    ended.ends_with(1).says(
+        r"cargo run --example bulk_update -- --pace 600 --skip-invalid-files false 'it'\''s $HOME; rm.jsonl.not-updated'",
     );
 }
 
-#[tokio::test]
-async fn a_dry_run_sends_nothing_writes_nothing_and_finds_every_bad_line() {
-    let folder = folder();
-    let path = file(&folder, &[&update(1), "no update", "", &update(2), "{}"]);
-    let Ok(Ended::Planned(plan, arrived)) = run(&[text(&path), "--dry-run"]).await else {
-        panic!("there is a plan");
-    };
-    assert_eq!(arrived, Some(0));
-    assert_eq!((plan.items, plan.requests, plan.faults), (4, 1, 2));
-    let places: Vec<_> = plan
-        .first_faults
-        .iter()
-        .map(|(_, fault)| fault.as_ref())
-        .collect();
-    assert!(places[0].contains("a.jsonl:2:"), "{places:?}");
-    assert!(places[1].contains("a.jsonl:5:"), "{places:?}");
-    assert_eq!(
-        fs::read_dir(folder.path()).expect("a folder").count(),
-        1,
-        "only the input"
-    );
-}
-
-#[tokio::test]
-async fn a_bad_line_ends_the_reading_unless_told_otherwise_and_can_be_corrected_in_place() {
-    let folder = folder();
-    let path = file(&folder, &[&update(1), "", "no update", &update(2)]);
-    let (stopped, _) = counts(&[text(&path)]).await;
-    assert_eq!(
-        (stopped.updated, stopped.not_attempted, stopped.settled()),
-        (1, 1, 2)
-    );
-    let (went_on, is_good) = counts(&[text(&path), "--resume", "--keep-going"]).await;
-    assert_eq!(
-        (
-            went_on.updated_before,
-            went_on.updated,
-            went_on.not_attempted
-        ),
-        (1, 1, 1)
-    );
-    assert!(!is_good);
-    let path = file(&folder, &[&update(1), "", &update(3), &update(2)]);
-    let (corrected, is_good) = counts(&[text(&path), "--resume"]).await;
-    assert_eq!((corrected.updated_before, corrected.updated), (2, 1));
-    assert!(is_good);
-    assert!(
-        !folder.path().join("a.jsonl.not-updated").exists(),
-        "nothing is in it"
-    );
-}
-
-#[tokio::test]
-async fn what_would_write_over_something_is_refused_with_what_to_do_instead() {
-    let folder = folder();
-    let path = file(&folder, &[&update(1)]);
-    let path = text(&path);
-    let said = refused(&[path, "--resume"]).await;
-    assert!(
-        said.contains("no such file to resume") && said.contains("leave out --resume"),
-        "{said}"
-    );
-    counts(&[path]).await;
-    let said = refused(&[path]).await;
-    assert!(
-        said.contains("a.jsonl.journal") && said.contains("--resume") && said.contains("--journal"),
-        "{said}"
-    );
-    for option in ["--journal", "--dead-letters"] {
-        let said = refused(&[path, "--resume", option, path]).await;
-        assert!(said.contains("at once"), "{said}");
-    }
-    let letters = folder.path().join("letters");
-    fs::write(&letters, "corrected by hand").expect("written");
-    let journal = folder.path().join("other.journal");
-    let said = refused(&[
-        path,
-        "--journal",
-        text(&journal),
-        "--dead-letters",
-        text(&letters),
-    ])
-    .await;
-    assert!(said.contains("move it away"), "{said}");
-    assert_eq!(
-        fs::read_to_string(&letters).expect("there"),
-        "corrected by hand"
-    );
-    assert!(!journal.exists());
-    assert!(
-        refused(&[text(&letters.with_extension("none"))])
-            .await
-            .contains("letters.none")
-    );
-    fs::write(&letters, "\n\n").expect("written");
-    assert!(refused(&[text(&letters)]).await.contains("no update in it"));
+#[test]
+fn the_version_and_the_exit_codes_are_told() {
+    let folder = Folder::new();
+    let version = folder.run(&["--version"]);
+    version
+        .ends_with(0)
+        .says(concat!("bulk_update ", env!("CARGO_PKG_VERSION")));
+    let help = folder.run(&["--help"]);
+    help.ends_with(0)
+        .says("Exit code:\n  0  every item is updated");
 }
 
 #[test]
 fn options_that_contradict_each_other_are_refused() {
+    let folder = Folder::new();
     for (arguments, told) in [
         (&["--live"][..], "--collection"),
         (
@@ -240,38 +264,32 @@ fn options_that_contradict_each_other_are_refused() {
             &["--live", "--collection", "shop", "a"],
             "24 hexadecimal digits",
         ),
-        (&["--resend-in-doubt"], "--resume"),
+        (&["--resend-in-doubt", "--fresh"], "cannot be used with"),
         (&["--pace", "0"], "1.."),
         (&["--share", "1.5"], "at the most 1"),
         (&["--share", "0.5", "--pace", "30"], "cannot be used with"),
         (&["--items", "5", "a"], "cannot be used with"),
     ] {
-        let arguments = ["bulk_update"].iter().chain(arguments);
-        let Err(error) = Options::try_parse_from(arguments) else {
-            panic!("{told}: it is taken");
-        };
-        assert_eq!(error.exit_code(), 2);
-        let said = error.to_string();
-        assert!(said.contains(told), "{told}: {said}");
+        folder.run(arguments).ends_with(2).says(told);
     }
+    assert!(folder.files().is_empty());
 }
 
 #[test]
 fn nothing_goes_live_by_the_environment_alone() {
-    for arguments in [&[][..], &["a"], &["--dry-run"]] {
-        let destination = options(arguments).destination();
-        assert!(
-            matches!(destination, Ok(Destination::Reference)),
-            "{arguments:?}"
-        );
-    }
-}
-
-#[test]
-fn items_are_told_by_the_lines_in_which_they_stand() {
-    let folder = folder();
-    let lines = ["", "{}", "", "  ", "{}", "{}", ""];
-    let input = bulk_update::Input::open(&file(&folder, &lines)).expect("an input");
-    assert_eq!(input.items, 3);
-    assert_eq!([0, 1, 2].map(|index| input.line_of(index)), [2, 5, 6]);
+    let folder = Folder::new();
+    folder.write_rows("a.jsonl", 0..3);
+    let mut command = folder.command(&["a.jsonl"]);
+    let child = command.env("WEBFLOW_TOKEN", "b7c1d0").spawn();
+    ended(child.expect("started"))
+        .ends_with(0)
+        .says("to http://127.0.0.1:")
+        .agrees();
+    let live = [
+        "--live",
+        "--collection",
+        "580e63fc8c9a982ac9b8b745",
+        "a.jsonl",
+    ];
+    folder.run(&live).ends_with(2).says("WEBFLOW_TOKEN");
 }

@@ -18,11 +18,11 @@ const ITEM: &str = "66f6ed95c9edbeeb6961aa6e";
 const FRENCH: &str = "66f6e966c9e1dc700a857ca4";
 
 fn lines() -> Vec<Line> {
-    input::read("items.jsonl", FILE).expect("every line is an item update")
+    input::read("items.jsonl", FILE.as_bytes()).expect("every line is an item update")
 }
 
 fn problem(text: &str) -> String {
-    match input::read("a.jsonl", text) {
+    match input::read("a.jsonl", text.as_bytes()) {
         Ok(_) => panic!("no problem was found"),
         Err(problems) => problems.to_string(),
     }
@@ -86,25 +86,45 @@ fn a_line_that_is_no_update_is_named_with_the_place_and_the_reason() {
     for (line, told) in [
         (
             format!("{{{id},}}"),
-            "a.jsonl:3:35: unexpected comma before a closing bracket",
+            "unexpected comma before a closing bracket",
         ),
         (
             "{\"id\": \"66f6\"}".to_owned(),
-            "a.jsonl:3:8: item id \"66f6\" is not 24 hexadecimal digits",
+            "item id \"66f6\" is not 24 hexadecimal digits",
         ),
         (
             format!("{{{id}, \"locale\": \"{FRENCH}\"}}"),
-            "a.jsonl:3:36: unknown member \"locale\"",
+            "unknown member \"locale\"",
         ),
         (
             format!("{{{id}, \"fieldData\": {{\"price\": 1, \"price\": 2}}}}"),
-            "a.jsonl:3: the field \"price\" is set more than once",
+            "the field \"price\" is set more than once",
         ),
     ] {
         let text = format!("{{\"id\": \"{FRENCH}\"}}\n\n{line}\n");
         let problem = problem(&text);
+        assert!(problem.contains("a.jsonl:3: "), "{line}: {problem}");
         assert!(problem.contains(told), "{line}: {problem}");
     }
+}
+
+#[test]
+fn what_is_no_json_for_the_model_is_named_with_its_place_too() {
+    for value in [
+        r#""cut \ud83d""#.to_owned(),
+        "[".repeat(200) + &"]".repeat(200),
+    ] {
+        let text = format!("\n{{\"id\": \"{ITEM}\", \"fieldData\": {{\"name\": {value}}}}}\n");
+        let problem = problem(&text);
+        assert!(problem.contains("a.jsonl:2: "), "{value}: {problem}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let text = format!("\u{feff}{{\"id\": \"{ITEM}\"}}\r\n");
+    let lines = input::read("a.jsonl", text.as_bytes()).expect("an update");
+    assert_eq!(lines.len(), 1);
 }
 
 #[test]
@@ -132,7 +152,7 @@ fn two_lines_for_the_same_item_and_locale_are_both_named_however_far_apart() {
 #[test]
 fn the_lines_keep_their_numbers_when_some_are_empty() {
     let text = format!("\n{{\"id\": \"{ITEM}\"}}\r\n\r\n{{\"id\": \"{FRENCH}\"}}");
-    let lines = input::read("a.jsonl", &text).expect("two updates");
+    let lines = input::read("a.jsonl", text.as_bytes()).expect("two updates");
     let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
     assert_eq!(numbers, [2, 4]);
     assert!(problem("\n\n").contains("there is no update in it"));

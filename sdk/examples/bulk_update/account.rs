@@ -6,72 +6,75 @@ use std::time::Duration;
 use webflow_cms::ErrorKind;
 use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Settlement, Statistics, Unknown};
 
-use super::input::Input;
-use super::options::{Files, Options};
-use super::upload::Uploaded;
+use super::console::one_line;
+use super::files::Files;
+use super::input::Reading;
+use super::options::Options;
+use super::shell;
+use super::upload::{Uploaded, journal_hint, with_causes};
 use super::words::{count, grouped, time};
 
-/// What a run would do.
-pub(crate) fn of_plan(plan: &DryRun, input: &Input, pace: Duration) -> String {
-    let mut lines = vec![format!(
+/// What a run would do. Rows that cannot be read are listed one by one before.
+pub(crate) fn of_plan(plan: &DryRun, unreadable: u64, reading: &Reading, pace: Duration) -> String {
+    let mut lines = Vec::new();
+    let mut others = plan.faults.saturating_sub(unreadable);
+    for (index, fault) in &plan.first_faults {
+        // Those of the source have the line in front.
+        if !fault.starts_with("line ") {
+            others = others.saturating_sub(1);
+            lines.push(format!("{}: {}", reading.place(*index), one_line(fault)));
+        }
+    }
+    if others > 0 {
+        lines.push(format!("and {} more that cannot be sent", grouped(others)));
+    }
+    lines.push(format!(
         "nothing was sent; a run would take {} with {} of JSON, and {} at one each {:.2} s, if nothing is refused",
         count(plan.requests, "request"),
         count(plan.bytes, "byte"),
         time(plan.time),
         pace.as_secs_f64(),
-    )];
+    ));
     for (number, what) in [
         (plan.settled_before, "settled by an earlier run"),
         (
             plan.in_doubt,
-            "in doubt after an earlier run, to be looked at, or sent again with --resend-in-doubt",
+            "unknown after an earlier run, to be looked at, or sent again with --resend-in-doubt",
         ),
         (plan.faults, "cannot be sent"),
     ] {
         if number > 0 {
-            lines.push(format!(
-                "{} of {}: {what}",
-                grouped(number),
-                count(plan.items, "item")
-            ));
+            let rows = count(plan.items, "row");
+            lines.push(format!("{} of {rows}: {what}", grouped(number)));
         }
     }
-    for (index, fault) in &plan.first_faults {
-        let place = format!("{}:{}", input.name(), input.line_of(*index));
-        lines.push(match fault.starts_with(&place) {
-            true => format!("  {fault}"),
-            false => format!("  {place}: {fault}"),
-        });
-    }
-    if plan.faults > plan.first_faults.len() as u64 {
-        lines.push("  and more".to_owned());
-    }
+    lines.extend(changed(reading));
     lines.join("\n")
 }
 
 /// What a run did.
-pub(crate) fn of_run(
-    uploaded: &Uploaded,
-    input: &Input,
-    files: &Files,
-    options: &Options,
-) -> String {
+pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> String {
     let report = &uploaded.report;
-    let mut lines = vec![counts(&report.counts, input.items)];
+    let mut lines = vec![counts(&report.counts, &uploaded.reading)];
     lines.extend(why_stopped(report));
+    lines.extend(why_not_read(uploaded, options));
+    lines.extend(changed(&uploaded.reading));
     lines.extend(effort(report));
     lines.push(String::new());
-    lines.extend(next_steps(uploaded, input, files, options));
+    lines.extend(next_steps(uploaded, files, options));
     lines.join("\n")
 }
 
 /// Why the run ended before its end, with the last refusal, or the first failure, behind it.
 fn why_stopped(report: &Report) -> Option<String> {
     let why = report.stopped.as_ref()?;
-    let refusal = match why {
-        NotAttempted::Stopped(error) => error.source().map(ToString::to_string),
+    let stopped = match why {
+        NotAttempted::Stopped(error) => Some(error),
         _ => None,
     };
+    let refusal = stopped
+        .and_then(|error| error.source())
+        .map(ToString::to_string);
     let mut others = report.others.iter().map(|outcome| &outcome.settlement);
     let failure = || {
         others.find_map(|settlement| match settlement {
@@ -80,8 +83,13 @@ fn why_stopped(report: &Report) -> Option<String> {
             _ => None,
         })
     };
-    Some(match refusal.or_else(failure) {
-        Some(cause) if is_in_vain(why) => format!("{why}; {cause}"),
+    Some(match (refusal.or_else(failure), stopped) {
+        (Some(cause), _) if is_in_vain(why) => format!("{why}; {cause}"),
+        (_, Some(error)) => format!(
+            "the run has stopped: {}{}",
+            with_causes(&**error),
+            journal_hint(&**error)
+        ),
         _ => why.to_string(),
     })
 }
@@ -90,7 +98,37 @@ fn is_in_vain(why: &NotAttempted) -> bool {
     matches!(why, NotAttempted::Stopped(error) if error.kind() == ErrorKind::InVain)
 }
 
-fn counts(counts: &Counts, items: u64) -> String {
+/// Why the input was not read to its end, if the run itself did not stop.
+fn why_not_read(uploaded: &Uploaded, options: &Options) -> Option<String> {
+    let Uploaded {
+        report,
+        reading,
+        last_unreadable,
+        ..
+    } = uploaded;
+    let (place, ends_input) = last_unreadable.as_ref()?;
+    if report.stopped.is_some() || reading.is_complete() && !ends_input {
+        return None;
+    }
+    let how = match options.keep_going || *ends_input {
+        true => "",
+        false => "; with --keep-going the rows behind it are read too",
+    };
+    Some(format!("reading stopped at {place}{how}"))
+}
+
+/// That the input had another number of rows than were counted.
+fn changed(reading: &Reading) -> Option<String> {
+    let counted = reading.counted_otherwise()?;
+    Some(format!(
+        "{} has changed while it was read: {} counted, {} read; run the same command again",
+        reading.name(),
+        count(counted, "row"),
+        grouped(reading.taken()),
+    ))
+}
+
+fn counts(counts: &Counts, reading: &Reading) -> String {
     let Counts {
         updated,
         updated_before,
@@ -99,24 +137,29 @@ fn counts(counts: &Counts, items: u64) -> String {
         unknown,
         ..
     } = *counts;
-    let mut text = format!(
-        "{} of {} updated",
-        grouped(updated + updated_before),
-        count(items, "item")
-    );
+    let updated = updated + updated_before;
+    let mut text = match reading.rows() {
+        Some(rows) => format!("{} of {} updated", grouped(updated), count(rows, "item")),
+        None => format!("{} updated", count(updated, "item")),
+    };
     if updated_before > 0 {
         text.push_str(&format!(" ({} of them before)", grouped(updated_before)));
     }
-    let unread = items.saturating_sub(counts.settled());
+    let unread = reading
+        .rows()
+        .map(|rows| rows.saturating_sub(counts.settled()));
     for (number, what) in [
         (rejected, "rejected"),
         (unknown, "unknown"),
         (not_attempted, "not attempted"),
-        (unread, "not read"),
+        (unread.unwrap_or_default(), "not read"),
     ] {
         if number > 0 {
             text.push_str(&format!(", {} {what}", grouped(number)));
         }
+    }
+    if unread.is_none() {
+        text.push_str(", the rest not read");
     }
     text
 }
@@ -134,7 +177,7 @@ fn effort(report: &Report) -> Vec<String> {
     let mut text = format!("{} in {}", count(requests, "request"), time(elapsed));
     if requests > 0 {
         text.push_str(&format!(
-            ", {:.1} times the least: {} for the items, {} sent again",
+            ", {:.1} times the minimum: {} for the items, {} sent again",
             statistics.overhead(),
             grouped(least_requests.min(requests.saturating_sub(sent_again))),
             grouped(sent_again),
@@ -148,11 +191,8 @@ fn effort(report: &Report) -> Vec<String> {
         text.push_str(&format!(", {} {why}", grouped(to_isolate)));
     }
     let waits: Vec<_> = [
-        (statistics.waited_for_pace, "for the pace"),
-        (
-            statistics.waited_for_service,
-            "since the service asked for it",
-        ),
+        (statistics.waited_for_pace, "for the rate limit"),
+        (statistics.waited_for_service, "as the service asked"),
         (statistics.waited_by_itself, "after failures"),
     ]
     .into_iter()
@@ -164,18 +204,20 @@ fn effort(report: &Report) -> Vec<String> {
         false => vec![
             text,
             format!(
-                "waits, added up over requests at work together: {}",
+                "waits, added up over concurrent requests: {}",
                 waits.join(", ")
             ),
         ],
     }
 }
 
-fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Options) -> Vec<String> {
+fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<String> {
     let Uploaded {
         report,
+        reading,
         dead_letters,
         unreadable,
+        ..
     } = uploaded;
     let Counts {
         rejected,
@@ -183,62 +225,69 @@ fn next_steps(uploaded: &Uploaded, input: &Input, files: &Files, options: &Optio
         unknown,
         ..
     } = report.counts;
-    let (journal, letters) = (files.journal.display(), files.dead_letters.display());
-    if report.is_complete() {
+    let (input, journal) = (reading.name(), files.journal.display());
+    if uploaded.is_complete() {
         return vec![format!(
             "every item is updated; {journal} is not needed any more"
         )];
     }
+    let letters = dead_letters.path.display();
     let mut lines = Vec::new();
-    match dead_letters {
-        Ok(0) => {}
-        Ok(number) => lines.push(format!(
-            "{letters} holds the {} that were not made, each with the reason",
-            count(*number, "update")
+    match &dead_letters.fault {
+        Some(error) => lines.push(format!(
+            "{letters}: {error}; the run was ended, and the same command goes on with it"
         )),
-        Err(failure) => lines.push(failure.to_string()),
-    }
-    if *unreadable > 0 {
-        let lines_of_input = count(*unreadable, "line");
-        lines.push(format!(
-            "- {lines_of_input} of the input cannot be read: correct what is there, and keep all lines in their places"
-        ));
-    }
-    match &report.stopped {
-        // The journal knows by their content the items that were sent, so it is of no use for corrected ones.
-        Some(why) if is_in_vain(why) && rejected > 0 => lines.push(
-            "- not attempted: batch after batch was refused; if all have the same fault, correct it there in all lines"
-                .to_owned(),
-        ),
-        stopped if not_attempted > 0 || report.counts.settled() < input.items => {
-            let mended = match (stopped, unreadable) {
-                (Some(NotAttempted::Stopped(_)), _) | (_, 1..) => "once that is mended, ",
-                _ => "",
-            };
+        None if !dead_letters.is_kept => {}
+        None if dead_letters.lines == 1 => {
             lines.push(format!(
-                "- not attempted: {mended}the same command with --resume goes on by {journal}"
+                "{letters} holds the row that was not updated, with the reason"
             ));
         }
-        _ => {}
+        None => lines.push(format!(
+            "{letters} holds the {} that were not updated, each with the reason",
+            count(dead_letters.lines, "row")
+        )),
+    }
+    if *unreadable > 0 {
+        let rows = count(*unreadable, "row");
+        lines.push(format!(
+            "- {rows} cannot be read: correct what is wrong in {input}, and run the same command again"
+        ));
+    }
+    let stopped = report.stopped.as_ref();
+    if stopped.is_some_and(is_in_vain) && rejected > 0 {
+        lines.push(format!(
+            "- not attempted: batch after batch was refused; if all rows have the same fault, correct it in {input}, \
+             and run the same command again"
+        ));
+    } else if not_attempted > *unreadable || !reading.is_complete() {
+        let mended = match stopped {
+            Some(NotAttempted::Stopped(_)) => "once that is mended, ",
+            _ => "",
+        };
+        lines.push(format!(
+            "- not attempted: {mended}the same command goes on by {journal}"
+        ));
     }
     if unknown > 0 {
         lines.push(
-            "- unknown: may have been changed, so look at them on the site; to send them again,\n  \
-             the same command with --resume --resend-in-doubt"
+            "- unknown: may have been changed, so look at them on the site; to send them again, the same command with \
+             --resend-in-doubt"
                 .to_owned(),
         );
     }
-    if rejected > 0 && not_attempted + unknown == 0 {
-        let live = options.live_again();
+    if rejected > 0 {
         lines.push(format!(
-            "- rejected: would be refused again as they are; correct them there and send that file\n  \
-             cargo run --example bulk_update -- {live}{letters}"
+            "- rejected: correct them in {input}, and run the same command again: what is updated is not sent again"
         ));
-    } else if rejected > 0 {
-        lines.push(
-            "- rejected: would be refused again as they are; correct them there when the others are settled"
-                .to_owned(),
-        );
+        if dead_letters.is_kept && not_attempted + unknown == 0 {
+            lines.push(format!(
+                "  or correct them in {letters}, and send that file:\n    \
+                 cargo run --example bulk_update -- {}{}",
+                options.for_another_file(),
+                shell::word(&dead_letters.path)
+            ));
+        }
     }
     lines
 }

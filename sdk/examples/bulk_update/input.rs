@@ -1,44 +1,74 @@
-//! A file of JSON lines as the source of a run: read line by line as the run goes on, so that it may have any length.
+//! The input of a run: a file, a pipe, or made-up updates, read row by row as the run goes on.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use futures_util::{Stream, stream};
+use tokio::sync::mpsc;
 use webflow_cms::ItemUpdate;
+use webflow_cms::bulk::{JsonLines, LineNumbers, UnreadableRow};
 
-use super::{Failure, entry};
+use super::Failure;
+use super::console::one_line;
+use super::made_up::MadeUp;
+use super::progress::{Display, Stage};
 
-/// The file, as far as a first look at it goes.
-#[derive(Clone, Debug)]
+/// How many rows are read ahead.
+const AHEAD: usize = 256;
+
+/// Where the updates are read from.
 pub(crate) struct Input {
     name: String,
-    /// How many lines are not empty. Each of them is an update, or should be one.
-    pub(crate) items: u64,
-    /// How many lines that are not empty stand before each that is.
-    before_empty_lines: Vec<u64>,
+    content: Content,
+    rows: Option<u64>,
 }
 
+enum Content {
+    /// Can be read again and again, by whatever name it goes meanwhile.
+    File(File),
+    /// Can be read once.
+    Pipe(Option<Box<dyn Read + Send>>),
+    MadeUp(u64),
+}
+
+type Rows = JsonLines<Box<dyn BufRead + Send>>;
+
 impl Input {
-    /// Counts the lines, without a look at what they say.
+    /// Opens a file or a pipe; `-` is standard input.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let mut input = Self {
-            name: path.display().to_string(),
-            items: 0,
-            before_empty_lines: Vec::new(),
+        let name = match path.to_str() {
+            Some("-") => "stdin".to_owned(),
+            _ => one_line(&path.display().to_string()),
         };
-        for line in lines(&input.name).map_err(Failure::WrongUse)? {
-            match line.map_err(Failure::WrongUse)?.1 {
-                Ok(text) if text.trim().is_empty() => input.before_empty_lines.push(input.items),
-                _ => input.items += 1,
+        let failed = |error| Failure::WrongUse(format!("{name}: {error}"));
+        let content = match path.to_str() {
+            Some("-") => Content::Pipe(Some(Box::new(io::stdin()))),
+            _ => {
+                let file = File::open(path).map_err(failed)?;
+                match file.metadata().map_err(failed)?.is_file() {
+                    true => Content::File(file),
+                    false => Content::Pipe(Some(Box::new(file))),
+                }
             }
-        }
-        match input.items {
-            0 => Err(Failure::WrongUse(format!(
-                "{}: there is no update in it",
-                input.name
-            ))),
-            _ => Ok(input),
+        };
+        Ok(Self::new(name, content))
+    }
+
+    pub(crate) fn made_up(updates: u64) -> Self {
+        let mut input = Self::new("made-up updates".to_owned(), Content::MadeUp(updates));
+        input.rows = Some(updates);
+        input
+    }
+
+    fn new(name: String, content: Content) -> Self {
+        Self {
+            name,
+            content,
+            rows: None,
         }
     }
 
@@ -46,58 +76,196 @@ impl Input {
         &self.name
     }
 
-    /// The number of the line in which an item stands.
-    pub(crate) fn line_of(&self, index: u64) -> u64 {
-        let empty = self
-            .before_empty_lines
-            .partition_point(|before| *before <= index);
-        index + 1 + empty as u64
+    /// How many rows were counted. Those of a pipe are known only when they have been read.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        self.rows
     }
 
-    /// The updates, with an error in place of each line that is none. Nothing comes after a line that the disk does not
-    /// give.
-    pub(crate) fn updates(
-        &self,
-    ) -> Result<impl Stream<Item = Result<ItemUpdate, String>> + Send + 'static, Failure> {
-        Ok(stream::iter(self.read()?))
+    /// Copies a pipe into a temporary file, so that it can be read twice.
+    pub(crate) fn keep(&mut self, display: &Display) -> Result<(), Failure> {
+        let Content::Pipe(pipe) = &mut self.content else {
+            return Ok(());
+        };
+        let mut file = tempfile::tempfile().map_err(Failure::wrong_use)?;
+        let mut pipe = display.stage("bytes read", None).reader(pipe.take());
+        io::copy(&mut pipe, &mut file)
+            .map_err(|error| Failure::WrongUse(format!("{}: {error}", self.name)))?;
+        self.content = Content::File(file);
+        Ok(())
     }
 
-    pub(crate) fn read(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<ItemUpdate, String>> + Send + 'static, Failure> {
-        let name = self.name.clone();
-        let lines = lines(&name).map_err(Failure::WrongUse)?;
-        Ok(lines.filter_map(move |line| match line {
-            Err(error) => Some(Err(error)),
-            Ok((number, Err(error))) => Some(Err(format!("{name}:{number}: {error}"))),
-            Ok((_, Ok(text))) if text.trim().is_empty() => None,
-            Ok((number, Ok(text))) => Some(entry::update(&name, number, &text)),
-        }))
+    /// Counts the rows, if they can be read again.
+    pub(crate) fn count(&mut self, display: &Display) -> Result<(), Failure> {
+        if let Content::File(file) = &self.content {
+            let bytes = file.metadata().map_or(0, |found| found.len());
+            let stage = display.stage("bytes of the input counted", Some(bytes));
+            let rows = JsonLines::new(BufReader::new(stage.reader(Some(self.read()?))));
+            let rows = rows.count_rows();
+            self.rows = Some(rows.map_err(|row| Failure::WrongUse(place(&self.name, &row)))?);
+        }
+        Ok(())
+    }
+
+    /// The rows from the first on.
+    pub(crate) fn rows_from_start(&mut self) -> Result<Rows, Failure> {
+        Ok(JsonLines::new(self.read()?))
+    }
+
+    fn read(&mut self) -> Result<Box<dyn BufRead + Send>, Failure> {
+        let failed = |error| Failure::WrongUse(format!("{}: {error}", self.name));
+        Ok(match &mut self.content {
+            Content::File(file) => {
+                let mut file = file.try_clone().map_err(failed)?;
+                file.rewind().map_err(failed)?;
+                Box::new(BufReader::new(file))
+            }
+            Content::Pipe(pipe) => match pipe.take() {
+                Some(pipe) => Box::new(BufReader::new(pipe)),
+                None => return Err(Failure::WrongUse(format!("{}: read twice", self.name))),
+            },
+            Content::MadeUp(updates) => Box::new(BufReader::new(MadeUp::new(*updates))),
+        })
+    }
+
+    /// Starts to read the updates, on a thread of its own, since a pipe can keep its reader waiting.
+    pub(crate) fn updates(&mut self) -> Result<Updates, Failure> {
+        let rows = self.rows_from_start()?;
+        let lines = rows.line_numbers();
+        let mut rows = rows.peekable();
+        match rows.peek() {
+            None => {
+                let name = &self.name;
+                return Err(Failure::WrongUse(format!(
+                    "{name}: there is no update in it"
+                )));
+            }
+            Some(Err(row)) if row.ends_input() => {
+                return Err(Failure::WrongUse(place(&self.name, row)));
+            }
+            Some(_) => {}
+        }
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        // Whoever takes no more has dropped the other end.
+        thread::spawn(move || rows.try_for_each(|row| sender.blocking_send(row)));
+        Ok(Updates {
+            receiver,
+            reading: Reading {
+                name: self.name.clone(),
+                counted: self.rows,
+                lines,
+                taken: Arc::default(),
+                is_ended: Arc::default(),
+            },
+        })
     }
 }
 
-/// A line with its number, or what keeps it from being text.
-type Line = (usize, Result<String, &'static str>);
+/// The updates of an input, about to be taken.
+pub(crate) struct Updates {
+    receiver: mpsc::Receiver<Result<ItemUpdate, UnreadableRow>>,
+    pub(crate) reading: Reading,
+}
 
-/// The lines of a file, until it ends or cannot be read on.
-fn lines(name: &str) -> Result<impl Iterator<Item = Result<Line, String>> + Send + use<>, String> {
-    let name = name.to_owned();
-    let file = File::open(&name).map_err(|error| format!("{name}: {error}"))?;
-    let mut file = Some(BufReader::new(file));
-    let mut number = 0;
-    Ok(std::iter::from_fn(move || {
-        let mut bytes = Vec::new();
-        match file.as_mut()?.read_until(b'\n', &mut bytes) {
-            Ok(0) => None,
-            Ok(_) => {
-                number += 1;
-                let text = String::from_utf8(bytes).map_err(|_| "not UTF-8");
-                Some(Ok((number, text)))
-            }
-            Err(error) => {
-                file = None;
-                Some(Err(format!("{name}:{}: {error}", number + 1)))
-            }
-        }
-    }))
+impl Updates {
+    pub(crate) fn stream(
+        self,
+    ) -> impl Stream<Item = Result<ItemUpdate, UnreadableRow>> + Send + 'static {
+        stream::unfold(self, |mut updates| async {
+            let row = updates.receiver.recv().await;
+            updates.reading.saw(row.is_some());
+            row.map(|row| (row, updates))
+        })
+    }
+}
+
+/// How far an input was read. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    name: String,
+    counted: Option<u64>,
+    lines: LineNumbers,
+    taken: Arc<AtomicU64>,
+    is_ended: Arc<AtomicBool>,
+}
+
+impl Reading {
+    fn saw(&self, row: bool) {
+        match row {
+            true => self.taken.fetch_add(1, Ordering::Relaxed),
+            false => u64::from(self.is_ended.swap(true, Ordering::Relaxed)),
+        };
+    }
+
+    /// How many rows were taken, bad ones included.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many rows there are, as far as it is known.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        let ended = self.is_ended.load(Ordering::Relaxed);
+        self.counted.or_else(|| ended.then(|| self.taken()))
+    }
+
+    /// Whether it was read to its end, and had as many rows as were counted.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_ended.load(Ordering::Relaxed) && self.rows() == Some(self.taken())
+    }
+
+    /// How many rows were counted, if it then had another number.
+    pub(crate) fn counted_otherwise(&self) -> Option<u64> {
+        let is_ended = self.is_ended.load(Ordering::Relaxed);
+        self.counted
+            .filter(|rows| is_ended && *rows != self.taken() || self.taken() > *rows)
+    }
+
+    /// The place of the row at an index, counted from 0.
+    pub(crate) fn place(&self, index: u64) -> String {
+        format!("{}:{}", self.name, self.line(index))
+    }
+
+    pub(crate) fn line(&self, index: u64) -> u64 {
+        self.lines.of(index)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A row that is no update, with its place.
+    pub(crate) fn unreadable(&self, row: &UnreadableRow) -> String {
+        place(&self.name, row)
+    }
+}
+
+/// A row that is no update, with its place.
+fn place(name: &str, row: &UnreadableRow) -> String {
+    format!(
+        "{name}:{}: {}",
+        row.line(),
+        one_line(&row.reason().to_string())
+    )
+}
+
+impl Stage {
+    /// Counts the bytes that are read.
+    fn reader<R: Read>(self, input: Option<R>) -> impl Read {
+        Metered { input, stage: self }
+    }
+}
+
+struct Metered<R> {
+    input: Option<R>,
+    stage: Stage,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(input) = &mut self.input else {
+            return Ok(0);
+        };
+        let read = input.read(buffer)?;
+        self.stage.step(read as u64);
+        Ok(read)
+    }
 }

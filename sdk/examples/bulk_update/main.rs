@@ -3,43 +3,54 @@
 //! ```sh
 //! cargo run --example bulk_update                 # 2,000 updates, against a model of Webflow that runs inside
 //! cargo run --example bulk_update -- --dry-run    # what that would take, without sending anything
-//! cargo run --example bulk_update -- --resume     # goes on after Ctrl-C, by the journal
-//! cargo run --example bulk_update -- FILE         # your own file, against the same model
+//! cargo run --example bulk_update -- FILE         # your own file, against the same model; - is standard input
 //! WEBFLOW_TOKEN=… cargo run --example bulk_update -- --live --collection ID FILE
 //! ```
 //!
-//! Read [`upload`] first: it is what your own program would do. [`input`] makes updates of a file, line by line,
-//! [`progress`] shows how far the run is, [`account`] puts into words what came of it, and [`reference`] is there only
-//! so that this can run without a site.
+//! After Ctrl-C, or whatever ended it, the same command goes on.
+//!
+//! Read [`upload`] first: it is what your own program would do. [`input`] reads updates of a file or a pipe, row by
+//! row, [`dead_letters`] keeps what was not updated, [`progress`] and [`told`] say how far the run is, [`account`] puts into
+//! words what came of it, and [`reference`] is there only so that this can run without a site.
 
 mod account;
+#[path = "../common/console.rs"]
+mod console;
 #[path = "../common/content.rs"]
 mod content;
+mod dead_letters;
 #[path = "../common/entry.rs"]
 mod entry;
+mod files;
 mod input;
 mod made_up;
 mod options;
 mod progress;
 mod reference;
+mod shell;
+mod signals;
 #[path = "../common/site.rs"]
 mod site;
 #[path = "../common/token.rs"]
 mod token;
+mod told;
 mod upload;
 mod words;
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Parser;
-use webflow_cms::bulk::DryRun;
 use webflow_cms::{Client, ClientBuilder, CollectionId};
 
-pub(crate) use input::Input;
-use options::Files;
-pub(crate) use options::{Destination, Options};
+use files::Files;
+use input::Input;
+use options::{Destination, Options};
 use progress::Display;
 use reference::Reference;
 use upload::{Upload, Uploaded};
@@ -47,29 +58,18 @@ use upload::{Upload, Uploaded};
 /// Why the program ends without an account, for people to read.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing was begun, because of how the program was called.
+    /// Nothing was begun.
     WrongUse(String),
     Failed(String),
 }
 
-/// What came of it.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// With the number of requests that arrived at the model, if that is where a run would go.
-    Planned(DryRun, Option<usize>),
-    Ran(Uploaded),
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    match run(&options, ctrl_c()).await {
-        Ok(ended) if ended.is_good() => ExitCode::SUCCESS,
-        // A few of the updates that are made up are bad on purpose.
-        Ok(ended) if options.file.is_none() && ended.is_as_made_up() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+    match run(&Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            console::tell(&format!("error: {failure}"));
             match failure {
                 Failure::WrongUse(_) => ExitCode::from(2),
                 Failure::Failed(_) => ExitCode::FAILURE,
@@ -78,139 +78,153 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Is ready when Ctrl-C is pressed, and ends the program when it is pressed again.
-async fn ctrl_c() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // It cannot be heard here, so that it ends the program as it always does.
-        return std::future::pending().await;
+/// Whether every item is updated, or could be.
+async fn run(options: &Options) -> Result<bool, Failure> {
+    let destination = options.destination()?;
+    let files = options.files();
+    let display = Display::new();
+    let mut input = opened(options, &files)?;
+    let is_to_reference = matches!(destination, Destination::Reference);
+    if is_to_reference && !options.dry_run {
+        input.keep(&display)?;
     }
-    tokio::spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("\nended at once; --resume goes on by the journal");
-            std::process::exit(1);
+    input.count(&display)?;
+    if options.dry_run {
+        let (client, collection) = match destination {
+            Destination::Webflow { token, collection } => (Client::builder(token), collection),
+            // Nobody is asked anything.
+            Destination::Reference => (reference::nowhere()?, reference::collection()?),
+        };
+        let upload = upload(client, collection, options, &files, &display)?;
+        return plan(&upload, &mut input).await;
+    }
+    let (client, collection, reference) = match destination {
+        Destination::Webflow { token, collection } => (Client::builder(token), collection, None),
+        Destination::Reference => {
+            let collection = reference::collection()?;
+            let reference = Reference::start(&mut input, &files, options, &display).await?;
+            (reference.client()?, collection, Some(reference))
         }
-    });
+    };
+    let upload = upload(client, collection, options, &files, &display)?;
+    send(&upload, &mut input, reference).await
 }
 
-pub(crate) async fn run(
-    options: &Options,
-    interrupted: impl Future<Output = ()>,
-) -> Result<Ended, Failure> {
-    let destination = options.destination()?;
-    let pace = options.pace()?;
-    let files = prepared(options)?;
-    let input = Input::open(&files.input)?;
-    let display = Display::new(input.items);
-    let (client, collection, mut reference) = match destination {
-        Destination::Webflow { token, collection } => (Client::builder(token), collection, None),
-        Destination::Reference => on_reference_server(options, &files, &input).await?,
-    };
-    let client = client.pace(pace).observer(display.observer()).build();
-    let client = client.map_err(Failure::failed)?;
-    println!(
-        "{} from {} to {}",
-        words::count(input.items, "update"),
-        input.name(),
-        client.base_url()
-    );
-    if reference.is_some() {
-        println!("  which is {}", Reference::about());
+/// Opens the input, and makes it if none is named.
+fn opened(options: &Options, files: &Files) -> Result<Input, Failure> {
+    let path = options.input();
+    if options.file.is_some() {
+        files.check(&path)?;
+        return Input::open(&path);
     }
-    let pace = client.pace().clone();
-    let upload = Upload {
-        client,
+    if options.dry_run {
+        return Ok(Input::made_up(options.items));
+    }
+    make_up(&path, options.items)
+        .map_err(|error| Failure::WrongUse(format!("{}: {error}", path.display())))?;
+    files.check(&path)?;
+    Input::open(&path)
+}
+
+fn make_up(path: &Path, updates: u64) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    io::copy(&mut made_up::MadeUp::new(updates), &mut File::create(path)?).map(drop)
+}
+
+fn upload<'a>(
+    client: ClientBuilder,
+    collection: CollectionId,
+    options: &'a Options,
+    files: &'a Files,
+    display: &'a Display,
+) -> Result<Upload<'a>, Failure> {
+    let client = client.pace(options.pace()?).observer(display.observer());
+    Ok(Upload {
+        client: client.build().map_err(Failure::wrong_use)?,
         collection,
         options,
-        files: &files,
-        input: &input,
-        display: &display,
+        files,
+        display,
+    })
+}
+
+async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
+    let updates = input.updates()?;
+    say(&what(input))?;
+    let reading = updates.reading.clone();
+    let unreadable = Arc::<AtomicU64>::default();
+    let (counted, place) = (unreadable.clone(), reading.clone());
+    let display = upload.display.clone();
+    let list = move |row: &_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        // A list that nobody reads to its end is no reason to end.
+        let _ = display.print(&place.unreadable(row));
     };
-    if options.dry_run {
-        let plan = upload.plan().await?;
-        println!("{}", account::of_plan(&plan, &input, pace.interval()));
-        let arrived = reference.as_ref().map(Reference::requests);
-        if let Some(arrived) = arrived {
-            println!(
-                "{} arrived at the model",
-                words::count(arrived as u64, "request")
-            );
-        }
-        return Ok(Ended::Planned(plan, arrived));
+    let plan = upload.plan(updates, list).await?;
+    let pace = upload.client.pace().interval();
+    let unreadable = unreadable.load(Ordering::Relaxed);
+    say(&account::of_plan(&plan, unreadable, &reading, pace)).map_err(Failure::too_late)?;
+    Ok(plan.faults + plan.in_doubt == 0 && reading.is_complete())
+}
+
+async fn send(
+    upload: &Upload<'_>,
+    input: &mut Input,
+    mut reference: Option<Reference>,
+) -> Result<bool, Failure> {
+    let updates = input.updates()?;
+    say(&format!("{} to {}", what(input), upload.client.base_url()))?;
+    if reference.is_some() {
+        say(&format!("  which is {}", Reference::about()))?;
     }
-    println!("  journal: {}\n", files.journal.display());
+    let (files, options) = (upload.files, upload.options);
+    say(&format!("  journal: {}\n", files.journal.display()))?;
     let seen = |outcome: &_| {
         if let Some(reference) = &mut reference {
             reference.expect(outcome);
         }
     };
-    let uploaded = upload.run(interrupted, seen).await?;
-    println!("{}", account::of_run(&uploaded, &input, &files, options));
+    let uploaded = upload.run(updates, signals::asked_to_end(), seen).await?;
+    let account = account::of_run(&uploaded, files, options);
+    if let Err(failure) = say(&account) {
+        console::tell(&account);
+        return Err(failure.too_late());
+    }
     if let Some(reference) = reference {
-        println!("\n{}", reference.compare()?);
+        say(&format!("\n{}", reference.compare()?)).map_err(Failure::too_late)?;
     }
-    Ok(Ended::Ran(uploaded))
+    if options.file.is_none() && is_as_made_up(&uploaded) {
+        // The next run with made-up updates begins anew.
+        let _ = fs::remove_file(&files.journal);
+        return Ok(true);
+    }
+    Ok(uploaded.is_complete())
 }
 
-/// Names the files, and makes the input if none is given.
-fn prepared(options: &Options) -> Result<Files, Failure> {
-    let files = options.files();
-    if options.file.is_none() {
-        made_up::write(&files.input, options.items)
-            .map_err(|error| Failure::WrongUse(format!("{}: {error}", files.input.display())))?;
-    }
-    if options.dry_run {
-        return Ok(files);
-    }
-    if options.file.is_none() && !options.resume {
-        let earlier = options.usual_files();
-        for file in [earlier.journal, earlier.dead_letters] {
-            // Nobody misses what is left of an earlier run with made-up updates, least of all if there was none.
-            let _ = fs::remove_file(file);
-        }
-    }
-    files.check(options.resume)?;
-    Ok(files)
+/// Whether the run came to its end, and every item is updated or was found to be bad. A few of the updates that are
+/// made up are bad on purpose.
+fn is_as_made_up(
+    Uploaded {
+        report, reading, ..
+    }: &Uploaded,
+) -> bool {
+    reading.is_complete()
+        && report.stopped.is_none()
+        && report.counts.not_attempted + report.counts.unknown == 0
 }
 
-async fn on_reference_server(
-    options: &Options,
-    files: &Files,
-    input: &Input,
-) -> Result<(ClientBuilder, CollectionId, Option<Reference>), Failure> {
-    let collection = site::collection().map_err(Failure::failed)?;
-    let parameters = upload::parameters(options, collection);
-    let journal = match options.resume {
-        true => Some(reference::journal(&files.journal, &parameters)?),
-        false => None,
-    };
-    let reference = Reference::start(input.read()?, journal).await?;
-    Ok((
-        reference.client().map_err(Failure::failed)?,
-        collection,
-        Some(reference),
-    ))
+fn what(input: &Input) -> String {
+    let name = input.name();
+    match input.rows() {
+        Some(rows) => format!("{} from {name}", words::count(rows, "update")),
+        None => format!("updates from {name}"),
+    }
 }
 
-impl Ended {
-    /// Whether every item is updated, or could be.
-    pub(crate) fn is_good(&self) -> bool {
-        match self {
-            Self::Planned(plan, arrived) => {
-                plan.faults + plan.in_doubt == 0 && arrived.is_none_or(|requests| requests == 0)
-            }
-            Self::Ran(uploaded) => uploaded.report.is_complete(),
-        }
-    }
-
-    /// Whether the run came to its end and every item is either updated or was found to be bad.
-    pub(crate) fn is_as_made_up(&self) -> bool {
-        match self {
-            Self::Planned(..) => false,
-            Self::Ran(Uploaded { report, .. }) => {
-                report.stopped.is_none() && report.counts.not_attempted + report.counts.unknown == 0
-            }
-        }
-    }
+fn say(text: &str) -> Result<(), Failure> {
+    console::print(text).map_err(Failure::wrong_use)
 }
 
 impl Failure {
@@ -220,6 +234,12 @@ impl Failure {
 
     fn wrong_use(error: impl fmt::Display) -> Self {
         Self::WrongUse(error.to_string())
+    }
+
+    /// Something was done before.
+    fn too_late(self) -> Self {
+        let (Self::WrongUse(text) | Self::Failed(text)) = self;
+        Self::Failed(text)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The command line.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use webflow_cms::{CollectionId, Pace, Token};
 
+use super::files::Files;
 use super::{Failure, token};
 
 /// Updates any number of CMS items from a file of JSON lines, and accounts for each of them.
@@ -13,15 +13,15 @@ use super::{Failure, token};
 /// Without --live the updates go to a model of Webflow that runs inside, has a rate limit, and breaks connections on
 /// purpose. It is compared with the account at the end.
 ///
-/// Ctrl-C ends the run with a full account, and --resume goes on with it. A second Ctrl-C ends it at once; that can be
-/// resumed too.
+/// The run is recorded in a journal. The same command again goes on with it, whatever ended the run: what is updated is
+/// not sent again, and rows may be corrected, added and left out meanwhile.
 ///
-/// The exit code is 0 if every item is updated (with --dry-run: could be sent; without FILE: or bad on purpose), 1 if
-/// not, and 2 if nothing was begun because of how the program was called.
+/// Ctrl-C, SIGTERM and SIGHUP end the run with a full account. A second one ends it at once.
 #[derive(Parser)]
-#[command(name = "bulk_update")]
+#[command(name = "bulk_update", version, after_help = EXIT_CODES)]
 pub(crate) struct Options {
-    /// The updates, one a line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}; made up if left out
+    /// The updates, one a line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}; - is standard input; made
+    /// up if left out
     pub(crate) file: Option<PathBuf>,
 
     /// How many updates to make up
@@ -40,31 +40,31 @@ pub(crate) struct Options {
         default_value = "target/bulk_update",
         conflicts_with = "file"
     )]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 
-    /// Where the run records what it sends and what comes of it [default: FILE.journal]
+    /// Where the run records what it sends and what comes of it [default: FILE.journal; stdin.journal for -]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// Where the updates go that were not made, each with its reason, to be corrected and used as input [default:
-    /// FILE.not-updated]
+    /// Where the rows go that were not updated, each with its reason, to be corrected and used as input. No file is
+    /// written over [default: FILE.not-updated, or the first of FILE.not-updated.2 and so on that is free]
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
-    /// Go on with the journal of an earlier run on the same file. The dead letters are written anew
+    /// Move the journal of earlier runs aside, and send everything
     #[arg(long)]
-    pub(crate) resume: bool,
+    pub(crate) fresh: bool,
 
-    /// Send again what the earlier run has sent without learning what came of it. The values end up the same, but
+    /// Send again what an earlier run has sent without learning what came of it. The values end up the same, but
     /// Webflow imports files and images again
-    #[arg(long, requires = "resume")]
+    #[arg(long, conflicts_with = "fresh")]
     pub(crate) resend_in_doubt: bool,
 
-    /// Check the file and say what a run would take, without sending anything
+    /// Check the file, list every row that cannot be sent, and say what a run would take. Nothing is sent or written
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Go on behind a line that cannot be read
+    /// Go on behind a row that cannot be read
     #[arg(long)]
     pub(crate) keep_going: bool,
 
@@ -90,6 +90,12 @@ pub(crate) struct Options {
     collection: Option<CollectionId>,
 }
 
+const EXIT_CODES: &str = "\
+Exit code:
+  0  every item is updated (--dry-run: can be sent; without FILE: is updated, or bad on purpose)
+  1  some item is not, or may not be; the account says which
+  2  nothing was begun, because of how the program was called or what it found";
+
 /// Where the updates go.
 pub(crate) enum Destination {
     /// A model of Webflow inside this process.
@@ -99,14 +105,6 @@ pub(crate) enum Destination {
         token: Token,
         collection: CollectionId,
     },
-}
-
-/// The files of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Files {
-    pub(crate) input: PathBuf,
-    pub(crate) journal: PathBuf,
-    pub(crate) dead_letters: PathBuf,
 }
 
 impl Options {
@@ -121,39 +119,35 @@ impl Options {
         }
     }
 
+    /// The name of the input.
+    pub(crate) fn input(&self) -> PathBuf {
+        let made_up = || self.folder.join("items.jsonl");
+        self.file.clone().unwrap_or_else(made_up)
+    }
+
     pub(crate) fn files(&self) -> Files {
-        let files = self.usual_files();
-        Files {
-            journal: self.journal.clone().unwrap_or(files.journal),
-            dead_letters: self.dead_letters.clone().unwrap_or(files.dead_letters),
-            input: files.input,
-        }
+        let (journal, dead_letters) = (self.journal.clone(), self.dead_letters.clone());
+        Files::beside(&self.input(), journal, dead_letters)
     }
 
-    /// The files as they are called unless told otherwise.
-    pub(crate) fn usual_files(&self) -> Files {
-        let input = match &self.file {
-            Some(file) => file.clone(),
-            None => self.folder.join("items.jsonl"),
+    /// The options with which another file goes the same way.
+    pub(crate) fn for_another_file(&self) -> String {
+        let mut options = String::new();
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                options.push_str(&format!("{name} {value} "));
+            }
         };
-        let beside = |extension: &str| {
-            let mut name = input.clone().into_os_string();
-            name.push(extension);
-            PathBuf::from(name)
-        };
-        Files {
-            journal: beside(".journal"),
-            dead_letters: beside(".not-updated"),
-            input,
+        let collection = self.collection.map(|collection| collection.to_string());
+        add("--live --collection", collection);
+        add("--pace", self.pace.map(|pace| pace.to_string()));
+        add("--share", self.share.map(|share| share.to_string()));
+        let skip = self.skip_invalid_files.map(|skip| skip.to_string());
+        add("--skip-invalid-files", skip);
+        if self.keep_going {
+            options.push_str("--keep-going ");
         }
-    }
-
-    /// The options that lead to the same place.
-    pub(crate) fn live_again(&self) -> String {
-        match self.collection {
-            Some(collection) => format!("--live --collection {collection} "),
-            None => String::new(),
-        }
+        options
     }
 
     pub(crate) fn pace(&self) -> Result<Pace, Failure> {
@@ -164,44 +158,6 @@ impl Options {
         };
         pace.map_err(Failure::wrong_use)
     }
-}
-
-impl Files {
-    /// Refuses names by which the run would write over something that may still be needed.
-    pub(crate) fn check(&self, resume: bool) -> Result<(), Failure> {
-        let Self {
-            input,
-            journal,
-            dead_letters,
-        } = self;
-        for (one, other) in [
-            (input, dead_letters),
-            (input, journal),
-            (journal, dead_letters),
-        ] {
-            if is_same(one, other) {
-                let name = one.display();
-                return Err(Failure::WrongUse(format!(
-                    "{name} cannot be two of input, journal and dead letters at once"
-                )));
-            }
-        }
-        let is_free = |path: &Path| fs::metadata(path).map_or(true, |found| found.len() == 0);
-        // If there is a journal too, more is to be said of that.
-        if resume || is_free(dead_letters) || !is_free(journal) {
-            return Ok(());
-        }
-        Err(Failure::WrongUse(format!(
-            "{} holds what an earlier run has not updated; move it away, or choose another file with --dead-letters",
-            dead_letters.display()
-        )))
-    }
-}
-
-/// Whether both names lead to one file. One of them may not exist yet.
-fn is_same(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use webflow_cms::bulk::{Digest, Journal, Outcome, Parameters, Position, Recorded, Settlement};
-use webflow_cms::{Client, ClientBuilder, ItemUpdate, Token};
+use webflow_cms::{Client, ClientBuilder, CollectionId, ItemUpdate, Token};
 use webflow_cms_conformance::reference::{
     Core, Fault, FaultyServer, Limiter, Model, ReferenceServer, Reply, Settings, Step, Variant,
     VariantKey,
@@ -15,7 +15,12 @@ use webflow_cms_conformance::reference::{
 
 use super::content::{self, content};
 use super::entry::Entry;
+use super::files::Files;
+use super::input::Input;
+use super::options::Options;
+use super::progress::Display;
 use super::site::{COLLECTION, changed, insert, locale, shown, variant};
+use super::upload::{is_begun, refused};
 use super::words::{count, grouped};
 use super::{Failure, site};
 
@@ -31,27 +36,41 @@ const UNKNOWN_FIELD: &str = "unknown-field";
 pub(crate) struct Reference {
     server: FaultyServer,
     expected: Expected,
+    /// How many rows it cannot hold, and calls requests with them no JSON.
+    not_held: u64,
     /// The server's thread ends when this goes.
     _running: oneshot::Sender<()>,
 }
 
 impl Reference {
-    /// Starts a server whose model holds each item of the updates with older content. Where a journal is given, what it
-    /// calls updated has its new content already, as it would on Webflow.
+    /// Starts a server whose model holds each item of an input with older content. What an earlier run has updated, by
+    /// its journal, has its new content already, as it would on Webflow.
     pub(crate) async fn start(
-        updates: impl Iterator<Item = Result<ItemUpdate, String>>,
-        journal: Option<Journal>,
+        input: &mut Input,
+        files: &Files,
+        options: &Options,
+        display: &Display,
     ) -> Result<Self, Failure> {
+        let journal = journal(files, options)?;
+        let mut stage = display.stage("rows taken into the model", input.rows());
         let mut entries = Vec::new();
         let mut is_updated = Vec::new();
-        for (index, update) in (0..).zip(updates) {
+        let mut not_held = 0;
+        for (index, update) in (0..).zip(input.rows_from_start()?) {
+            stage.step(1);
             let Ok(update) = update else { continue };
-            entries.push(entry(&update).map_err(Failure::failed)?);
+            let Ok(entry) = entry(&update) else {
+                // It is refused when it is sent.
+                not_held += 1;
+                continue;
+            };
+            entries.push(entry);
             is_updated.push(match &journal {
                 Some(journal) => recorded(journal, index, &update) == Some(Recorded::Updated),
                 None => false,
             });
         }
+        drop(stage);
         let mut model = site::before(entries.iter());
         for (entry, _) in entries
             .iter()
@@ -90,13 +109,14 @@ impl Reference {
         Ok(Self {
             server,
             expected,
+            not_held,
             _running: running,
         })
     }
 
     /// A client that talks to this server instead of Webflow.
-    pub(crate) fn client(&self) -> Result<ClientBuilder, webflow_cms::Error> {
-        let token = Token::new(self.server.token())?;
+    pub(crate) fn client(&self) -> Result<ClientBuilder, Failure> {
+        let token = Token::new(self.server.token()).map_err(Failure::failed)?;
         Ok(Client::builder(token).base_url(self.server.base_url()))
     }
 
@@ -108,7 +128,7 @@ impl Reference {
     }
 
     /// How many requests have arrived.
-    pub(crate) fn requests(&self) -> usize {
+    fn requests(&self) -> usize {
         self.server.core().read_log(<[_]>::len) + self.server.unread()
     }
 
@@ -120,10 +140,19 @@ impl Reference {
     /// Compares the model with what the run has said of it, field by field, and looks through the log of the server.
     pub(crate) fn compare(&self) -> Result<String, Failure> {
         let mut findings = self.expected.differences(&self.server.model());
-        self.server.core().read_log(|log| {
+        let violations: Vec<_> = self.server.core().read_log(|log| {
             let violations = log.iter().flat_map(|exchange| &exchange.violations);
-            findings.extend(violations.map(|violation| format!("violation: {violation}")));
+            violations
+                .map(|violation| format!("violation: {violation}"))
+                .collect()
         });
+        let against = match self.not_held {
+            0 => {
+                findings.extend(violations);
+                "0 of them against the rules of the API".to_owned()
+            }
+            rows => format!("with {} that it cannot read", count(rows, "row")),
+        };
         if !findings.is_empty() {
             let findings = findings.join("\n  ");
             return Err(Failure::Failed(format!(
@@ -133,7 +162,7 @@ impl Reference {
         let (variants, fields) = self.expected.size();
         Ok(format!(
             "the model agrees with the account: {} fields and flags in {} items and locales\n\
-             {} arrived there, 0 of them against the rules of the API",
+             {} arrived there, {against}",
             grouped(fields),
             grouped(variants),
             count(self.requests() as u64, "request")
@@ -222,9 +251,27 @@ impl Expected {
     }
 }
 
-/// The journal of an earlier run, for what it has updated.
-pub(crate) fn journal(path: &std::path::Path, parameters: &Parameters) -> Result<Journal, Failure> {
-    Journal::resume(path, parameters).map_err(|error| super::upload::journal_refused(&error))
+pub(crate) fn collection() -> Result<CollectionId, Failure> {
+    site::collection().map_err(Failure::failed)
+}
+
+/// A client for a run that sends nothing.
+pub(crate) fn nowhere() -> Result<ClientBuilder, Failure> {
+    let token = Token::new("not-sent").map_err(Failure::failed)?;
+    Ok(Client::builder(token))
+}
+
+/// The journal of an earlier run, if there is one, for what that has updated.
+fn journal(files: &Files, options: &Options) -> Result<Option<Journal>, Failure> {
+    if options.fresh || !is_begun(&files.journal) {
+        return Ok(None);
+    }
+    let mut parameters = Parameters::new(collection()?);
+    if let Some(skip) = options.skip_invalid_files {
+        parameters = parameters.skip_invalid_files(skip);
+    }
+    let journal = Journal::resume(&files.journal, &parameters);
+    journal.map(Some).map_err(|error| refused(&error))
 }
 
 fn recorded(journal: &Journal, index: u64, update: &ItemUpdate) -> Option<Recorded> {

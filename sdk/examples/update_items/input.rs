@@ -3,44 +3,53 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::fmt;
+use std::io::BufRead;
 
 use webflow_cms::ItemUpdate;
+use webflow_cms::bulk::JsonLines;
 
-use super::entry::{self, Entry};
+use super::entry::Entry;
 
 /// A line of the file and the update that it asks for.
 pub(crate) struct Line {
     /// Counted from 1.
-    pub(crate) number: usize,
+    pub(crate) number: u64,
     pub(crate) entry: Entry,
     pub(crate) update: ItemUpdate,
 }
 
-/// Reads a file of JSON lines, in which empty lines do not count.
+/// Reads JSON lines, of which blank ones do not count.
 ///
 /// A batch refuses two updates of the same item in the same locale. Here this holds for the whole file, where they
 /// may lie in different batches.
-pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Line>, Problems> {
+pub(crate) fn read(name: &str, input: impl BufRead) -> Result<Vec<Line>, Problems> {
     let mut lines = Vec::new();
     let mut problems = Vec::new();
     let mut first_lines = HashMap::new();
-    for (number, text) in (1..).zip(text.lines()) {
-        if text.trim().is_empty() {
-            continue;
-        }
-        match read_line(name, number, text) {
-            Err(problem) => problems.push(problem),
-            Ok(line) => match first_lines.entry(line.update.key()) {
-                Place::Vacant(place) => {
-                    place.insert(number);
-                    lines.push(line);
-                }
-                Place::Occupied(first) => problems.push(format!(
-                    "{name}:{number}: updates the same item in the same locale as line {} ({})",
-                    first.get(),
-                    first.key()
-                )),
-            },
+    let mut rows = JsonLines::new(input);
+    while let Some(row) = rows.next() {
+        let number = rows.line();
+        let line = match row.map(|update| line(number, update)) {
+            Ok(Ok(line)) => line,
+            Ok(Err(error)) => {
+                problems.push(format!("{name}:{number}: {error}"));
+                continue;
+            }
+            Err(row) => {
+                problems.push(format!("{name}:{}: {}", row.line(), row.reason()));
+                continue;
+            }
+        };
+        match first_lines.entry(line.update.key()) {
+            Place::Vacant(place) => {
+                place.insert(number);
+                lines.push(line);
+            }
+            Place::Occupied(first) => problems.push(format!(
+                "{name}:{number}: updates the same item in the same locale as line {} ({})",
+                first.get(),
+                first.key()
+            )),
         }
     }
     if lines.is_empty() && problems.is_empty() {
@@ -53,9 +62,8 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Line>, Problems> {
     }
 }
 
-fn read_line(name: &str, number: usize, text: &str) -> Result<Line, String> {
-    let update = entry::update(name, number, text)?;
-    let entry = Entry::read(text).map_err(|error| format!("{name}:{number}: {error}"))?;
+fn line(number: u64, update: ItemUpdate) -> Result<Line, Box<dyn std::error::Error>> {
+    let entry = Entry::read(&update.to_json()?)?;
     Ok(Line {
         number,
         entry,

@@ -10,6 +10,8 @@
 //! puts an error into words, and [`reference`] is there only so that this can run without a site.
 
 mod advice;
+#[path = "../common/console.rs"]
+mod console;
 #[path = "../common/content.rs"]
 mod content;
 #[path = "../common/entry.rs"]
@@ -23,7 +25,8 @@ mod site;
 mod token;
 mod upload;
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,7 +48,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            console::tell(&format!("error: {failure}"));
             ExitCode::FAILURE
         }
     }
@@ -64,19 +67,22 @@ async fn run(options: &Options) -> Result<(), Failure> {
 
 fn read(options: &Options) -> Result<Vec<Line>, Failure> {
     let name = options.file_name();
-    let text = match &options.file {
-        Some(path) => fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?,
-        None => OWN_FILE.to_owned(),
-    };
-    Ok(input::read(&name, &text)?)
+    Ok(match &options.file {
+        Some(path) if path.as_os_str() == "-" => input::read(&name, io::stdin().lock())?,
+        Some(path) => {
+            let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+            input::read(&name, BufReader::new(file))?
+        }
+        None => input::read(&name, OWN_FILE.as_bytes())?,
+    })
 }
 
 async fn on_the_reference_server(lines: &[Line], options: &Options) -> Result<(), Failure> {
     let reference = Reference::start(lines, options.reject).await?;
-    println!("a model of Webflow holds the items with older content");
+    console::print("a model of Webflow holds the items with older content")?;
     send(lines, reference.client()?, site::collection()?, options).await?;
     reference.compare()?;
-    reference.print_samples(lines);
+    reference.print_samples(lines)?;
     Ok(())
 }
 
@@ -87,7 +93,10 @@ async fn send(
     options: &Options,
 ) -> Result<(), Failure> {
     let (file, base_url) = (options.file_name(), client.base_url());
-    println!("{} updates from {file} to {base_url}", lines.len());
+    console::print(&format!(
+        "{} updates from {file} to {base_url}",
+        lines.len()
+    ))?;
     let upload = Upload {
         client,
         collection,

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use clap::Parser;
 use webflow_cms::{CollectionId, Token};
 
+use crate::console::one_line;
 use crate::{Failure, token};
 
 /// Updates CMS items from a file of JSON lines, as many a request as Webflow takes.
 ///
 /// Without --live the updates go to a model of Webflow that runs inside, which is then compared with the file.
 #[derive(Parser)]
-#[command(name = "update_items")]
+#[command(name = "update_items", version)]
 pub(crate) struct Options {
-    /// The updates, one a line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}; the example's own if left
-    /// out
+    /// The updates, one a line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}; - is standard input; the
+    /// example's own if left out
     pub(crate) file: Option<PathBuf>,
 
     /// Update the items on Webflow, with the token in the environment variable WEBFLOW_TOKEN
@@ -32,7 +33,7 @@ pub(crate) struct Options {
 
     /// Have the model refuse the update in this line, to see what an error looks like
     #[arg(long, value_name = "LINE", conflicts_with = "live")]
-    pub(crate) reject: Option<usize>,
+    pub(crate) reject: Option<u64>,
 }
 
 /// Where the updates go.
@@ -50,7 +51,8 @@ impl Options {
     /// What the file is called in messages.
     pub(crate) fn file_name(&self) -> String {
         match &self.file {
-            Some(path) => path.display().to_string(),
+            Some(path) if path.as_os_str() == "-" => "stdin".to_owned(),
+            Some(path) => one_line(&path.display().to_string()),
             None => "items.jsonl".to_owned(),
         }
     }

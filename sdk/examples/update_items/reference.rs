@@ -1,11 +1,13 @@
 //! A model of Webflow that holds the items of the file, so that the example runs without a site.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use webflow_cms::{Client, Error, Pace, Token};
 use webflow_cms_conformance::reference::{Model, ReferenceServer};
 
 use crate::Failure;
+use crate::console::print;
 use crate::content::{self, content};
 use crate::input::Line;
 use crate::site::{self, COLLECTION, changed, insert, locale, shown, variant};
@@ -19,7 +21,7 @@ pub(crate) struct Reference {
 impl Reference {
     /// Starts a server whose model holds each item of the file in each locale of the file. It refuses the update in
     /// the line `reject`, if there is one.
-    pub(crate) async fn start(lines: &[Line], reject: Option<usize>) -> Result<Self, Failure> {
+    pub(crate) async fn start(lines: &[Line], reject: Option<u64>) -> Result<Self, Failure> {
         let before = site::before(lines.iter().map(|line| &line.entry));
         let mut expected = before.clone();
         for Line { entry, .. } in lines {
@@ -64,12 +66,12 @@ impl Reference {
             .variants()
             .map(|(_, variant)| content(variant).len())
             .sum();
-        println!(
+        print(&format!(
             "the model agrees with the file: {fields} fields and flags in {} variants\n\
              {} requests in the log of the server, 0 violations of the API",
             self.expected.variants().count(),
             log.len()
-        );
+        ))?;
         Ok(())
     }
 
@@ -91,7 +93,7 @@ impl Reference {
     }
 
     /// Prints what changed in the first item of each locale, in the fields that fit a line best.
-    pub(crate) fn print_samples(&self, lines: &[Line]) {
+    pub(crate) fn print_samples(&self, lines: &[Line]) -> io::Result<()> {
         const SAMPLES: usize = 3;
         const FIELDS: usize = 3;
         let model = self.server.model();
@@ -104,16 +106,17 @@ impl Reference {
             let (before, after) = (content(&self.before), content(&model));
             let mut slugs = Vec::from_iter(changed(&before, &after));
             slugs.sort_by_cached_key(|slug| before.get(*slug).map(|value| value.to_string().len()));
-            println!("\nline {}: {}", line.number, line.update.key());
+            print(&format!("\nline {}: {}", line.number, line.update.key()))?;
             for slug in slugs.into_iter().take(FIELDS) {
                 let (before, after) = (shown(before.get(slug)), shown(after.get(slug)));
-                println!("  {slug:<11} {before} -> {after}");
+                print(&format!("  {slug:<11} {before} -> {after}"))?;
             }
         }
+        Ok(())
     }
 }
 
-fn rejecting(model: Model, lines: &[Line], reject: Option<usize>) -> Result<Model, Failure> {
+fn rejecting(model: Model, lines: &[Line], reject: Option<u64>) -> Result<Model, Failure> {
     let Some(number) = reject else {
         return Ok(model);
     };

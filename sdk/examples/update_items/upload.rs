@@ -6,7 +6,7 @@ use std::fmt;
 use webflow_cms::{Batch, Client, CollectionId, Error, RateLimit, UpdateResponse};
 
 use crate::input::Line;
-use crate::{Failure, advice};
+use crate::{Failure, advice, console};
 
 pub(crate) struct Upload {
     pub(crate) client: Client,
@@ -23,7 +23,9 @@ impl Upload {
         for (number, lines_of_batch) in (1..).zip(batches) {
             let batch = Batch::new(lines_of_batch.iter().map(|line| line.update.clone()))?;
             let (entries, locales) = (batch.len(), by_locale(&batch));
-            println!("\nbatch {number} of {total}: {entries} entries ({locales})");
+            say(&format!(
+                "\nbatch {number} of {total}: {entries} entries ({locales})"
+            ));
             match self.send_batch(&batch).await {
                 Ok(response) => account.settle(&response, lines_of_batch),
                 Err(error) => {
@@ -32,7 +34,7 @@ impl Upload {
                 }
             }
         }
-        println!("\n{account}");
+        console::print(&format!("\n{account}"))?;
         match account.unconfirmed {
             0 => Ok(()),
             _ => {
@@ -60,16 +62,16 @@ struct Account {
 impl Account {
     fn settle(&mut self, response: &UpdateResponse, lines: &[Line]) {
         let unconfirmed = response.unconfirmed().count();
-        println!(
+        say(&format!(
             "  {}; {}; {} items came back, {unconfirmed} entries unconfirmed",
             response.status(),
             requests_left(response.rate_limit()),
             response.items().len(),
-        );
+        ));
         for (entry, item) in response.unconfirmed() {
             // An entry of the batch is a line of the file, in the same order.
             let line = lines.get(entry).map_or(0, |line| line.number);
-            println!("  line {line}: {item} did not come back");
+            say(&format!("  line {line}: {item} did not come back"));
         }
         self.unconfirmed += unconfirmed;
         self.updated += lines.len() - unconfirmed;
@@ -96,6 +98,11 @@ impl fmt::Display for Account {
             self.updated, self.unconfirmed
         )
     }
+}
+
+/// Says how far it is. That nobody can hear it does not keep the rest from being sent.
+fn say(text: &str) {
+    let _ = console::print(text);
 }
 
 /// How many entries of a batch are in which locale.

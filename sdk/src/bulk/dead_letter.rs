@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::Reason;
+use super::{Reason, UnreadableRow};
 use crate::{Error, ItemUpdate};
 
 /// What kept an item from being updated.
@@ -40,17 +40,7 @@ impl NotUpdated<'_> {
     ///
     /// As [`ItemUpdate::to_json`].
     pub fn line(&self, update: &ItemUpdate) -> Result<String, Error> {
-        let (outcome, reason) = match self {
-            Self::Rejected(reason) => ("rejected", reason),
-            Self::NotAttempted(reason) => ("not_attempted", reason),
-            Self::Unknown(reason) => ("unknown", reason),
-        };
-        let why = serde_json::to_string(&Why { outcome, reason }).map_err(|error| {
-            crate::InvalidInput::Unserializable {
-                path: "error".into(),
-                reason: error.to_string().into(),
-            }
-        })?;
+        let why = self.why()?;
         let mut line = update.to_json()?;
         // An update has its id at least, so that what follows is one more member.
         line.pop();
@@ -58,6 +48,30 @@ impl NotUpdated<'_> {
         line.push_str(&why);
         line.push('}');
         Ok(line)
+    }
+
+    /// The line of an error of the source at an index, counted from 0, of which no text is known.
+    pub(crate) fn line_without_update(&self, index: u64) -> Result<String, Error> {
+        let row = index.saturating_add(1);
+        let why = self.why()?;
+        Ok(format!(
+            "{{\"unreadable\":null,\"row\":{row},\"error\":{why}}}"
+        ))
+    }
+
+    fn why(&self) -> Result<String, Error> {
+        let (outcome, reason) = match self {
+            Self::Rejected(reason) => ("rejected", reason),
+            Self::NotAttempted(reason) => ("not_attempted", reason),
+            Self::Unknown(reason) => ("unknown", reason),
+        };
+        serde_json::to_string(&Why { outcome, reason }).map_err(|error| {
+            crate::InvalidInput::Unserializable {
+                path: "error".into(),
+                reason: error.to_string().into(),
+            }
+            .into()
+        })
     }
 }
 
@@ -80,6 +94,17 @@ impl<W: Write> DeadLetters<W> {
     /// What writing to the file comes to.
     pub fn write(&mut self, update: &ItemUpdate, why: NotUpdated<'_>) -> io::Result<()> {
         let mut line = why.line(update).map_err(io::Error::other)?;
+        line.push('\n');
+        self.0.write_all(line.as_bytes())
+    }
+
+    /// Writes a row of the input that is not an update, as [`UnreadableRow::dead_letter`] has it.
+    ///
+    /// # Errors
+    ///
+    /// The error of writing to the file.
+    pub fn write_unreadable(&mut self, row: &UnreadableRow) -> io::Result<()> {
+        let mut line = row.dead_letter().map_err(io::Error::other)?;
         line.push('\n');
         self.0.write_all(line.as_bytes())
     }

@@ -58,6 +58,7 @@ mod engine;
 mod hint;
 mod isolate;
 mod journal;
+mod json_lines;
 mod outcome;
 mod plan;
 mod progress;
@@ -72,6 +73,7 @@ pub use dry_run::DryRun;
 pub use journal::{
     Digest, Journal, JournalError, JournalErrorKind, Parameters, Position, Recorded, Settled, Tally,
 };
+pub use json_lines::{JsonLines, LineNumbers, UnreadableRow};
 pub use outcome::{NotAttempted, Outcome, Settlement, Unknown};
 pub use progress::{Counts, Progress, Statistics};
 pub use reason::Reason;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NotUpdated, Reason};
+use super::{NotUpdated, Reason, UnreadableRow};
 use crate::{CollectionItem, Error, ItemKey, ItemUpdate};
 
 /// What came of one item of a run. Every item that a run takes from its source has one, and only one.
@@ -102,15 +102,22 @@ impl Outcome {
         )
     }
 
-    /// The line for a file of dead letters, if the item was not updated: the update as the input has it, and the reason.
-    /// An error of the source has none, since there is no update.
+    /// The line for a file of dead letters, if the item was not updated, without a line break at its end.
+    ///
+    /// It is the update as the input has it, with the reason in a member `error`. In place of an update, an
+    /// [`UnreadableRow`] of the source, or one that caused an error of the source, is written with its
+    /// [text](UnreadableRow::dead_letter), and any other error of the source with its position, counted from 1:
+    ///
+    /// ```text
+    /// {"unreadable":null,"row":12,"error":{"outcome":"not_attempted","kind":"source","message":"…"}}
+    /// ```
     ///
     /// # Errors
     ///
     /// As [`ItemUpdate::to_json`].
     pub fn dead_letter(&self) -> Result<Option<String>, Error> {
         let Some(update) = &self.update else {
-            return Ok(None);
+            return self.unreadable_letter();
         };
         let reason = |error: &Error| Reason::of(error);
         let line = match &self.settlement {
@@ -121,6 +128,21 @@ impl Outcome {
             Settlement::Unknown(why) => NotUpdated::Unknown(&why.reason()).line(update),
         };
         line.map(Some)
+    }
+
+    fn unreadable_letter(&self) -> Result<Option<String>, Error> {
+        let Settlement::NotAttempted(why) = &self.settlement else {
+            return Ok(None);
+        };
+        let row = match why {
+            NotAttempted::Source(error) => UnreadableRow::find(&**error),
+            _ => None,
+        };
+        match row {
+            Some(row) => row.dead_letter(),
+            None => NotUpdated::NotAttempted(&why.reason()).line_without_update(self.index),
+        }
+        .map(Some)
     }
 }
 
