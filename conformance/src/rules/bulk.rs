@@ -5,9 +5,12 @@
 //! holds must agree.
 
 mod account;
+mod carried;
 mod case;
 mod ends;
+mod follow;
 mod laws;
+mod letters;
 mod make;
 mod play;
 mod requests;
@@ -26,6 +29,8 @@ pub(super) fn rules() -> Vec<Rule> {
         ends::rules(),
         vec![resume::resume()],
         speed::rules(),
+        carried::rules(),
+        letters::rules(),
     ]
     .into_iter()
     .flatten()
