@@ -95,7 +95,7 @@ pub struct Session {
     pub budget: Option<u32>,
     /// For one try.
     pub timeout: Duration,
-    /// For a call with all its tries and waits.
+    /// For a call with all its tries and waits; no bound if it is not set.
     pub deadline: Option<Duration>,
     /// What decides the random part of waits.
     pub random: Random,

@@ -85,10 +85,8 @@ impl Timed for Sdk {
             builder = builder
                 .retry(policy)
                 .retry_budget(budget)
-                .timeout(settings.timeout);
-            if let Some(deadline) = settings.deadline {
-                builder = builder.deadline(deadline);
-            }
+                .timeout(settings.timeout)
+                .deadline(settings.deadline.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
@@ -100,6 +98,9 @@ impl Timed for Sdk {
         }))
     }
 }
+
+/// A time that no case lasts. A client may have a limit of its own where none is set.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 struct TimedSdk {
     client: Client,

@@ -7,6 +7,7 @@
 mod account;
 mod carried;
 mod case;
+mod documented;
 mod ends;
 mod follow;
 mod laws;
@@ -31,6 +32,7 @@ pub(super) fn rules() -> Vec<Rule> {
         speed::rules(),
         carried::rules(),
         letters::rules(),
+        documented::rules(),
     ]
     .into_iter()
     .flatten()

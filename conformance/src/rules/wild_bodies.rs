@@ -19,7 +19,7 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-const FORMS: [&str; 10] = [
+const FORMS: [&str; 11] = [
     "message and problems",
     "errors as texts",
     "errors as objects",
@@ -30,6 +30,7 @@ const FORMS: [&str; 10] = [
     "plain text",
     "plain text without a type",
     "reason beside an empty message",
+    "the documented shape",
 ];
 
 /// A body of a form that holds a reason.
@@ -53,7 +54,10 @@ fn body(form: usize, status: u16, reason: &str) -> Reply {
             .header("content-type", "text/plain; charset=utf-8")
             .body(format!("{reason}\n")),
         8 => reply.body(reason.to_owned()),
-        _ => reply.json(&json!({"message": "", "details": [], "problems": [reason]})),
+        9 => reply.json(&json!({"message": "", "details": [], "problems": [reason]})),
+        _ => reply.json(&json!({
+            "code": "validation_error", "message": reason, "externalReference": null, "details": [reason]
+        })),
     }
 }
 
@@ -204,7 +208,8 @@ fn texts_are_short() -> Rule {
                     1 => {
                         let many = vec![reason; *times];
                         Reply::new(400).json(&match form {
-                            0..=4 => json!({"errors": many}),
+                            0..=2 => json!({"errors": many}),
+                            3..=5 => json!({"message": "Validation Error", "details": many}),
                             _ => json!({"msg": "Validation Failure", "problems": many}),
                         })
                     }
