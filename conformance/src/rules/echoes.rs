@@ -28,6 +28,17 @@ pub(super) const SPELLINGS: [&str; 11] = [
     "as the digits of its bytes",
 ];
 
+/// Those that a bulk run is tried with, of which there are fewer cases.
+pub(super) const COMMON: [&str; 10] = {
+    let mut common = [""; 10];
+    let mut place = 0;
+    while place < common.len() {
+        common[place] = SPELLINGS[place];
+        place += 1;
+    }
+    common
+};
+
 /// The token in a spelling.
 pub(super) fn spelled(token: &str, spelling: usize) -> String {
     let each = |write: &dyn Fn(char) -> String| token.chars().map(write).collect::<String>();
