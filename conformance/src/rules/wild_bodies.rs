@@ -199,7 +199,7 @@ fn texts_are_short() -> Rule {
         property(
             |case| {
                 let form = usize::try_from(case / 3).unwrap_or(0) % FORMS.len();
-                (Just(case % 3), Just(form), reason(), 400..4_000_usize).boxed()
+                (Just(case % 3), Just(form), reason(), 300..1_000_usize).boxed()
             },
             |(kind, ..)| vec![EDGES[usize::try_from(*kind).unwrap_or(0)]],
             |bench, (kind, form, reason, times)| {
