@@ -43,7 +43,11 @@ pub trait Timed: Send + Sync {
 /// One client, whose calls share a pace and a budget.
 pub trait Calls: Send + Sync {
     /// Makes a call. Dropping the future ends it.
-    fn update(&self, items: Vec<Entry>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+    fn update(
+        &self,
+        items: Vec<Entry>,
+        options: Options,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
     /// How many calls wait for their turn.
     fn waiting(&self) -> usize;
@@ -57,6 +61,15 @@ pub trait Calls: Send + Sync {
     }
 }
 
+/// What a call, or each request of a bulk run, asks for beyond the settings of its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The query parameter of the same name, if it is to be sent.
+    pub skip_invalid_files: Option<bool>,
+    /// The time limit of an attempt, in place of the client's.
+    pub attempt_timeout: Option<Duration>,
+}
+
 /// The settings of a client whose time is virtual.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -68,6 +81,8 @@ pub struct Session {
     pub collection_id: String,
     /// How the requests are spread.
     pub pace: Pace,
+    /// Whether retries and time limits are as the client has them by default, whatever the settings below say.
+    pub own_defaults: bool,
     /// How often a request is sent at the most.
     pub max_tries: u32,
     /// Whether it is sent again although the service may have acted on it.
@@ -80,7 +95,7 @@ pub struct Session {
     pub budget: Option<u32>,
     /// For one try.
     pub timeout: Duration,
-    /// For a call with all its tries and waits.
+    /// For a call with all its tries and waits; no bound if it is not set.
     pub deadline: Option<Duration>,
     /// What decides the random part of waits.
     pub random: Random,
@@ -167,6 +182,28 @@ pub struct Entry {
     /// The fields, as JSON text, so that numbers keep their digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_data: Option<Box<RawValue>>,
+    /// How the client is given the entry.
+    #[serde(default, skip_serializing_if = "Entrance::is_usual")]
+    pub entrance: Entrance,
+}
+
+/// How a client is given an entry. A client that has one way takes all entries that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Entrance {
+    /// The fields as a whole.
+    #[default]
+    Fields,
+    /// One field after the other; a null clears it.
+    FieldByField,
+    /// The whole entry as a line of JSON.
+    Line,
+}
+
+impl Entrance {
+    fn is_usual(&self) -> bool {
+        *self == Self::Fields
+    }
 }
 
 impl Entry {
@@ -179,6 +216,7 @@ impl Entry {
             is_archived: None,
             is_draft: None,
             field_data: None,
+            entrance: Entrance::Fields,
         }
     }
 
@@ -388,6 +426,9 @@ pub struct Failure {
     /// What each try came to, if the client tells.
     #[serde(default)]
     pub tried: Vec<FailureKind>,
+    /// What the client shows people of it.
+    #[serde(default)]
+    pub text: String,
     /// Everything that the client would print of it.
     #[serde(default)]
     pub renderings: Vec<String>,

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
-use super::Entry;
+use super::{Entry, Options};
 
 /// A client's way to update any number of items.
 pub trait Bulk {
@@ -36,6 +36,8 @@ pub type Source = Box<dyn Iterator<Item = Result<Entry, String>> + Send>;
 pub struct Job {
     /// The entries.
     pub source: Source,
+    /// What each of its requests asks for.
+    pub options: Options,
     /// How many requests may be at work at the same time.
     pub concurrency: usize,
     /// How many bytes the body of a request may have, if there is a bound.
@@ -84,6 +86,8 @@ pub struct Settled {
     pub end: End,
     /// Why, for people to read.
     pub reason: String,
+    /// The line of JSON that the client keeps of an entry that was not updated, if it has one.
+    pub dead_letter: Option<String>,
 }
 
 /// What came of an entry.

@@ -2,12 +2,13 @@
 
 mod bulk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use webflow_cms::{
     Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
     ItemUpdate, Pace, RetryBudget, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse,
@@ -16,8 +17,8 @@ use webflow_cms::{
 
 use crate::VirtualTime;
 use crate::client::{
-    self, Call, Calls, ClientUnderTest, Detail, Entry, Failure, FailureKind, Item, Outcome, Random,
-    Refusal, Returned, Session, Timed, Updated,
+    self, Call, Calls, ClientUnderTest, Detail, Entrance, Entry, Failure, FailureKind, Item,
+    Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
 };
 
 /// The crate `webflow-cms` as a client under test.
@@ -76,16 +77,16 @@ impl Timed for Sdk {
             .http(plain_http())
             .clock(time.clone())
             .observer(time.clone())
-            .pace(pace)
-            .retry(policy)
-            .retry_budget(
-                settings
-                    .budget
-                    .map_or_else(RetryBudget::unlimited, RetryBudget::new),
-            )
-            .timeout(settings.timeout);
-        if let Some(deadline) = settings.deadline {
-            builder = builder.deadline(deadline);
+            .pace(pace);
+        if !settings.own_defaults {
+            let budget = settings
+                .budget
+                .map_or_else(RetryBudget::unlimited, RetryBudget::new);
+            builder = builder
+                .retry(policy)
+                .retry_budget(budget)
+                .timeout(settings.timeout)
+                .deadline(settings.deadline.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
@@ -98,18 +99,33 @@ impl Timed for Sdk {
     }
 }
 
+/// A time that no case lasts. A client may have a limit of its own where none is set.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 struct TimedSdk {
     client: Client,
     collection: CollectionId,
 }
 
 impl Calls for TimedSdk {
-    fn update(&self, items: Vec<Entry>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+    fn update(
+        &self,
+        items: Vec<Entry>,
+        options: Options,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let (client, collection) = (self.client.clone(), self.collection);
         Box::pin(async move {
             let called = async {
                 let updates = items.iter().map(update).collect::<Result<Vec<_>, _>>()?;
-                client.update(&collection, &Batch::new(updates)?).await
+                let batch = Batch::new(updates)?;
+                let mut request = client.update(&collection, &batch);
+                if let Some(skip) = options.skip_invalid_files {
+                    request = request.skip_invalid_files(skip);
+                }
+                if let Some(timeout) = options.attempt_timeout {
+                    request = request.timeout(timeout);
+                }
+                request.await
             };
             match called.await {
                 Ok(response) => Outcome::Updated(updated(response)),
@@ -194,6 +210,9 @@ impl Sdk {
 }
 
 fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
+    if entry.entrance == Entrance::Line {
+        return ItemUpdate::from_json(&line(entry));
+    }
     let mut update = ItemUpdate::new(ItemId::new(&entry.id)?);
     if let Some(locale) = &entry.cms_locale_id {
         update = update.locale(CmsLocaleId::new(locale)?);
@@ -205,9 +224,33 @@ fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
         update = update.draft(draft);
     }
     match &entry.field_data {
+        Some(fields) if entry.entrance == Entrance::FieldByField => field_by_field(update, fields),
         Some(fields) => update.fields(fields),
         None => Ok(update),
     }
+}
+
+/// The entry as the crate reads it from a file.
+fn line(entry: &Entry) -> String {
+    let entry = Entry {
+        entrance: Entrance::Fields,
+        ..entry.clone()
+    };
+    serde_json::to_string(&entry).unwrap_or_default()
+}
+
+fn field_by_field(mut update: ItemUpdate, fields: &RawValue) -> Result<ItemUpdate, Error> {
+    // What is no object has no fields to be given one by one.
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(fields.get()) else {
+        return update.fields(fields);
+    };
+    for (name, value) in members {
+        update = match value.get() {
+            "null" => update.clear(&name)?,
+            _ => update.field(&name, &value)?,
+        };
+    }
+    Ok(update)
 }
 
 fn updated(response: UpdateResponse) -> Updated {
@@ -304,6 +347,7 @@ fn failed(error: &Error) -> Outcome {
             .iter()
             .map(|tried| kind(tried.kind))
             .collect(),
+        text: error.to_string(),
         renderings,
     })
 }

@@ -5,9 +5,13 @@
 //! holds must agree.
 
 mod account;
+mod carried;
 mod case;
+mod documented;
 mod ends;
+mod follow;
 mod laws;
+mod letters;
 mod make;
 mod play;
 mod requests;
@@ -26,6 +30,9 @@ pub(super) fn rules() -> Vec<Rule> {
         ends::rules(),
         vec![resume::resume()],
         speed::rules(),
+        carried::rules(),
+        letters::rules(),
+        documented::rules(),
     ]
     .into_iter()
     .flatten()

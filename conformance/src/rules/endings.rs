@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::error_mapping;
 use super::retries::{AMBIGUOUS, NETWORK, ambiguous, index};
 use super::stage::{SECOND, Stage, UNPACED, entry, stage, within};
-use crate::client::{FailureKind, Pace, Random};
+use crate::client::{FailureKind, Options, Pace, Random};
 use crate::reference::{Fault, Reply, Step};
 use crate::rule::{Rule, property};
 
@@ -343,7 +343,7 @@ fn cancellation() -> Rule {
 /// Makes a call and drops it after a time, or after its first poll.
 fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String> {
     if form == 0 {
-        let call = stage.client.update(entry(0));
+        let call = stage.client.update(entry(0), Options::default());
         return stage.run(async {
             let polled = futures_util::poll!(call);
             match polled {
@@ -356,7 +356,7 @@ fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String
 }
 
 async fn drop_after(stage: &Stage<'_>, after: Duration) -> Result<(), String> {
-    let call = stage.client.update(entry(0));
+    let call = stage.client.update(entry(0), Options::default());
     let pause = Box::pin(stage.world.time().pause(after));
     match select(call, pause).await {
         Either::Left((outcome, _)) => Err(format!("it ended: {outcome:?}")),

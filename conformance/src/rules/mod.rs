@@ -7,18 +7,25 @@ mod batch_limits;
 mod bodies;
 mod bulk;
 mod disclosure;
+mod echoes;
 mod endings;
 mod error_mapping;
 mod exact;
 mod letter_case;
 mod locales;
+mod members;
 mod pace;
+mod patience;
 mod payload;
+mod repeated;
 mod responses;
 mod retries;
 pub(crate) mod site;
 mod stage;
 mod transport;
+mod unnamed;
+mod values;
+mod wild_bodies;
 mod wire;
 
 use crate::rule::Rule;
@@ -30,15 +37,21 @@ pub fn all() -> Vec<Rule> {
         batch_limits::rules(),
         locales::rules(),
         letter_case::rules(),
+        unnamed::rules(),
         error_mapping::rules(),
         disclosure::rules(),
+        echoes::rules(),
         bodies::rules(),
+        wild_bodies::rules(),
         transport::rules(),
         payload::rules(),
+        values::rules(),
         responses::rules(),
         retries::rules(),
         pace::rules(),
         endings::rules(),
+        repeated::rules(),
+        patience::rules(),
         bulk::rules().into_iter().map(Rule::of_stories).collect(),
     ]
     .into_iter()

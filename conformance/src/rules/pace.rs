@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::stage::{SECOND, UNPACED, busiest_minute, client, entry, guarded, stage, within};
-use crate::client::{Outcome, Pace};
+use crate::client::{Options, Outcome, Pace};
 use crate::reference::{Limiter, Reply};
 use crate::rule::{Rule, edges_first, property};
 
@@ -148,8 +148,10 @@ fn shares_fit() -> Rule {
                 let each = usize::try_from(*limit).unwrap_or(0);
                 // The first answer tells the limit; before it, nobody knows that 60 is too much.
                 let outcomes = stage.run(join_all(clients.iter().map(|client| async {
-                    let mut outcomes = vec![guarded(client.update(entry(0))).await];
-                    let rest = (1..each).map(|call| guarded(client.update(entry(call))));
+                    let mut outcomes =
+                        vec![guarded(client.update(entry(0), Options::default())).await];
+                    let rest = (1..each)
+                        .map(|call| guarded(client.update(entry(call), Options::default())));
                     outcomes.extend(join_all(rest).await);
                     outcomes
                 })))?;

@@ -198,7 +198,7 @@ pub(super) fn ambiguous(form: usize) -> Result<Reply, Fault> {
         0..=4 => Ok(Reply::new([408, 500, 502, 503, 504][form])),
         5 => Err(Fault::ResetBeforeActing),
         6 => Err(Fault::ResetAfterActing),
-        7 => Err(Fault::CutBody { after: 3 }),
+        7 => Err(Fault::CutHead),
         _ => Err(Fault::SilenceAfterActing),
     }
 }
@@ -211,7 +211,7 @@ pub(super) const AMBIGUOUS: [&str; 9] = [
     "504",
     "reset before acting",
     "reset after acting",
-    "cut answer",
+    "cut head",
     "silence",
 ];
 

@@ -8,8 +8,9 @@ use futures_util::FutureExt;
 use super::site;
 use crate::World;
 use crate::bench::Bench;
-use crate::client::{Calls, Entry, Outcome, Pace, Random, Session};
+use crate::client::{Calls, Entry, Options, Outcome, Pace, Random, Session};
 use crate::panics;
+use crate::reference::Model;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,11 +25,18 @@ pub(crate) fn stage<'a>(
     bench: &'a Bench<'_>,
     change: impl FnOnce(&mut Session),
 ) -> Result<Stage<'a>, String> {
-    let world = bench.world();
     let entries: Vec<_> = (0..ITEMS).map(|item| site::marked((item, 0))).collect();
-    world
-        .reset(site::model_of(&entries))
-        .map_err(|error| error.to_string())?;
+    stage_of(bench, site::model_of(&entries), change)
+}
+
+/// The same on a site that is like this.
+pub(crate) fn stage_of<'a>(
+    bench: &'a Bench<'_>,
+    model: Model,
+    change: impl FnOnce(&mut Session),
+) -> Result<Stage<'a>, String> {
+    let world = bench.world();
+    world.reset(model).map_err(|error| error.to_string())?;
     let client = client(bench, change)?;
     Ok(Stage { world, client })
 }
@@ -44,6 +52,7 @@ pub(crate) fn client(
         token: world.server().token(),
         collection_id: site::COLLECTION.to_owned(),
         pace: Pace::Off,
+        own_defaults: false,
         max_tries: 5,
         if_may_have_acted: true,
         backoff: (SECOND, 30 * SECOND),
@@ -86,7 +95,16 @@ impl Stage<'_> {
     }
 
     pub(crate) async fn update(&self, call: usize) -> (Outcome, Duration) {
-        let outcome = guarded(self.client.update(entry(call))).await;
+        self.update_with(entry(call), Options::default()).await
+    }
+
+    /// Makes a call of these entries. When it ended, too.
+    pub(crate) async fn update_with(
+        &self,
+        items: Vec<Entry>,
+        options: Options,
+    ) -> (Outcome, Duration) {
+        let outcome = guarded(self.client.update(items, options)).await;
         (outcome, self.world.time().elapsed())
     }
 

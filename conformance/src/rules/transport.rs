@@ -30,7 +30,8 @@ fn cut_bodies() -> Rule {
     ];
     Rule::new(
         "error-mapping/cut-bodies",
-        "a 200 whose body is cut is told as a cut connection after which the service may have acted",
+        "a 200 whose body is cut is told as a cut connection after which the service may have acted, and after which another \
+         attempt is no help",
         "this suite: networks break",
         &EDGES,
         property(
@@ -53,7 +54,7 @@ fn cut_bodies() -> Rule {
                     failure.may_have_acted,
                     failure.retryable,
                 );
-                if told == (FailureKind::ConnectionCut, Some(200), true, true) {
+                if told == (FailureKind::ConnectionCut, Some(200), true, false) {
                     Ok(())
                 } else {
                     Err(format!("a cut 200 is told as {told:?}"))
@@ -188,7 +189,8 @@ fn silence() -> Rule {
                 let outcome = bench.update(&call);
                 let failure = outcome.failure()?;
                 let told = (failure.kind, failure.may_have_acted, failure.retryable);
-                if told == (FailureKind::Timeout, true, true) {
+                // What was accepted is not to be sent again.
+                if told == (FailureKind::Timeout, true, *form == 0) {
                     Ok(())
                 } else {
                     Err(format!("silence is told as {told:?}"))

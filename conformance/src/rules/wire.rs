@@ -45,7 +45,8 @@ pub(crate) fn carries(exchange: &Exchange, entries: &[Entry]) -> Result<(), Stri
     Ok(())
 }
 
-fn is_entry(sent: &BTreeMap<String, &RawValue>, entry: &Entry) -> Result<(), String> {
+/// Fails unless these members are those of the entry, each as it was given, and no other.
+pub(crate) fn is_entry(sent: &BTreeMap<String, &RawValue>, entry: &Entry) -> Result<(), String> {
     let text = |value: &str| serde_json::Value::from(value).to_string();
     let mut expected = BTreeMap::from([("id", text(&entry.id.to_ascii_lowercase()))]);
     if let Some(locale) = &entry.cms_locale_id {

@@ -24,6 +24,12 @@ impl Bulk for TimedSdk {
             .continue_after_unknown(job.after_unknown)
             .continue_after_source_error(job.after_source_error)
             .resend_in_doubt(job.resend_in_doubt);
+        if let Some(skip) = job.options.skip_invalid_files {
+            bulk = bulk.skip_invalid_files(skip);
+        }
+        if let Some(timeout) = job.options.attempt_timeout {
+            bulk = bulk.timeout(timeout);
+        }
         if let Some(bytes) = job.max_bytes {
             bulk = bulk.max_batch_bytes(bytes);
         }
@@ -121,6 +127,7 @@ fn settled(outcome: &Outcome) -> Settled {
         index: outcome.index,
         end,
         reason,
+        dead_letter: outcome.dead_letter().ok().flatten(),
     }
 }
 

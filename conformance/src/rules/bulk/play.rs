@@ -16,7 +16,7 @@ use super::wire::{self, Sent};
 use crate::VirtualTime;
 use crate::bench::Bench;
 use crate::client::bulk::{Counts, Job, Journal, Recorded, Run, Settled};
-use crate::client::{Entry, Random};
+use crate::client::{Entry, Options, Random};
 use crate::reference::{AnswerOrder, Limiter};
 use crate::rules::site;
 use crate::rules::stage::{SECOND, client};
@@ -115,6 +115,7 @@ pub(super) fn play_under(
         let first = sent();
         let run = bulk.start(Job {
             source: source(case, &gauge),
+            options: Options::default(),
             concurrency: case.concurrency,
             max_bytes: case.max_bytes,
             assume_atomic: case.assume_atomic,

@@ -1,0 +1,185 @@
+//! What the service leaves out of its responses, and what the document does not let out.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::follow::{Follow, Leg};
+use crate::client::bulk::End;
+use crate::client::{Entry, Options};
+use crate::rule::{Rule, property};
+use crate::rules::{site, unnamed, values};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![unnamed_locales(), name_and_slug_are_strings()]
+}
+
+fn unnamed_locales() -> Rule {
+    const EDGES: [&str; 8] = [
+        "the primary locale is named",
+        "every entry has one locale",
+        "two can be meant",
+        unnamed::FORMS[0],
+        unnamed::FORMS[1],
+        "1 entry",
+        "99 to 101 entries",
+        "more than two batches",
+    ];
+    Rule::new(
+        "bulk/unnamed-in-the-response",
+        "entries with one locale are updated though no response names a locale, in as few requests as others; where an item can be \
+         that of two entries both are unknown, for another reason than that the response lacks them",
+        "reference page: the locale may be missing; a null one was observed on sites without localization",
+        &EDGES,
+        property(
+            |case| {
+                let pick = |of: u64, by: u64| usize::try_from(case / by % of).unwrap_or(0);
+                let sizes = [1, 99, 100, 101, 201, 350];
+                let size = match pick(3, 1) {
+                    2 => (1..40_usize).boxed(),
+                    _ => prop_oneof![4 => Just(sizes[pick(6, 2)]), 1 => 1..150_usize].boxed(),
+                };
+                (Just(pick(3, 1)), Just(pick(2, 3)), size).boxed()
+            },
+            |(sent, form, size)| {
+                let touched = [
+                    *sent == 0,
+                    *sent == 1,
+                    *sent == 2,
+                    *form == 0,
+                    *form == 1,
+                    *size == 1,
+                    (99..=101).contains(size),
+                    *size > 200,
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, (sent, form, size)| {
+                let locales: &[&str] = match sent {
+                    0 => &[site::PRIMARY],
+                    1 => &[site::SECONDARY[2]],
+                    _ => &[site::PRIMARY, site::SECONDARY[2]],
+                };
+                let entries: Vec<_> = (0..*size)
+                    .flat_map(|number| {
+                        let entry =
+                            move |locale: &&str| site::marked((number, 0)).locale(Some(locale));
+                        locales.iter().map(entry)
+                    })
+                    .collect();
+                let model = site::model_of(&entries);
+                let mut follow = Follow::begin(bench, model, &entries, Options::default(), |_| {})?;
+                let edit = |lacks: bool| {
+                    let form = *form;
+                    move || {
+                        crate::reference::Step::model_then(move |answer| {
+                            answer.edit_items(|items| {
+                                items
+                                    .iter_mut()
+                                    .for_each(|item| unnamed::unname(item, form));
+                                if lacks {
+                                    items.clear();
+                                }
+                            })
+                        })
+                    }
+                };
+                follow.script((0..10).map(|_| edit(false)()));
+                let (settled, _) = follow.run(&Leg::default())?;
+                let end = if *sent == 2 {
+                    End::Unknown
+                } else {
+                    End::Updated
+                };
+                if let Some(other) = settled.iter().find(|settled| settled.end != end) {
+                    return Err(format!(
+                        "entry {} is told as {:?} and not {end:?}: {}",
+                        other.index, other.end, other.reason
+                    ));
+                }
+                let requests = follow.log().len();
+                let least = entries.len().div_ceil(100);
+                if settled.len() != entries.len() || requests != least {
+                    return Err(format!(
+                        "{} of {} entries come out of {requests} requests",
+                        settled.len(),
+                        entries.len()
+                    ));
+                }
+                if *sent < 2 {
+                    return Ok(());
+                }
+                follow.script((0..10).map(|_| edit(true)()));
+                let (lacking, _) = follow.run(&Leg::default())?;
+                match (settled.first(), lacking.first()) {
+                    (Some(one), Some(other)) if one.reason != other.reason => Ok(()),
+                    _ => Err("what is ambiguous is told as if the response lacked it".to_owned()),
+                }
+            },
+        ),
+    )
+}
+
+fn name_and_slug_are_strings() -> Rule {
+    const EDGES: [&str; 2] = ["name", "slug"];
+    const ALL: [&str; EDGES.len() + values::KINDS.len()] =
+        crate::rules::repeated::joined(EDGES, values::KINDS);
+    Rule::new(
+        "bulk/name-and-slug-are-strings",
+        "of a run an entry whose `name` or `slug` is no string is never sent, is told as rejected or not attempted, and keeps no \
+         other from being updated",
+        "reference page of Update Items: both are strings",
+        &ALL,
+        property(
+            |case| {
+                let kind = usize::try_from(case % 5).unwrap_or(0);
+                let field = select(EDGES.to_vec());
+                (
+                    Just(kind),
+                    field,
+                    values::no_string(kind),
+                    1..40_usize,
+                    any::<u16>(),
+                )
+                    .boxed()
+            },
+            |(kind, field, ..)| vec![values::KINDS[*kind], field],
+            |bench, (_, field, value, size, place)| {
+                let mut entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
+                let place = usize::from(*place) % size;
+                entries[place] =
+                    Entry::new(site::item(place)).fields(&format!("{{\"{field}\":{value}}}"));
+                let model = site::model_of(&entries);
+                let mut follow = Follow::begin(bench, model, &entries, Options::default(), |_| {})?;
+                let (settled, _) = follow.run(&Leg::default())?;
+                for exchange in &follow.log() {
+                    let id = serde_json::json!(site::item(place));
+                    let items = exchange
+                        .json
+                        .as_ref()
+                        .and_then(|json| json["items"].as_array());
+                    if items.into_iter().flatten().any(|item| item["id"] == id) {
+                        return Err(format!("entry {place} is sent"));
+                    }
+                }
+                for settled in &settled {
+                    let is_right = match settled.end {
+                        End::Updated => settled.index != place as u64,
+                        End::Rejected | End::NotAttempted(_) => settled.index == place as u64,
+                        _ => false,
+                    };
+                    if !is_right {
+                        return Err(format!(
+                            "entry {} is told as {:?}",
+                            settled.index, settled.end
+                        ));
+                    }
+                }
+                if settled.len() == *size {
+                    Ok(())
+                } else {
+                    Err(format!("{} of {size} entries come out", settled.len()))
+                }
+            },
+        ),
+    )
+}

@@ -1,0 +1,142 @@
+//! Plays runs whose entries are given as they are, and keeps what they said.
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::case::Trouble;
+use super::play::{PAUSE, TIMEOUT};
+use crate::bench::Bench;
+use crate::client::bulk::{Job, Journal, Settled};
+use crate::client::{Entry, Options, Random, Session};
+use crate::reference::{Exchange, Model, Step};
+use crate::rules::stage::{SECOND, Stage, stage_of};
+
+/// A run of several with the same journal and input.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leg {
+    pub(super) troubles: Vec<Trouble>,
+    /// After how many outcomes it is dropped.
+    pub(super) dropped_after: Option<usize>,
+    /// After how many outcomes it is cancelled.
+    pub(super) cancelled_after: Option<usize>,
+}
+
+/// Runs on some entries, one at a time, with one client.
+pub(super) struct Follow<'a> {
+    stage: Stage<'a>,
+    entries: &'a [Entry],
+    options: Options,
+    journal: Option<PathBuf>,
+    legs: usize,
+}
+
+impl<'a> Follow<'a> {
+    /// A client on a site that is like this. What is in doubt is sent again, and requests leave one by one.
+    pub(super) fn begin(
+        bench: &'a Bench<'_>,
+        model: Model,
+        entries: &'a [Entry],
+        options: Options,
+        change: impl FnOnce(&mut Session),
+    ) -> Result<Self, String> {
+        let stage = stage_of(bench, model, |session| {
+            session.timeout = TIMEOUT;
+            session.max_tries = 3;
+            session.backoff = (SECOND, 2 * SECOND);
+            session.random = Random::Seeded(7);
+            change(session);
+        })?;
+        Ok(Self {
+            stage,
+            entries,
+            options,
+            journal: None,
+            legs: 0,
+        })
+    }
+
+    /// The same with a journal.
+    pub(super) fn with_journal(mut self, bench: &Bench<'_>) -> Self {
+        let path = bench.scratch().join("follow.journal");
+        // It is of the case before.
+        let _ = std::fs::remove_file(&path);
+        self.journal = Some(path);
+        self
+    }
+
+    /// What the journal holds, as text.
+    pub(super) fn journal_text(&self) -> String {
+        let bytes = self.journal.as_ref().map(std::fs::read);
+        let bytes = bytes.and_then(Result::ok).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    pub(super) fn script(&self, steps: impl IntoIterator<Item = impl Into<Step>>) {
+        self.stage.world.script(steps);
+    }
+
+    pub(super) fn configure(&self, change: impl FnOnce(&mut crate::reference::Settings)) {
+        self.stage.world.configure(change);
+    }
+
+    pub(super) fn log(&self) -> Vec<Exchange> {
+        self.stage.world.log()
+    }
+
+    /// Lets the client run. What came out, and when it ended.
+    pub(super) fn run(&mut self, leg: &Leg) -> Result<(Vec<Settled>, Duration), String> {
+        let world = self.stage.world;
+        for trouble in &leg.troubles {
+            let (fault, step) = trouble.plan();
+            world.faults([fault]);
+            world.script(step);
+        }
+        let bulk = self
+            .stage
+            .client
+            .bulk()
+            .ok_or("the client has no bulk run")?;
+        let journal = self.journal.clone().map(|path| match self.legs {
+            0 => Journal::Create(path),
+            _ => Journal::Resume(path),
+        });
+        self.legs += 1;
+        let entries = self.entries.to_vec();
+        let mut run = bulk.start(Job {
+            source: Box::new(entries.into_iter().map(Ok)),
+            options: self.options,
+            concurrency: 1,
+            max_bytes: None,
+            assume_atomic: true,
+            stop_after: 1_000,
+            after_unknown: false,
+            after_source_error: true,
+            journal,
+            resend_in_doubt: true,
+        })?;
+        let driven = async {
+            let mut settled = Vec::new();
+            while leg.dropped_after.is_none_or(|most| settled.len() < most) {
+                if leg.cancelled_after == Some(settled.len()) {
+                    run.cancel();
+                }
+                match poll_fn(|context| run.poll_next(context)).await {
+                    Some(outcome) => settled.push(outcome),
+                    None => break,
+                }
+            }
+            drop(run);
+            settled
+        };
+        let driven = self.stage.run(AssertUnwindSafe(driven).catch_unwind())?;
+        let settled = driven.map_err(|_| "it panicked".to_owned())?;
+        let ended = world.time().elapsed();
+        self.stage.run(world.time().pause(PAUSE))?;
+        world.server().calm();
+        Ok((settled, ended))
+    }
+}

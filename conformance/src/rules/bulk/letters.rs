@@ -1,0 +1,210 @@
+//! What is kept of entries that were not updated: dead letters, reasons, and no token.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::ACCOUNT;
+use super::case::Trouble;
+use super::follow::{Follow, Leg};
+use crate::client::bulk::{End, Settled};
+use crate::client::{Entry, Options};
+use crate::reference::{Fault, Reply};
+use crate::rule::{Rule, property};
+use crate::rules::{echoes, exact, members, site, wire};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![whole_letters(), no_token_in_an_account()]
+}
+
+const ENDS: [&str; 6] = [
+    "rejected",
+    "rejected in an earlier run",
+    "not attempted since the run stopped",
+    "not attempted since it was cancelled",
+    "not attempted since nothing could be sent",
+    "unknown",
+];
+
+/// What the service says of an entry that it refuses.
+const WORDS: &str = "Expected value to be a number";
+
+fn refusal(wild: bool) -> Reply {
+    match wild {
+        true => Reply::new(400).json(&json!({"msg": "Validation Failure", "problems": [WORDS]})),
+        false => Reply::new(400).json(&json!({
+            "code": "validation_error", "message": "Validation Error",
+            "externalReference": null, "details": [{"param": "price", "description": WORDS}]
+        })),
+    }
+}
+
+fn whole_letters() -> Rule {
+    const ALL: [&str; ENDS.len() + members::EDGES.len()] =
+        crate::rules::repeated::joined(ENDS, members::EDGES);
+    Rule::new(
+        "bulk/dead-letters-are-whole",
+        "each entry that was not updated leaves a dead letter of one line: every member of it as it was given, and the reason \
+         beside them, with the service's words if it has said any; an updated entry leaves none",
+        ACCOUNT,
+        &ALL,
+        property(
+            |case| {
+                let form = usize::try_from(case % 6).unwrap_or(0);
+                let size = match form {
+                    0 | 1 => 1..6_usize,
+                    _ => 6..24_usize,
+                };
+                (Just(form), members::entries(size), any::<bool>()).boxed()
+            },
+            |(form, entries, _)| {
+                let touched = members::touched(entries).into_iter();
+                touched.chain([ENDS[*form]]).collect()
+            },
+            |bench, (form, entries, wild)| {
+                let model = site::model_of(entries);
+                let follow = Follow::begin(bench, model, entries, Options::default(), |session| {
+                    session.max_tries = 1;
+                })?;
+                let mut follow = follow.with_journal(bench);
+                let mut leg = Leg::default();
+                match form {
+                    // Each request is refused, so that in the end each entry is.
+                    0 | 1 => follow.script((0..40).map(|_| refusal(*wild))),
+                    2 => leg.troubles = vec![Trouble::Status(401, None)],
+                    3 => leg.cancelled_after = Some(0),
+                    4 => leg.troubles = vec![Trouble::Status(429, None)],
+                    _ => leg.troubles = vec![Trouble::Fault(Fault::ResetAfterActing)],
+                }
+                let (mut settled, _) = follow.run(&leg)?;
+                let has_words = *form == 0;
+                if *form == 1 {
+                    settled = follow.run(&Leg::default())?.0;
+                }
+                if settled.len() != entries.len() {
+                    return Err(format!("{} entries come out", settled.len()));
+                }
+                for settled in &settled {
+                    let entry = usize::try_from(settled.index).ok();
+                    let entry = entry.and_then(|index| entries.get(index));
+                    let entry = entry.ok_or("an entry comes out that is none")?;
+                    is_expected(*form, settled.end)
+                        .and_then(|()| is_whole(settled, entry, has_words))
+                        .map_err(|reason| format!("entry {}: {reason}", settled.index))?;
+                }
+                Ok(())
+            },
+        ),
+    )
+}
+
+fn is_expected(form: usize, end: End) -> Result<(), String> {
+    let is_right = match form {
+        0 => end == End::Rejected,
+        1 => end == End::RejectedBefore,
+        // What was under way when the run was cancelled may be updated.
+        3 => matches!(end, End::NotAttempted(_) | End::Updated),
+        2 | 4 => matches!(end, End::NotAttempted(_)),
+        _ => end == End::Unknown,
+    };
+    if is_right {
+        Ok(())
+    } else {
+        Err(format!("it is told as {end:?}"))
+    }
+}
+
+fn is_whole(settled: &Settled, entry: &Entry, has_words: bool) -> Result<(), String> {
+    let is_updated = matches!(settled.end, End::Updated | End::UpdatedBefore);
+    let letter = match &settled.dead_letter {
+        None if is_updated => return Ok(()),
+        None => return Err("it leaves no dead letter".to_owned()),
+        Some(_) if is_updated => return Err("it is updated, and leaves a dead letter".to_owned()),
+        Some(letter) => letter,
+    };
+    if letter.contains(['\n', '\r']) {
+        return Err("its dead letter is more than a line".to_owned());
+    }
+    let mut members = exact::members(letter).ok_or("its dead letter is no object")?;
+    let known = ["id", "cmsLocaleId", "isArchived", "isDraft", "fieldData"];
+    let reasons: Vec<_> = members
+        .iter()
+        .filter(|(name, _)| !known.contains(&name.as_str()))
+        .map(|(_, value)| value.get().to_owned())
+        .collect();
+    members.retain(|name, _| known.contains(&name.as_str()));
+    wire::is_entry(&members, entry).map_err(|reason| format!("in its dead letter {reason}"))?;
+    if reasons.iter().all(|reason| reason.len() < 8) {
+        return Err("its dead letter has no reason".to_owned());
+    }
+    if has_words && !reasons.iter().any(|reason| reason.contains(WORDS)) {
+        return Err(format!(
+            "its dead letter lacks the service's words: {reasons:?}"
+        ));
+    }
+    if has_words && !settled.reason.contains(WORDS) {
+        return Err(format!(
+            "its reason lacks the service's words: {:?}",
+            settled.reason
+        ));
+    }
+    Ok(())
+}
+
+fn no_token_in_an_account() -> Rule {
+    const EDGES: [&str; 4] = ["400", "401", "403", "500"];
+    const ALL: [&str; EDGES.len() + echoes::COMMON.len()] =
+        crate::rules::repeated::joined(EDGES, echoes::COMMON);
+    Rule::new(
+        "bulk/token-in-no-account",
+        "the token is in no reason, no dead letter and no journal of a run, in whichever spelling the server repeats it",
+        "this suite: reports and journals are kept, and sent to others",
+        &ALL,
+        property(
+            |case| {
+                let spelling = usize::try_from(case).unwrap_or(0) % echoes::COMMON.len();
+                let status = [400_u16, 401, 403, 500][usize::try_from(case / 3 % 4).unwrap_or(0)];
+                (
+                    Just(status),
+                    Just(spelling),
+                    0..6_usize,
+                    "[0-9a-f]{64}",
+                    1..5_usize,
+                )
+                    .boxed()
+            },
+            |(status, spelling, ..)| {
+                let status = status.to_string();
+                let edge = EDGES.into_iter().find(|edge| *edge == status);
+                edge.into_iter()
+                    .chain([echoes::COMMON[*spelling]])
+                    .collect()
+            },
+            |bench, (status, spelling, place, token, size)| {
+                let entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
+                let model = site::model_of(&entries);
+                let follow =
+                    Follow::begin(bench, model, &entries, Options::default(), |session| {
+                        session.token.clone_from(token);
+                        session.max_tries = 1;
+                    })?;
+                let mut follow = follow.with_journal(bench);
+                follow.configure(|settings| settings.token.clone_from(token));
+                let written = echoes::spelled(token, *spelling);
+                follow.script((0..40).map(|_| echoes::echo(*status, *place, &written)));
+                let (settled, _) = follow.run(&Leg::default())?;
+                let mut texts = vec![follow.journal_text()];
+                for settled in settled {
+                    texts.push(settled.reason);
+                    texts.extend(settled.dead_letter);
+                }
+                let shows =
+                    |text: &String| echoes::shows(text, &written) || echoes::shows(text, token);
+                match texts.iter().position(shows) {
+                    Some(0) => Err("the token can be read in the journal".to_owned()),
+                    Some(_) => Err("the token can be read in a reason or a dead letter".to_owned()),
+                    None => Ok(()),
+                }
+            },
+        ),
+    )
+}

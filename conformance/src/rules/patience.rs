@@ -1,0 +1,304 @@
+//! *Retries and pace*, continued: how long a client goes on by itself, and what it never does twice.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::retries::index;
+use super::stage::{SECOND, Stage, UNPACED, stage, within};
+use crate::client::{FailureKind, Pace, Random};
+use crate::reference::{Fault, ModelAnswer, Reply, Step};
+use crate::rule::{Rule, edges_first, property};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        the_rest_of_a_window(),
+        other_headers(),
+        accepted_is_final(),
+        bounded_by_default(),
+    ]
+}
+
+/// The longest time that a request with a client's own defaults may take.
+const LONGEST: Duration = Duration::from_secs(300);
+
+fn the_rest_of_a_window() -> Rule {
+    const EDGES: [&str; 5] = [
+        "a second is left",
+        "half a window is left",
+        "a whole window is left",
+        "the headers say that none is left",
+        "no header",
+    ];
+    /// More requests than this in a window are no waiting.
+    const MOST: usize = 12;
+    Rule::new(
+        "retries-and-pace/waits-for-the-next-window",
+        "a client as it is by default outwaits a window of a minute that is used up, although the 429 asks for no wait, in no \
+         more than 12 requests",
+        "this suite, beyond the reference: the window was observed to last 60 seconds from its first request",
+        &EDGES,
+        property(
+            |case| {
+                let left = edges_first(case, &[1_000, 30_000, 60_000], 1..60_000_u64);
+                (left, Just(case % 2 == 0), any::<u64>()).boxed()
+            },
+            |(left, headers, _)| {
+                let left = match left {
+                    1_000 => Some(EDGES[0]),
+                    30_000 => Some(EDGES[1]),
+                    60_000 => Some(EDGES[2]),
+                    _ => None,
+                };
+                let headers = if *headers { EDGES[3] } else { EDGES[4] };
+                left.into_iter().chain([headers]).collect()
+            },
+            |bench, (left, headers, seed)| {
+                let stage = stage(bench, |settings| {
+                    settings.own_defaults = true;
+                    settings.random = Random::Seeded(*seed);
+                })?;
+                let (left, headers) = (Duration::from_millis(*left), *headers);
+                let time = stage.world.time();
+                stage.world.script((0..100).map(|_| {
+                    let time = time.clone();
+                    Step::model_then(move |answer: ModelAnswer| {
+                        if time.elapsed() >= left {
+                            return answer.reply;
+                        }
+                        match headers {
+                            true => Reply::new(429)
+                                .header("x-ratelimit-limit", "60")
+                                .header("x-ratelimit-remaining", "0"),
+                            false => Reply::new(429),
+                        }
+                    })
+                }));
+                let (outcome, _) = stage.call()?;
+                outcome.updated()?;
+                match stage.arrivals().len() {
+                    1..=MOST => Ok(()),
+                    requests => Err(format!("{requests} requests are sent within {left:?}")),
+                }
+            },
+        ),
+    )
+}
+
+fn other_headers() -> Rule {
+    const EDGES: [&str; 6] = [
+        "retry-after-ms",
+        "retry-after-ms beside seconds",
+        "a reset as the time of day",
+        "a reset in seconds",
+        "another call",
+        "garbage",
+    ];
+    Rule::new(
+        "retries-and-pace/waits-in-other-headers",
+        "after a 429 nothing is sent before the time that `retry-after-ms` or `X-RateLimit-Reset` names, by this call or \
+         another of the token, and what cannot be read there is passed over",
+        "this suite, beyond the reference: the official clients look for both headers",
+        &EDGES,
+        property(
+            |case| {
+                let wait = edges_first(case, &[1_500, 59_000, 60_000, 61_000], 1_000..100_000_u64);
+                (Just(index(case, 5)), wait, Just(case % 2 == 0), 0.0..1.0).boxed()
+            },
+            |(form, _, other, _)| {
+                let form = if *form == 4 { EDGES[5] } else { EDGES[*form] };
+                let other = other.then_some(EDGES[4]);
+                [form].into_iter().chain(other).collect()
+            },
+            |bench, (form, wait, other, random)| {
+                let stage = stage(bench, |settings| {
+                    settings.random = Random::Always(*random);
+                    settings.pace = if *other { UNPACED } else { Pace::Off };
+                })?;
+                let now = stage.world.time().now();
+                let seconds = wait.div_ceil(1_000);
+                let reply = Reply::new(429);
+                let (reply, least) = match form {
+                    0 => (reply.header("retry-after-ms", &wait.to_string()), *wait),
+                    1 => {
+                        let reply = reply
+                            .header("retry-after-ms", &wait.to_string())
+                            .header("retry-after", "1");
+                        (reply, *wait)
+                    }
+                    2 => {
+                        let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                        let at = (at + seconds).to_string();
+                        (reply.header("x-ratelimit-reset", &at), seconds * 1_000)
+                    }
+                    3 => {
+                        let reply = reply.header("x-ratelimit-reset", &seconds.to_string());
+                        (reply, seconds * 1_000)
+                    }
+                    _ => {
+                        let reply = reply
+                            .header("retry-after-ms", "soon")
+                            .header("x-ratelimit-reset", "-7")
+                            .header("retry-after", &seconds.to_string());
+                        (reply, seconds * 1_000)
+                    }
+                };
+                stage.world.script([reply]);
+                let second = async {
+                    // The other call begins when the first one has been told.
+                    stage.world.time().pause(SECOND / 2).await;
+                    match other {
+                        true => Some(stage.update(1).await),
+                        false => None,
+                    }
+                };
+                let both = async { futures_util::join!(stage.update(0), second) };
+                let ((outcome, _), second) = stage.run(both)?;
+                outcome.updated()?;
+                if let Some((outcome, _)) = second {
+                    outcome.updated()?;
+                }
+                let arrivals = stage.sent(2 + usize::from(*other))?;
+                let least = Duration::from_millis(least);
+                for arrival in arrivals.iter().skip(1) {
+                    // Longer than this is another client's patience.
+                    let most = least.max(60 * SECOND) * 2;
+                    within("the wait", *arrival - arrivals[0], least, most)?;
+                }
+                Ok(())
+            },
+        ),
+    )
+}
+
+/// Ways in which the body of a success does not come.
+const UNREAD: [&str; 6] = [
+    "no byte of the body",
+    "inside the body",
+    "the last byte is missing",
+    "chunked",
+    "no body in time",
+    "a body that drips",
+];
+
+fn unread(form: usize, after: usize) -> Fault {
+    match form {
+        0 => Fault::CutBody { after: 0 },
+        1 => Fault::CutBody { after },
+        2 => Fault::CutBody { after: usize::MAX },
+        3 => Fault::CutChunked { after },
+        4 => Fault::HeadOnly,
+        _ => Fault::Drip { pause: SECOND },
+    }
+}
+
+fn accepted_is_final() -> Rule {
+    Rule::new(
+        "retries-and-pace/accepted-is-not-sent-again",
+        "a request whose documented success was announced is not sent again, whatever comes of the body: its failure says the \
+         status, that the service may have acted, and that nothing is to be sent again",
+        "this suite: a file that is written again is imported again, and the acceptance is known",
+        &UNREAD,
+        property(
+            |case| {
+                (
+                    Just(index(case, UNREAD.len())),
+                    1..60_usize,
+                    any::<bool>(),
+                    0..3_usize,
+                )
+                    .boxed()
+            },
+            |(form, ..)| vec![UNREAD[*form]],
+            |bench, (form, after, again, before)| {
+                let stage = stage(bench, |settings| {
+                    settings.if_may_have_acted = *again;
+                    settings.timeout = 20 * SECOND;
+                })?;
+                // What came before was told to come again.
+                stage.world.script((0..*before).map(|_| Reply::new(429)));
+                stage.world.faults((0..*before).map(|_| Fault::None));
+                stage.world.faults([unread(*form, *after)]);
+                let (outcome, _) = stage.call()?;
+                stage.sent(before + 1)?;
+                let failure = outcome.failure()?;
+                let is_read = matches!(
+                    failure.kind,
+                    FailureKind::ConnectionCut
+                        | FailureKind::Timeout
+                        | FailureKind::UnreadableAnswer
+                );
+                let told = (
+                    is_read,
+                    failure.status,
+                    failure.may_have_acted,
+                    failure.retryable,
+                );
+                if told == (true, Some(200), true, false) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "an accepted request is told as {:?}, with the status {:?}, {} to have acted and {} to be sent again",
+                    failure.kind, failure.status, failure.may_have_acted, failure.retryable
+                ))
+            },
+        ),
+    )
+}
+
+fn bounded_by_default() -> Rule {
+    const EDGES: [&str; 5] = [
+        "no response",
+        "a body that drips",
+        "a failed service",
+        "waits as long as may be",
+        "anything in turn",
+    ];
+    Rule::new(
+        "retries-and-pace/bounded-by-default",
+        "a call of a client as it is by default ends within five minutes, whatever the service does",
+        "this suite, beyond the reference: a caller must know when it gets its answer",
+        &EDGES,
+        property(
+            |case| {
+                let wait = select(vec![29_u64, 59, 60, 90, 119, 120]);
+                (Just(index(case, 5)), wait, any::<u64>()).boxed()
+            },
+            |(form, ..)| vec![EDGES[*form]],
+            |bench, (form, wait, seed)| {
+                let stage = stage(bench, |settings| {
+                    settings.own_defaults = true;
+                    settings.random = Random::Seeded(*seed);
+                })?;
+                disturb(&stage, *form, *wait);
+                let (_, ended) = stage.call()?;
+                within("the end", ended, Duration::ZERO, LONGEST)
+            },
+        ),
+    )
+}
+
+/// Lets every attempt fail.
+fn disturb(stage: &Stage<'_>, form: usize, wait: u64) {
+    let asks = || Reply::new(429).header("retry-after", &wait.to_string());
+    let server = stage.world.server();
+    match form {
+        0 => server.otherwise(Fault::SilenceBeforeActing),
+        1 => server.otherwise(Fault::Drip { pause: SECOND }),
+        2 => stage.world.script((0..200).map(|_| Reply::new(503))),
+        3 => stage.world.script((0..200).map(|_| asks())),
+        _ => {
+            for turn in 0..60 {
+                let silent = turn % 2 == 0;
+                stage.world.faults([match silent {
+                    true => Fault::SilenceBeforeActing,
+                    false => Fault::None,
+                }]);
+                if !silent {
+                    stage.world.script([asks()]);
+                }
+            }
+        }
+    }
+}

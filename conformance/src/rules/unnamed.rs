@@ -1,0 +1,166 @@
+//! *Locale handling*, continued: responses that do not say which locale an item is in.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::site;
+use crate::client::{Entry, Returned};
+use crate::reference::Step;
+use crate::rule::{Rule, property};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![the_only_one_is_meant()]
+}
+
+/// How an item of a response names no locale.
+pub(super) const FORMS: [&str; 2] = ["null", "absent"];
+
+/// Takes the locale of an item away.
+pub(super) fn unname(item: &mut Value, form: usize) {
+    let Some(members) = item.as_object_mut() else {
+        return;
+    };
+    if form == 0 {
+        members.insert("cmsLocaleId".to_owned(), Value::Null);
+    } else {
+        members.remove("cmsLocaleId");
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// Each entry names the primary locale.
+    Primary,
+    /// Each entry names the same locale, which is not the primary one.
+    OneLocale,
+    /// Each item in the primary locale, which is named, and in others, which the response names.
+    PrimaryAmongOthers,
+    /// Each item in two locales, neither of which the response names.
+    TwoLocales,
+    /// Each item in one locale, and the response names another one.
+    Another,
+}
+
+const SENT: [(Sent, &str); 5] = [
+    (Sent::Primary, "the primary locale is named"),
+    (Sent::OneLocale, "every entry has one locale"),
+    (Sent::PrimaryAmongOthers, "others are named in the response"),
+    (Sent::TwoLocales, "two can be meant"),
+    (Sent::Another, "another one is named"),
+];
+
+impl Sent {
+    fn locales(self) -> &'static [&'static str] {
+        match self {
+            Self::Primary => &[site::PRIMARY],
+            Self::OneLocale | Self::Another => &[site::SECONDARY[1]],
+            Self::PrimaryAmongOthers => &[site::PRIMARY, site::SECONDARY[0], site::SECONDARY[2]],
+            Self::TwoLocales => &[site::PRIMARY, site::SECONDARY[1]],
+        }
+    }
+}
+
+fn the_only_one_is_meant() -> Rule {
+    const EDGES: [&str; 10] = [
+        SENT[0].1,
+        SENT[1].1,
+        SENT[2].1,
+        SENT[3].1,
+        SENT[4].1,
+        FORMS[0],
+        FORMS[1],
+        "1 item",
+        "as many as fit",
+        "in another order",
+    ];
+    Rule::new(
+        "locales/unnamed-in-the-response",
+        "an item that comes back with no locale, or a null one, is the entry that it can only be; where it can be several, they \
+         are told as ambiguous and not as missing; an item in another locale is no entry's",
+        "reference page: the locale may be missing; a null one was observed on sites without localization",
+        &EDGES,
+        property(
+            |case| {
+                let pick = |of: u64, by: u64| usize::try_from(case / by % of).unwrap_or(0);
+                let sent = SENT[pick(5, 1)].0;
+                let most = 100 / sent.locales().len();
+                let size = match pick(3, 5) {
+                    0 => Just(1).boxed(),
+                    1 => Just(most).boxed(),
+                    _ => (2..=most).boxed(),
+                };
+                (
+                    Just(sent),
+                    Just(pick(2, 3)),
+                    size,
+                    any::<bool>(),
+                    any::<u64>(),
+                )
+                    .boxed()
+            },
+            |(sent, form, size, is_shuffled, _)| {
+                let sent_edge = SENT.iter().find(|(other, _)| other == sent);
+                let mut touched: Vec<_> = sent_edge.map(|(_, edge)| *edge).into_iter().collect();
+                touched.push(FORMS[*form]);
+                if *size == 1 {
+                    touched.push(EDGES[7]);
+                }
+                if *size == 100 / sent.locales().len() {
+                    touched.push(EDGES[8]);
+                }
+                if *is_shuffled && *size > 1 {
+                    touched.push(EDGES[9]);
+                }
+                touched
+            },
+            |bench, (sent, form, size, is_shuffled, seed)| {
+                let entries: Vec<Entry> = (0..*size)
+                    .flat_map(|number| {
+                        let entry =
+                            move |locale: &&str| site::marked((number, 0)).locale(Some(locale));
+                        sent.locales().iter().map(entry)
+                    })
+                    .collect();
+                bench.reset(site::model_of(&entries));
+                let (sent, form, is_shuffled, seed) = (*sent, *form, *is_shuffled, *seed);
+                bench.core().script([Step::model_then(move |answer| {
+                    answer.edit_items(|items| {
+                        for item in items.iter_mut() {
+                            let locale = item["cmsLocaleId"].as_str().unwrap_or_default();
+                            match sent {
+                                Sent::PrimaryAmongOthers if locale != site::PRIMARY => {}
+                                Sent::Another => item["cmsLocaleId"] = site::SECONDARY[0].into(),
+                                _ => unname(item, form),
+                            }
+                        }
+                        if is_shuffled {
+                            fastrand::Rng::with_seed(seed).shuffle(items);
+                        }
+                    })
+                })]);
+                let outcome = bench.update(&bench.call(entries.clone()));
+                let updated = outcome.updated()?;
+                if updated.entries.len() != entries.len() {
+                    return Err(format!("{} entries are told of", updated.entries.len()));
+                }
+                for (position, (entry, told)) in entries.iter().zip(&updated.entries).enumerate() {
+                    let is_right = match (sent, told) {
+                        (Sent::TwoLocales, told) => *told == Returned::Ambiguous,
+                        (Sent::Another, told) => *told == Returned::Missing,
+                        (_, Returned::Item(at)) => updated.items.get(*at).is_some_and(|item| {
+                            let named = item.cms_locale_id.as_ref();
+                            item.id == entry.id
+                                && named
+                                    .is_none_or(|named| Some(named) == entry.cms_locale_id.as_ref())
+                        }),
+                        _ => false,
+                    };
+                    if !is_right {
+                        return Err(format!("entry {position} is told as {told:?}"));
+                    }
+                }
+                Ok(())
+            },
+        ),
+    )
+}

@@ -1,0 +1,235 @@
+//! *Error mapping*, continued: bodies that were met in the wild, and what people are told of them.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use super::error_mapping::{answered, is_status};
+use crate::client::Failure;
+use crate::reference::Reply;
+use crate::rule::{Rule, property};
+
+const WILD: &str = "such bodies were observed; the reference documents another one";
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        the_reason_is_told(),
+        a_page_is_not_webflow(),
+        texts_are_short(),
+    ]
+}
+
+const FORMS: [&str; 11] = [
+    "message and problems",
+    "errors as texts",
+    "errors as objects",
+    "error as text",
+    "error as object",
+    "problem details",
+    "problem details with a title only",
+    "plain text",
+    "plain text without a type",
+    "reason beside an empty message",
+    "the documented shape",
+];
+
+/// A body of a form that holds a reason.
+fn body(form: usize, status: u16, reason: &str) -> Reply {
+    let reply = Reply::new(status);
+    let problem = |body: &Value| {
+        let reply = Reply::new(status).json(body);
+        reply.header("content-type", "application/problem+json")
+    };
+    match form {
+        0 => reply.json(&json!({"msg": "Validation Failure", "problems": [reason]})),
+        1 => reply.json(&json!({"errors": [reason]})),
+        2 => reply.json(&json!({"errors": [{"message": reason, "path": "fieldData"}]})),
+        3 => reply.json(&json!({"error": reason})),
+        4 => reply.json(&json!({"error": {"message": reason, "status": status}})),
+        5 => problem(&json!({
+            "type": "about:blank", "title": "Refused", "status": status, "detail": reason, "instance": "/x"
+        })),
+        6 => problem(&json!({"type": "about:blank", "title": reason, "status": status})),
+        7 => reply
+            .header("content-type", "text/plain; charset=utf-8")
+            .body(format!("{reason}\n")),
+        8 => reply.body(reason.to_owned()),
+        9 => reply.json(&json!({"message": "", "details": [], "problems": [reason]})),
+        _ => reply.json(&json!({
+            "code": "validation_error", "message": reason, "externalReference": null, "details": [reason]
+        })),
+    }
+}
+
+/// A reason as services give it: words in some script, and names in quotes.
+fn reason() -> impl Strategy<Value = String> {
+    let known = select(vec![
+        "404 Not Found".to_owned(),
+        "Field 'größe': Expected value to be a number".to_owned(),
+        "Slug \"a-b\" already exists".to_owned(),
+        "項目が見つかりません".to_owned(),
+    ]);
+    let made = "[A-Z][a-zé]{2,12}( [a-z0-9'-]{1,12}){1,9}";
+    prop_oneof![1 => known, 2 => made]
+}
+
+/// Fails unless a program and people get to know the reason.
+fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
+    let details = failure.details.iter();
+    let mut said = details
+        .filter_map(|detail| detail.message.as_deref())
+        .chain(failure.message.as_deref());
+    if !said.any(|said| said.contains(reason)) {
+        return Err(format!(
+            "the reason is neither in the message, {:?}, nor in the details, {:?}",
+            failure.message, failure.details
+        ));
+    }
+    // Quotes may be escaped where people read.
+    let plain = |text: &str| text.replace(['"', '\\', '\''], "");
+    if plain(&failure.text).contains(&plain(reason)) {
+        Ok(())
+    } else {
+        Err(format!("people are told {:?}", failure.text))
+    }
+}
+
+const STATUSES: [u16; 9] = [400, 401, 403, 404, 409, 413, 422, 429, 500];
+
+fn the_reason_is_told() -> Rule {
+    Rule::new(
+        "error-mapping/reasons-in-the-wild",
+        "the reason of a refusal is told to programs and to people in whichever of the shapes it comes, and the status decides \
+         what the refusal means",
+        WILD,
+        &FORMS,
+        property(
+            |case| {
+                let form = usize::try_from(case).unwrap_or(0) % FORMS.len();
+                (Just(form), select(STATUSES.to_vec()), reason()).boxed()
+            },
+            |(form, ..)| vec![FORMS[*form]],
+            |bench, (form, status, reason)| {
+                let failure = answered(bench, body(*form, *status, reason))?;
+                is_status(&failure, *status)?;
+                tells(&failure, reason)
+            },
+        ),
+    )
+}
+
+fn a_page_is_not_webflow() -> Rule {
+    const EDGES: [&str; 4] = [
+        "403",
+        "another status",
+        "html by its type",
+        "html by its text",
+    ];
+    /// What only the service can say of a token.
+    const CLAIMS: [&str; 5] = [
+        "lacks the right",
+        "scope",
+        "permission",
+        "not authorized",
+        "token is",
+    ];
+    Rule::new(
+        "error-mapping/a-page-says-nothing-of-the-token",
+        "a page of HTML in place of an error is told by its status, without its mark-up, and without a claim about the token's \
+         rights, which the service has not made",
+        "a block page with 403 was observed, which some proxy had sent",
+        &EDGES,
+        property(
+            |case| {
+                let status = if case % 2 == 0 {
+                    403
+                } else {
+                    [401, 404, 409, 500, 503][usize::try_from(case / 2 % 5).unwrap_or(0)]
+                };
+                let page = select(vec![
+                    "<!DOCTYPE html>\n<html><head><title>Attention Required! | Cloudflare</title></head><body><h1>Sorry, you have been blocked</h1></body></html>",
+                    "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
+                    "\n\n<HTML><BODY style='color:red'>Access denied by the web filter of the company.</BODY></HTML>",
+                    "<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"><body><p>Blocked</p></body></html>",
+                ]);
+                (Just(status), page, Just(case / 2 % 2 == 0)).boxed()
+            },
+            |(status, _, typed)| {
+                let status = if *status == 403 { EDGES[0] } else { EDGES[1] };
+                vec![status, if *typed { EDGES[2] } else { EDGES[3] }]
+            },
+            |bench, (status, page, typed)| {
+                let mut reply = Reply::new(*status).body(*page);
+                if *typed {
+                    reply = reply.header("content-type", "text/html; charset=UTF-8");
+                }
+                let failure = answered(bench, reply)?;
+                is_status(&failure, *status)?;
+                let text = failure.text.to_lowercase();
+                if !text.contains(&status.to_string()) {
+                    return Err(format!("people are not told the status: {text:?}"));
+                }
+                if let Some(mark) = ["<html", "<body", "<!doctype", "</"]
+                    .iter()
+                    .find(|mark| text.contains(**mark))
+                {
+                    return Err(format!("people are shown {mark}: {text:?}"));
+                }
+                match CLAIMS
+                    .iter()
+                    .find(|claim| *status == 403 && text.contains(**claim))
+                {
+                    Some(claim) => Err(format!("people are told {claim:?}: {text:?}")),
+                    None => Ok(()),
+                }
+            },
+        ),
+    )
+}
+
+fn texts_are_short() -> Rule {
+    const EDGES: [&str; 3] = ["a long reason", "many reasons", "a line break"];
+    /// In characters.
+    const MOST: usize = 2_000;
+    Rule::new(
+        "error-mapping/texts-are-short",
+        "what people are told of a refusal is a line of no more than 2,000 characters, whatever its body holds",
+        "this suite: everything from a server is unbounded",
+        &EDGES,
+        property(
+            |case| {
+                let form = usize::try_from(case / 3).unwrap_or(0) % FORMS.len();
+                (Just(case % 3), Just(form), reason(), 300..1_000_usize).boxed()
+            },
+            |(kind, ..)| vec![EDGES[usize::try_from(*kind).unwrap_or(0)]],
+            |bench, (kind, form, reason, times)| {
+                let reply = match kind {
+                    0 => body(*form, 400, &format!("{reason} ").repeat(*times)),
+                    1 => {
+                        let many = vec![reason; *times];
+                        Reply::new(400).json(&match form {
+                            0..=2 => json!({"errors": many}),
+                            3..=5 => json!({"message": "Validation Error", "details": many}),
+                            _ => json!({"msg": "Validation Failure", "problems": many}),
+                        })
+                    }
+                    _ => body(*form, 400, &format!("{reason}\r\n\u{1b}[2J{reason}")),
+                };
+                let failure = answered(bench, reply)?;
+                is_status(&failure, 400)?;
+                let length = failure.text.chars().count();
+                if length > MOST {
+                    return Err(format!("people are told {length} characters"));
+                }
+                match failure
+                    .text
+                    .chars()
+                    .find(|character| character.is_control())
+                {
+                    Some(control) => Err(format!("people are sent {control:?}")),
+                    None => Ok(()),
+                }
+            },
+        ),
+    )
+}
