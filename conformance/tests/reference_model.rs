@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Map, Value, json};
 use webflow_cms_conformance::reference::{
-    Entry, MAX_ENTRIES, Model, Reason, Update, Variant, VariantKey,
+    Entry, MAX_ENTRIES, Model, Reason, Reply, Update, Variant, VariantKey,
 };
 
 const C: &str = "580e63fc8c9a982ac9b8b700";
@@ -284,6 +284,16 @@ fn a_rejected_variant_refuses_the_batch_and_the_error_does_not_name_it() {
         model.apply(&update(&json!([{"id": item(0)}]))).is_ok(),
         "its primary variant is not rejected"
     );
+}
+
+#[test]
+fn a_refused_value_refuses_the_batch_whichever_variant_it_is_for() {
+    let mut model = model().refuse_value("rating", 9, Reply::new(422));
+    for (rating, expected) in [(9, Err(422)), (8, Ok(()))] {
+        let items = json!([{"id": item(1)}, {"id": item(0), "fieldData": {"rating": rating}}]);
+        let applied = model.apply(&update(&items)).map(drop);
+        assert_eq!(applied.map_err(|refusal| refusal.status()), expected);
+    }
 }
 
 #[test]

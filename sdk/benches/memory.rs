@@ -131,8 +131,8 @@ async fn run(base_url: &str, items: u64, journal: Option<&str>) -> Result<()> {
     let mut bulk = client.bulk(&CollectionId::new(COLLECTION)?);
     if let Some(journal) = journal {
         bulk = match fs::exists(journal)? {
-            true => bulk.resume_journal(journal),
-            false => bulk.create_journal(journal),
+            true => bulk.journal(journal),
+            false => bulk.journal(journal),
         };
     }
     let updates = (0..items).map(|number| {

@@ -151,20 +151,6 @@ impl Error {
             .with_source(error)
     }
 
-    /// The error of a run that has stopped because nothing succeeded.
-    pub(crate) fn in_vain(batches: u32, items: usize, last: Option<Arc<Self>>) -> Self {
-        let mut reason =
-            format!("nothing of {items} items in the last {batches} batches was updated");
-        if let Some(last) = &last {
-            reason.push_str(&format!("; the last one: {last}"));
-        }
-        let error = Self::new(ErrorKind::InVain).with_reason(reason);
-        match last {
-            Some(last) => error.with_source(last),
-            None => error,
-        }
-    }
-
     /// The error of a call, from that of its last attempt, and why there was no other.
     pub(crate) fn after(
         mut self,
@@ -192,7 +178,6 @@ impl Error {
 
     /// The same error, with the attempts of earlier calls in front of its own, and whether one of them, or of an
     /// earlier run, may have acted.
-    #[allow(dead_code, reason = "bulk updates are about to use it")]
     pub(crate) fn after_earlier(mut self, earlier: &[FailedTry], may_have_acted: bool) -> Self {
         self.inner().tries.after(earlier, may_have_acted);
         self

@@ -138,7 +138,7 @@ impl Fields {
     }
 
     /// Each field and the JSON text of its value.
-    fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let (text, parts): (_, &[Part]) = match &self.0 {
             Text::Whole(text) => (text.get(), &[]),
             Text::Parts(parts) => ("", parts),

@@ -59,6 +59,13 @@ impl ItemUpdate {
         }
     }
 
+    pub(crate) fn of_key(key: ItemKey) -> Self {
+        Self {
+            key,
+            ..Self::new(key.id)
+        }
+    }
+
     /// The locale to change. Without it Webflow changes the primary locale only.
     #[must_use]
     pub fn locale(mut self, locale: CmsLocaleId) -> Self {
@@ -132,6 +139,12 @@ impl ItemUpdate {
             (Some(sent), Some(received)) => fields::missing(sent, received),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether it sets or clears a field.
+    pub(crate) fn has_field(&self, slug: &str) -> bool {
+        let fields = self.fields.iter().flat_map(Fields::members);
+        fields.into_iter().any(|(name, _)| name == slug)
     }
 
     /// The entry as the document describes it.

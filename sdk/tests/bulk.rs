@@ -176,7 +176,7 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
     let bulk = client.bulk(&collection()).concurrency(1);
     let mut run = bulk
         .clone()
-        .create_journal(&path)
+        .journal(&path)
         .run(updates(500))
         .expect("a run");
     for _ in 0..230 {
@@ -186,7 +186,7 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
     let before = server.log().len();
     let run = bulk
         .clone()
-        .resume_journal(&path)
+        .journal(&path)
         .run(updates(500))
         .expect("a run");
     let report = run.report().await;
@@ -199,10 +199,13 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
     );
     assert!(server.log().len() - before <= 3);
 
+    let held = bulk.clone().journal(&path).run(updates(1));
+    let held = held.expect("a run");
     let error = bulk
-        .create_journal(&path)
+        .journal(&path)
         .run(updates(1))
-        .expect_err("it exists");
+        .expect_err("it is in use");
+    drop(held);
     assert_eq!(error.kind(), webflow_cms::ErrorKind::Journal);
     assert!(error.to_string().contains("journal"), "{error}");
 }
@@ -268,7 +271,7 @@ async fn a_source_or_a_caller_that_panics_loses_no_item() {
 
 #[tokio::test]
 async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
-    let (server, client) = server(model(0)).await;
+    let (server, client) = server(model(250)).await;
     let mut input: Vec<Result<_, &str>> = updates(250).into_iter().map(Ok).collect();
     input.push(Err("cut"));
     let plan = client
@@ -321,7 +324,7 @@ async fn an_update_that_is_too_large_lets_no_later_one_overtake_an_earlier_one()
 }
 
 #[tokio::test]
-async fn a_refusal_after_a_failure_leaves_only_the_item_at_fault_unknown() {
+async fn a_refusal_after_a_failure_settles_the_item_with_the_doubt_told_beside_it() {
     let model = model(200).reject(COLLECTION, &id(50), None);
     let (server, client) = server(model).await;
     server.script([Reply::new(500)]);
@@ -337,10 +340,20 @@ async fn a_refusal_after_a_failure_leaves_only_the_item_at_fault_unknown() {
     for outcome in outcomes {
         let number = usize::try_from(outcome.index).expect("small");
         if number == 50 {
-            let Settlement::Unknown(Unknown::Failed(error)) = &outcome.settlement else {
+            let Settlement::Rejected(error) = &outcome.settlement else {
                 panic!("{outcome:?}");
             };
             assert_eq!(error.code(), Some("validation_error"));
+            assert!(error.may_have_acted());
+            let statuses = error.failed_tries().iter().map(|attempt| attempt.status);
+            let statuses: Vec<_> = statuses.flatten().map(|status| status.as_u16()).collect();
+            assert_eq!(statuses[..2], [500, 400], "{error}");
+            assert!(
+                outcome
+                    .dead_letter()
+                    .expect("a line")
+                    .is_some_and(|line| { line.contains("\"mayHaveActed\":true") })
+            );
         } else {
             assert!(outcome.is_updated(), "{outcome:?}");
         }

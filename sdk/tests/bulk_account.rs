@@ -106,14 +106,14 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
     let input = [update(0, 1), update(1, 1), update(0, 2)];
     let mut run = bulk
         .clone()
-        .create_journal(&path)
+        .journal(&path)
         .run(input.clone())
         .expect("a run");
     let cut = within(Duration::from_millis(500), run.next()).await;
     assert!(cut.is_none(), "{cut:?}");
     drop(run);
 
-    let bulk = bulk.resume_journal(&path).resend_in_doubt(true);
+    let bulk = bulk.journal(&path).resend_in_doubt(true);
     server.core().script([Reply::new(401)]);
     let settled_by = async || {
         let run = bulk.clone().run(input.clone());
@@ -134,21 +134,14 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
 
     server.core().script((0..3).map(|_| Reply::new(400)));
     let refused = settled_by().await;
-    assert!(
-        matches!(
-            refused.as_slice(),
-            [
-                Settlement::Unknown(Unknown::Failed(_)),
-                Settlement::Unknown(Unknown::Failed(_)),
-                Settlement::NotAttempted(_)
-            ]
-        ),
-        "{refused:?}"
-    );
+    let is_marked = |settlement: &Settlement| matches!(settlement, Settlement::Rejected(error) if error.may_have_acted());
+    assert!(refused[..2].iter().all(is_marked), "{refused:?}");
+    assert!(matches!(refused[2], Settlement::Updated(_)), "{refused:?}");
 
-    let updated = settled_by().await;
-    let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
-    assert!(updated.iter().all(is_updated), "{updated:?}");
+    let again = settled_by().await;
+    let is_marked = |settlement: &Settlement| matches!(settlement, Settlement::RejectedBefore(reason) if reason.may_have_acted());
+    assert!(again[..2].iter().all(is_marked), "{again:?}");
+    assert!(matches!(again[2], Settlement::UpdatedBefore), "{again:?}");
 }
 
 #[tokio::test]
@@ -164,7 +157,7 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
     let input: Vec<_> = (0..4).map(|number| update(number, number)).collect();
     let run = bulk
         .clone()
-        .create_journal(&path)
+        .journal(&path)
         .max_batch_bytes(200)
         .run(input.clone());
     let settled_first = settled(run.expect("a run")).await;
@@ -178,7 +171,7 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
         matches!(settled_first[3], Settlement::Updated(_)),
         "{settled_first:?}"
     );
-    let run = bulk.resume_journal(&path).run(input);
+    let run = bulk.journal(&path).run(input);
     let settled_then = settled(run.expect("a run")).await;
     let in_doubt =
         |settlement: &Settlement| matches!(settlement, Settlement::Unknown(Unknown::InDoubt));
@@ -197,7 +190,7 @@ async fn an_update_that_was_not_sent_keeps_its_place_before_later_ones_for_a_res
     let bulk = client.bulk(&collection()).retry(RetryPolicy::never());
     let input = [update(0, 1), update(0, 2), update(1, 1), update(0, 3)];
     server.script([Reply::new(429)]);
-    let run = bulk.clone().create_journal(&path).run(input.clone());
+    let run = bulk.clone().journal(&path).run(input.clone());
     let first = settled(run.expect("a run")).await;
     let held_back = |settlement: &Settlement| {
         matches!(
@@ -206,7 +199,7 @@ async fn an_update_that_was_not_sent_keeps_its_place_before_later_ones_for_a_res
         )
     };
     assert!(held_back(&first[1]) && held_back(&first[3]), "{first:?}");
-    let run = bulk.resume_journal(&path).run(input);
+    let run = bulk.journal(&path).run(input);
     let second = settled(run.expect("a run")).await;
     let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
     assert!(second.iter().all(is_updated), "{second:?}");
@@ -235,4 +228,137 @@ async fn a_run_that_is_cancelled_ends_although_a_request_turns_out_too_large() {
     let report = ended.expect("it ends");
     assert_eq!(report.counts.not_attempted, 100, "{report}");
     assert_eq!(server.log().len(), 1);
+}
+
+#[tokio::test]
+async fn an_item_that_was_refused_alone_comes_out_though_the_request_after_it_fails() {
+    let (server, client) = server(model(2)).await;
+    server.script([Reply::new(400), Reply::new(400), Reply::new(500)]);
+    let run = client
+        .bulk(&collection())
+        .retry(RetryPolicy::never())
+        .run([update(0, 1), update(1, 2)])
+        .expect("a run");
+    let settled = within(Duration::from_secs(10), settled(run)).await;
+    let settled = settled.expect("an end");
+    assert!(
+        matches!(
+            settled.as_slice(),
+            [
+                Settlement::Rejected(_),
+                Settlement::Unknown(Unknown::Failed(_))
+            ]
+        ),
+        "{settled:?}"
+    );
+    assert_eq!(marks_of(&server, 0).len() + marks_of(&server, 1).len(), 4);
+}
+
+#[tokio::test]
+async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_its_attempts() {
+    let (server, client) = server(model(2)).await;
+    let statuses = [400, 500, 400, 401];
+    server.script(statuses.map(Reply::new));
+    let again = RetryPolicy::new().backoff(Duration::from_millis(10), Duration::from_millis(10));
+    let run = client
+        .bulk(&collection())
+        .retry(again)
+        .run([update(0, 1), update(1, 2)])
+        .expect("a run");
+    let settled = settled(run).await;
+    assert!(
+        matches!(
+            settled.as_slice(),
+            [
+                Settlement::Unknown(Unknown::InDoubt),
+                Settlement::NotAttempted(NotAttempted::Stopped(_))
+            ]
+        ),
+        "{settled:?}"
+    );
+}
+
+/// A batch whose last refusal ends the run, after an attempt that may have acted.
+#[tokio::test]
+async fn the_doubt_of_a_batch_that_ends_the_run_is_kept() {
+    let (server, _) = server(model(102)).await;
+    let again = RetryPolicy::new()
+        .max_tries(2)
+        .backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = builder(&server.base_url(), &server.token()).retry(again.clone());
+    let client = client.build().expect("a client");
+    let refusal = |text: &str| {
+        let body = serde_json::json!({"code": "validation_error", "message": text});
+        Reply::new(400).json(&body)
+    };
+    server.script([
+        Reply::new(500),
+        Reply::new(500),
+        refusal("alpha"),
+        Reply::new(500),
+        refusal("beta"),
+    ]);
+    let long = "x".repeat(80);
+    let input = (0..102).map(move |number| update(number, long.clone()));
+    let run = client
+        .bulk(&collection())
+        .retry(again)
+        .stop_after(2)
+        .max_batch_bytes(10_000)
+        .run(input);
+    let settled = settled(run.expect("a run")).await;
+    assert_eq!(settled.len(), 102);
+    let acted: Vec<_> = server
+        .log()
+        .iter()
+        .map(|exchange| exchange.body.clone())
+        .collect();
+    for (number, settlement) in settled.iter().enumerate() {
+        let was_in = |body: &bytes::Bytes| String::from_utf8_lossy(body).contains(&id(number));
+        let may_be_changed = acted.iter().take(2).chain(acted.get(3)).any(was_in);
+        let is_not_attempted = matches!(settlement, Settlement::NotAttempted(_));
+        assert!(
+            !(may_be_changed && is_not_attempted),
+            "item {number}: {settlement}"
+        );
+    }
+}
+
+/// The item of a refused batch that is left over is sent alone: a refusal in passing makes nothing rejected.
+#[tokio::test]
+async fn one_refusal_of_a_whole_batch_in_passing_rejects_nothing() {
+    for status in [400, 403, 404, 409, 422] {
+        let (server, client) = server(model(100)).await;
+        server.script([Reply::new(status)]);
+        let run = client
+            .bulk(&collection())
+            .run((0..100).map(|number| update(number, 1)));
+        let report = run.expect("a run").report().await;
+        assert!(report.is_complete(), "{status}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
+    let refusing = model(3).reject(COLLECTION, &id(1), None);
+    let (server, client) = server(refusing).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let bulk = client
+        .bulk(&collection())
+        .journal(folder.path().join("run.journal"));
+    let run = |bulk: webflow_cms::bulk::Bulk| {
+        let run = bulk.run((0..3).map(|number| update(number, 1)));
+        run.expect("a run").report()
+    };
+    assert_eq!(run(bulk.clone()).await.counts.rejected, 1);
+    // Somebody mends it on the site.
+    server.reset(model(3));
+    let report = run(bulk.clone()).await;
+    assert_eq!((report.counts.rejected, report.statistics.requests), (1, 0));
+    let report = run(bulk.clone().resend_rejected(true)).await;
+    assert_eq!(
+        (report.counts.updated, report.counts.updated_before),
+        (1, 2)
+    );
+    assert_eq!(run(bulk).await.counts.updated_before, 3);
 }

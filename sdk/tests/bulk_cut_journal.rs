@@ -45,7 +45,7 @@ enum Known {
     Rejected,
     RejectedBefore,
     InDoubt,
-    RefusedInDoubt,
+    RejectedInDoubt,
     AfterUnknown,
 }
 
@@ -56,24 +56,23 @@ fn recorded(lines: &[u8]) -> BTreeMap<u64, Known> {
     let whole = lines.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
     for line in lines[..whole].split(|byte| *byte == b'\n').skip(1) {
         let line: Value = serde_json::from_slice(line).expect("a line of JSON");
-        let indices = |name: &str| {
-            let runs: Vec<(u64, u64)> =
-                serde_json::from_value(line[name].clone()).unwrap_or_default();
-            runs.into_iter().flat_map(|(first, last)| first..=last)
+        let indices = |value: &Value| {
+            let spans: Vec<(u64, u64)> = serde_json::from_value(value.clone()).unwrap_or_default();
+            spans.into_iter().flat_map(|(first, last)| first..=last)
         };
-        for index in indices("sent") {
+        for index in indices(&line["sent"]["indices"]) {
             *open.entry(index).or_default() += 1;
         }
-        for index in indices("unsent") {
+        for index in indices(&line["unsent"]) {
             *open.get_mut(&index).expect("it was sent") -= 1;
         }
-        let settled = [
-            ("updated", Known::UpdatedBefore),
+        known.extend(indices(&line["updated"]).map(|index| (index, Known::UpdatedBefore)));
+        for (name, settled) in [
             ("rejected", Known::RejectedBefore),
             ("unknown", Known::InDoubt),
-        ];
-        for (name, settled) in settled {
-            known.extend(line[name].as_u64().map(|index| (index, settled)));
+        ] {
+            let index = line[name]["index"].as_u64();
+            known.extend(index.map(|index| (index, settled)));
         }
     }
     for index in open
@@ -92,10 +91,10 @@ async fn outcomes(bulk: Bulk) -> BTreeMap<u64, Known> {
         let known = match outcome.settlement {
             Settlement::Updated(_) => Known::Updated,
             Settlement::UpdatedBefore => Known::UpdatedBefore,
+            Settlement::Rejected(error) if error.may_have_acted() => Known::RejectedInDoubt,
             Settlement::Rejected(_) => Known::Rejected,
             Settlement::RejectedBefore(_) => Known::RejectedBefore,
             Settlement::Unknown(Unknown::InDoubt) => Known::InDoubt,
-            Settlement::Unknown(Unknown::Failed(_)) => Known::RefusedInDoubt,
             Settlement::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
             other => panic!("item {}: {other:?}", outcome.index),
         };
@@ -122,7 +121,7 @@ async fn journal(server: &ReferenceServer, client: &Client, path: &Path) {
         _ => Step::Model,
     });
     server.core().script(steps);
-    let bulk = client.bulk(&collection()).create_journal(path);
+    let bulk = client.bulk(&collection()).journal(path);
     let run = bulk.run(updates()).expect("a run");
     let outcomes: Vec<_> = run.collect().await;
     assert_eq!(outcomes.len(), ITEMS.len());
@@ -153,14 +152,14 @@ async fn a_journal_that_was_cut_anywhere_can_be_resumed_and_every_item_is_in_the
             let bulk = client
                 .bulk(&collection())
                 .resend_in_doubt(resend)
-                .resume_journal(&path);
+                .journal(&path);
             let context = format!("cut to {} bytes, resend_in_doubt({resend})", cut.len());
             let (before, after) = (recorded(cut), outcomes(bulk.clone()).await);
             assert_follows(&before, &after, resend, &context);
             let attempted = after.iter().filter(|(_, known)| {
                 matches!(
                     known,
-                    Known::Updated | Known::Rejected | Known::RefusedInDoubt
+                    Known::Updated | Known::Rejected | Known::RejectedInDoubt
                 )
             });
             assert!(
@@ -191,8 +190,8 @@ fn assert_follows(
         };
         let first_is_in_doubt = before.get(&TWICE.0) == Some(&Known::InDoubt);
         let expected = match before.get(index) {
-            // That it is refused now does not say that nothing came of the request before.
-            Some(Known::InDoubt) if resend && *index == BAD => Known::RefusedInDoubt,
+            // It is refused for good now; that does not say that nothing came of the request before.
+            Some(Known::InDoubt) if resend && *index == BAD => Known::RejectedInDoubt,
             Some(Known::InDoubt) if resend => fresh,
             Some(known) => *known,
             None if *index == TWICE.1 && first_is_in_doubt && !resend => Known::AfterUnknown,

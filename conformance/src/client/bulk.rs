@@ -4,7 +4,10 @@
 //! source what came of it. With a journal it can be ended at any moment and be resumed.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use futures_util::Stream;
 
 use super::{Entry, Options};
 
@@ -17,20 +20,16 @@ pub trait Bulk {
     /// Why there can be no such run.
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String>;
 
-    /// Reads a journal: what it holds of each of these entries, by their positions.
+    /// Reads a journal: what it holds of each of these entries, with their positions, in the order of the source.
     ///
     /// # Errors
     ///
     /// Why it cannot be read.
-    fn read_journal(
-        &self,
-        journal: &Path,
-        entries: &[(u64, Entry)],
-    ) -> Result<Vec<Recorded>, String>;
+    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String>;
 }
 
 /// Where a run takes its entries from. An error takes a position like an entry.
-pub type Source = Box<dyn Iterator<Item = Result<Entry, String>> + Send>;
+pub type Source = Pin<Box<dyn Stream<Item = Result<Entry, String>> + Send>>;
 
 /// What a run is to do.
 pub struct Job {
@@ -50,19 +49,13 @@ pub struct Job {
     pub after_unknown: bool,
     /// Whether the run reads on after an error of the source.
     pub after_source_error: bool,
-    /// The journal, if there is one.
-    pub journal: Option<Journal>,
+    /// The journal, if there is one: a file in which the run writes down what it does, and from which it goes on if an
+    /// earlier run has.
+    pub journal: Option<PathBuf>,
     /// Whether what a resumed run finds in doubt is sent again.
     pub resend_in_doubt: bool,
-}
-
-/// A file in which a run writes down what it does.
-#[derive(Clone, Debug)]
-pub enum Journal {
-    /// It is new.
-    Create(PathBuf),
-    /// It is of an earlier run on the same entries.
-    Resume(PathBuf),
+    /// Whether the run goes on with a journal that knows none of its first entries.
+    pub accept_other_input: bool,
 }
 
 /// A run that was started.
@@ -75,6 +68,10 @@ pub trait Run: Send {
 
     /// How many entries have come to what, so far.
     fn counts(&self) -> Counts;
+
+    /// Whether the client calls the run complete, once it has ended: the source was read to its end, and all of it is
+    /// updated.
+    fn is_complete(&mut self) -> bool;
 }
 
 /// What came of one position of the source.
@@ -88,6 +85,8 @@ pub struct Settled {
     pub reason: String,
     /// The line of JSON that the client keeps of an entry that was not updated, if it has one.
     pub dead_letter: Option<String>,
+    /// Whether an entry that is called rejected is said to have been changed, perhaps, by an earlier request.
+    pub may_have_acted: bool,
 }
 
 /// What came of an entry.
@@ -155,6 +154,15 @@ impl Counts {
     }
 }
 
+/// What a journal holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What it holds of each entry that was asked for, in their order.
+    pub recorded: Vec<Recorded>,
+    /// How many other entries it holds.
+    pub others: u64,
+}
+
 /// What a journal holds of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
@@ -162,8 +170,11 @@ pub enum Recorded {
     Fresh,
     /// It is updated.
     Updated,
-    /// It was refused.
-    Rejected,
+    /// It was refused, and perhaps changed all the same by an earlier request.
+    Rejected {
+        /// Whether it is said to have been changed, perhaps.
+        may_have_acted: bool,
+    },
     /// A request may have changed the item.
     InDoubt,
 }

@@ -15,6 +15,8 @@ use super::reply::Reply;
 pub struct Model {
     pub(super) collections: BTreeMap<String, Collection>,
     pub(super) rejected: BTreeMap<VariantKey, Option<Reply>>,
+    /// The values that fields may not have, each with the answer to it.
+    pub(super) refused: Vec<(String, Value, Reply)>,
     pub(super) atomic: bool,
     pub(super) ticks: u64,
 }
@@ -116,6 +118,7 @@ impl Model {
         Self {
             collections: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            refused: Vec::new(),
             atomic: true,
             ticks: 0,
         }
@@ -192,6 +195,14 @@ impl Model {
     ) -> Self {
         let key = self.key(collection, item, locale);
         self.rejected.insert(key, Some(reply));
+        self
+    }
+
+    /// Makes every batch with an entry that sets this field to this value one that is refused with this answer, such as
+    /// a 422, whichever variant the entry addresses. The rate headers that the answer lacks are added.
+    #[must_use]
+    pub fn refuse_value(mut self, slug: &str, value: impl Into<Value>, reply: Reply) -> Self {
+        self.refused.push((slug.to_owned(), value.into(), reply));
         self
     }
 

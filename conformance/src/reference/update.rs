@@ -119,7 +119,7 @@ pub enum Reason {
     /// The item does not exist in this locale.
     MissingVariant,
     /// The variant is one that the model was told to [reject](Model::reject), or to
-    /// [reject with an answer](Model::reject_with).
+    /// [reject with an answer](Model::reject_with), or it sets a [refused value](Model::refuse_value).
     Rejected,
 }
 
@@ -244,6 +244,12 @@ impl Model {
             };
             if let Some(reply) = self.rejected.get(&key) {
                 return (keys, Some((Reason::Rejected, reply.clone())));
+            }
+            let sets = |(slug, value, _): &&(String, Value, Reply)| {
+                entry.field_data.get(slug) == Some(value)
+            };
+            if let Some((.., reply)) = self.refused.iter().find(sets) {
+                return (keys, Some((Reason::Rejected, Some(reply.clone()))));
             }
             keys.push(key);
         }

@@ -14,8 +14,11 @@ mod laws;
 mod letters;
 mod make;
 mod play;
+mod progress;
+mod refusals;
 mod requests;
 mod resume;
+mod slow;
 mod speed;
 mod wire;
 
@@ -28,7 +31,9 @@ pub(super) fn rules() -> Vec<Rule> {
         account::rules(),
         requests::rules(),
         ends::rules(),
-        vec![resume::resume()],
+        refusals::rules(),
+        slow::rules(),
+        vec![resume::resume(), progress::gets_on()],
         speed::rules(),
         carried::rules(),
         letters::rules(),

@@ -393,7 +393,7 @@ fn what_did_not_come_back_is_told() -> Rule {
 }
 
 fn what_cannot_be_told_apart_is_ambiguous() -> Rule {
-    const EDGES: [&str; 2] = ["two left for one", "unnamed for named"];
+    const EDGES: [&str; 2] = ["two left for one", "two unnamed for two named"];
     Rule::new(
         "locales/ambiguous-is-told",
         "an item that could be of several entries, or of none, is given to none and told as ambiguous",
@@ -412,33 +412,43 @@ fn what_cannot_be_told_apart_is_ambiguous() -> Rule {
                 vec![if *two {
                     "two left for one"
                 } else {
-                    "unnamed for named"
+                    "two unnamed for two named"
                 }]
             },
             |bench, (two, others, place)| {
-                let place_sent = if *two { 0 } else { *place };
                 let mut entries: Vec<_> =
                     (1..=*others).map(|item| site::marked((item, 0))).collect();
-                entries.push(site::marked((0, place_sent)));
+                // An item in one locale, or in two of which the answer tells neither.
+                let places = if *two {
+                    vec![0]
+                } else {
+                    vec![*place, *place % 3 + 1]
+                };
+                entries.extend(places.iter().map(|place| site::marked((0, *place))));
                 bench.reset(site::model_of(&entries));
                 let two = *two;
                 bench.core().script([Step::model_then(move |answer| {
                     answer.edit_items(|items| {
-                        let Some(mut last) = items.pop() else { return };
                         if two {
+                            let Some(mut last) = items.pop() else { return };
                             last["cmsLocaleId"] = site::SECONDARY[0].into();
                             items.push(last.clone());
                             last["cmsLocaleId"] = site::SECONDARY[1].into();
-                        } else if let Some(item) = last.as_object_mut() {
-                            item.remove("cmsLocaleId");
+                            items.push(last);
+                        } else {
+                            let unnamed = items.iter_mut().rev().take(2);
+                            for item in unnamed.filter_map(|item| item.as_object_mut()) {
+                                item.remove("cmsLocaleId");
+                            }
                         }
-                        items.push(last);
                     })
                 })]);
                 let outcome = bench.update(&bench.call(entries));
                 let updated = outcome.updated()?;
-                match updated.entries.last() {
-                    Some(Returned::Ambiguous) => Ok(()),
+                let told = updated.entries.iter().rev().take(places.len());
+                let mut others = told.filter(|told| **told != Returned::Ambiguous);
+                match others.next() {
+                    None => Ok(()),
                     other => Err(format!(
                         "the client says {other:?} of an item that nobody can tell"
                     )),

@@ -75,19 +75,28 @@ fn reason() -> impl Strategy<Value = String> {
 
 /// Fails unless a program and people get to know the reason.
 fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
-    let details = failure.details.iter();
-    let mut said = details
-        .filter_map(|detail| detail.message.as_deref())
-        .chain(failure.message.as_deref());
-    if !said.any(|said| said.contains(reason)) {
-        return Err(format!(
-            "the reason is neither in the message, {:?}, nor in the details, {:?}",
-            failure.message, failure.details
-        ));
-    }
+    // A client may take the field out of the text that is about it.
+    let mut parts = failure.details.iter().filter_map(|detail| {
+        let (field, message) = (detail.field.as_deref()?, detail.message.as_deref()?);
+        (reason.contains(field) && reason.contains(message)).then_some([field, message])
+    });
+    let texts = failure.details.iter().map(|detail| &detail.message);
+    let mut said = texts.chain([&failure.message]).flatten();
+    let is_said = said.any(|said| said.contains(reason));
+    let told = match (is_said, parts.next()) {
+        (true, _) => vec![reason],
+        (false, Some(parts)) => parts.to_vec(),
+        (false, None) => {
+            return Err(format!(
+                "the reason is neither in the message, {:?}, nor in the details, {:?}",
+                failure.message, failure.details
+            ));
+        }
+    };
     // Quotes may be escaped where people read.
     let plain = |text: &str| text.replace(['"', '\\', '\''], "");
-    if plain(&failure.text).contains(&plain(reason)) {
+    let text = plain(&failure.text);
+    if told.iter().all(|part| text.contains(&plain(part))) {
         Ok(())
     } else {
         Err(format!("people are told {:?}", failure.text))

@@ -1,10 +1,8 @@
 //! What came of a run, in plain words, and what to do next.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use webflow_cms::ErrorKind;
-use webflow_cms::bulk::{Counts, DryRun, NotAttempted, Report, Settlement, Statistics, Unknown};
+use webflow_cms::bulk::{Counts, DryRun, Report, Statistics, StopReason};
 
 use super::console::one_line;
 use super::files::Files;
@@ -60,42 +58,36 @@ pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> S
     lines.extend(why_not_read(uploaded, options));
     lines.extend(changed(&uploaded.reading));
     lines.extend(effort(report));
+    if report.left_out > 0 {
+        let updates = count(report.left_out, "update");
+        lines.push(format!(
+            "{updates} of earlier runs are not in the input any more; what they changed stays"
+        ));
+    }
     lines.push(String::new());
     lines.extend(next_steps(uploaded, files, options));
     lines.join("\n")
 }
 
-/// Why the run ended before its end, with the last refusal, or the first failure, behind it.
+/// Why the run ended before its end.
 fn why_stopped(report: &Report) -> Option<String> {
     let why = report.stopped.as_ref()?;
-    let stopped = match why {
-        NotAttempted::Stopped(error) => Some(error),
-        _ => None,
-    };
-    let refusal = stopped
-        .and_then(|error| error.source())
-        .map(ToString::to_string);
-    let mut others = report.others.iter().map(|outcome| &outcome.settlement);
-    let failure = || {
-        others.find_map(|settlement| match settlement {
-            Settlement::NotAttempted(NotAttempted::NotSent(error))
-            | Settlement::Unknown(Unknown::Failed(error)) => Some(error.to_string()),
-            _ => None,
-        })
-    };
-    Some(match (refusal.or_else(failure), stopped) {
-        (Some(cause), _) if is_in_vain(why) => format!("{why}; {cause}"),
-        (_, Some(error)) => format!(
-            "the run has stopped: {}{}",
+    Some(match why {
+        StopReason::Journal(error) => format!(
+            "the run stopped: {}{}",
             with_causes(&**error),
             journal_hint(&**error)
         ),
-        _ => why.to_string(),
+        _ => one_line(&why.to_string()),
     })
 }
 
-fn is_in_vain(why: &NotAttempted) -> bool {
-    matches!(why, NotAttempted::Stopped(error) if error.kind() == ErrorKind::InVain)
+/// Whether the rows have a fault in common.
+fn is_common_fault(why: &StopReason) -> bool {
+    matches!(
+        why,
+        StopReason::RefusedAlike { .. } | StopReason::TooManyRejected { .. }
+    )
 }
 
 /// Why the input was not read to its end, if the run itself did not stop.
@@ -170,25 +162,23 @@ fn effort(report: &Report) -> Vec<String> {
         requests,
         sent_again,
         least_requests,
+        isolation_requests,
         elapsed,
         ..
     } = *statistics;
-    let to_isolate = requests.saturating_sub(least_requests + sent_again);
     let mut text = format!("{} in {}", count(requests, "request"), time(elapsed));
     if requests > 0 {
         text.push_str(&format!(
-            ", {:.1} times the minimum: {} for the items, {} sent again",
-            statistics.overhead(),
-            grouped(least_requests.min(requests.saturating_sub(sent_again))),
-            grouped(sent_again),
+            " (minimum {}), {} of them retries",
+            grouped(least_requests),
+            grouped(sent_again)
         ));
     }
-    if to_isolate > 0 {
-        let why = match report.stopped {
-            None => "to find what was refused in a batch",
-            Some(_) => "more",
-        };
-        text.push_str(&format!(", {} {why}", grouped(to_isolate)));
+    if isolation_requests > 0 {
+        text.push_str(&format!(
+            ", {} to find what was refused in a batch",
+            grouped(isolation_requests)
+        ));
     }
     let waits: Vec<_> = [
         (statistics.waited_for_pace, "for the rate limit"),
@@ -255,15 +245,14 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
         ));
     }
     let stopped = report.stopped.as_ref();
-    if stopped.is_some_and(is_in_vain) && rejected > 0 {
+    if stopped.is_some_and(is_common_fault) {
         lines.push(format!(
-            "- not attempted: batch after batch was refused; if all rows have the same fault, correct it in {input}, \
-             and run the same command again"
+            "- not attempted: if all rows have the same fault, correct it in {input}; the same command goes on by {journal}"
         ));
     } else if not_attempted > *unreadable || !reading.is_complete() {
         let mended = match stopped {
-            Some(NotAttempted::Stopped(_)) => "once that is mended, ",
-            _ => "",
+            None | Some(StopReason::Cancelled) => "",
+            Some(_) => "once that is mended, ",
         };
         lines.push(format!(
             "- not attempted: {mended}the same command goes on by {journal}"

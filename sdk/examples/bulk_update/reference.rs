@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use webflow_cms::bulk::{Digest, Journal, Outcome, Parameters, Position, Recorded, Settlement};
+use webflow_cms::bulk::{JournalReader, Outcome, Recorded, Settlement};
 use webflow_cms::{Client, ClientBuilder, CollectionId, ItemUpdate, Token};
 use webflow_cms_conformance::reference::{
     Core, Fault, FaultyServer, Limiter, Model, ReferenceServer, Reply, Settings, Step, Variant,
@@ -51,12 +51,12 @@ impl Reference {
         options: &Options,
         display: &Display,
     ) -> Result<Self, Failure> {
-        let journal = journal(files, options)?;
+        let mut journal = journal(files, options)?;
         let mut stage = display.stage("rows taken into the model", input.rows());
         let mut entries = Vec::new();
         let mut is_updated = Vec::new();
         let mut not_held = 0;
-        for (index, update) in (0..).zip(input.rows_from_start()?) {
+        for update in input.rows_from_start()? {
             stage.step(1);
             let Ok(update) = update else { continue };
             let Ok(entry) = entry(&update) else {
@@ -65,10 +65,8 @@ impl Reference {
                 continue;
             };
             entries.push(entry);
-            is_updated.push(match &journal {
-                Some(journal) => recorded(journal, index, &update) == Some(Recorded::Updated),
-                None => false,
-            });
+            let recorded = journal.as_mut().map(|journal| journal.recorded(&update));
+            is_updated.push(matches!(recorded, Some(Ok(Recorded::Updated))));
         }
         drop(stage);
         let mut model = site::before(entries.iter());
@@ -262,22 +260,12 @@ pub(crate) fn nowhere() -> Result<ClientBuilder, Failure> {
 }
 
 /// The journal of an earlier run, if there is one, for what that has updated.
-fn journal(files: &Files, options: &Options) -> Result<Option<Journal>, Failure> {
+fn journal(files: &Files, options: &Options) -> Result<Option<JournalReader>, Failure> {
     if options.fresh || !is_begun(&files.journal) {
         return Ok(None);
     }
-    let mut parameters = Parameters::new(collection()?);
-    if let Some(skip) = options.skip_invalid_files {
-        parameters = parameters.skip_invalid_files(skip);
-    }
-    let journal = Journal::resume(&files.journal, &parameters);
+    let journal = JournalReader::open(&files.journal);
     journal.map(Some).map_err(|error| refused(&error))
-}
-
-fn recorded(journal: &Journal, index: u64, update: &ItemUpdate) -> Option<Recorded> {
-    let digest = Digest::of(update).ok()?;
-    // Other input is the business of the run.
-    journal.recorded(Position { index, digest }).ok()
 }
 
 fn entry(update: &ItemUpdate) -> Result<Entry, Box<dyn std::error::Error>> {

@@ -40,7 +40,7 @@ impl<'a> Told<'a> {
     }
 
     pub(crate) fn take(&mut self, outcome: &Outcome) {
-        let Some(what) = what(&outcome.settlement) else {
+        let Some(what) = what(outcome) else {
             return self.flush();
         };
         let line = self.reading.line(outcome.index);
@@ -86,8 +86,16 @@ impl<'a> Told<'a> {
     }
 }
 
-fn what(settlement: &Settlement) -> Option<String> {
-    Some(match settlement {
+fn what(outcome: &Outcome) -> Option<String> {
+    Some(match &outcome.settlement {
+        Settlement::Updated(_) if !outcome.missing_fields.is_empty() => {
+            let fields = one_line(&outcome.missing_fields.join(", "));
+            format!("updated, but the response lacks: {fields}")
+        }
+        Settlement::Rejected(error) if error.may_have_acted() => format!(
+            "rejected: {}; an earlier attempt may have changed it all the same",
+            refusal(error)
+        ),
         Settlement::Rejected(error) => format!("rejected: {}", refusal(error)),
         Settlement::Unknown(why) => format!("unknown: {}", one_line(&why.to_string())),
         Settlement::NotAttempted(NotAttempted::Source(error)) => {

@@ -57,7 +57,7 @@ impl Upload<'_> {
         }
         match options.dry_run && options.fresh {
             true => bulk,
-            false => with_journal(bulk, &self.files.journal),
+            false => bulk.journal(&self.files.journal),
         }
     }
 
@@ -153,14 +153,6 @@ impl Uploaded {
     /// Whether every row of the input is updated, and none was left in it.
     pub(crate) fn is_complete(&self) -> bool {
         self.report.is_complete() && self.reading.is_complete()
-    }
-}
-
-/// Goes on with the journal if there is one, and begins it if there is none.
-fn with_journal(bulk: Bulk, path: &Path) -> Bulk {
-    match is_begun(path) {
-        true => bulk.resume_journal(path),
-        false => bulk.create_journal(path),
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::Stream;
 
 use super::dry_run::{self, DryRun};
 use super::engine::Engine;
-use super::journal::{Journal, Parameters};
+use super::journal::{Journal, JournalReader, Parameters, Resend};
 use super::plan::Limits;
 use super::run::Run;
 use super::source::Source;
@@ -20,26 +20,42 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 /// # The account
 ///
 /// Every item that is taken from the source comes out as one [`Outcome`](super::Outcome): updated, rejected, not
-/// attempted, or unknown. Once a try may have acted, only updated or unknown follows. So under faults, refusals,
+/// attempted, or unknown. Once an attempt may have acted, only updated, unknown, or rejected with that mark follows:
+/// [`Error::may_have_acted`](crate::Error::may_have_acted) of the rejection says so. That holds under faults, refusals,
 /// cancellation, and a source or an observer that panics; and, with a journal, over a run that is killed and resumed.
 ///
 /// # What happens
 ///
 /// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of
 ///   one item in one locale reach the service in the order of the source, whatever the concurrency.
-/// - Requests keep the [pace](crate::Pace) of the client and are tried again by its [policy](crate::RetryPolicy).
-/// - A batch that is refused for what is in it is split until the items at fault are found; the others are updated. That
-///   takes about nine requests for one item in a hundred. An item can be found to be at fault because the others of a
-///   refused group were all accepted, without having been sent alone; and a refused batch is assumed to have changed
-///   nothing, see [`assume_atomic`](Self::assume_atomic).
-/// - 401, 403 and a collection that is not found end the run. So do [three](Self::stop_after) batches in a row of which
-///   nothing was updated. All other items are then not attempted.
+/// - Requests keep the [pace](crate::Pace) of the client and are tried again by its [policy](crate::RetryPolicy). Until
+///   the service has accepted one, they are sent one at a time.
+/// - A batch that is refused with a 4xx status other than 401, 408, 413 and 429 is split until the items at fault are
+///   found; the others are updated. That takes about nine requests for one item in a hundred. An item can be found to be at
+///   fault because the others of a refused group were all accepted, without having been sent alone, if the status was
+///   400, 404, 409 or 422; for other statuses, such as 403, it is refused twice alone. A refused batch is assumed to have
+///   changed nothing, see [`assume_atomic`](Self::assume_atomic).
 /// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since
 ///   a late request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). Nor are they
 ///   where an update could not be sent, since it has to come before them.
 ///
+/// # What ends a run
+///
+/// A run ends when its source has ended and all items are settled. It stops before that for one of these reasons, and no
+/// other ([`StopReason`](super::StopReason)); all items that were not sent are then not attempted, and a run with the same
+/// journal goes on with them:
+///
+/// - it is [cancelled](super::Handle::cancel);
+/// - 401: after that one request and those under way;
+/// - everything is refused alike: after 12 requests in a row, at least 3 of them with a single item, and those under way;
+/// - [three](Self::stop_after) consecutive batches of which nothing was updated;
+/// - more requests than [granted](Self::isolation_limit) are spent on finding rejected items;
+/// - the journal cannot be written, or is [of another input](Self::accept_other_input);
+/// - the request could not be made at all, which no network and no service is the cause of.
+///
 /// Nothing more is read from the source than four batches beyond those under way, so memory does not grow with its
-/// length; but for a journal, which takes about 10 bytes an item.
+/// length, nor does it with a journal, but for what earlier runs have recorded in it, and for the item and locale of each
+/// update that is unknown or could not be sent.
 ///
 /// # Files and images
 ///
@@ -53,10 +69,10 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 /// use webflow_cms::CollectionId;
 ///
 /// let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-/// let mut run = client.bulk(&collection).create_journal("sync.journal").run(updates)?;
+/// let mut run = client.bulk(&collection).journal("sync.journal").run(updates)?;
 /// while let Some(outcome) = run.next().await {
 ///     if !outcome.is_updated() {
-///         eprintln!("item {} of the source: {:?}", outcome.index, outcome.settlement);
+///         eprintln!("{outcome}");
 ///     }
 /// }
 /// # Ok(())
@@ -80,17 +96,29 @@ pub(crate) struct Settings {
     pub(crate) continue_after_unknown: bool,
     pub(crate) continue_after_source_error: bool,
     pub(crate) resend_in_doubt: bool,
+    pub(crate) resend_rejected: bool,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) expected_items: Option<u64>,
-    journal: Option<JournalFile>,
+    pub(crate) isolation_limit: u32,
+    pub(crate) linger: Duration,
+    pub(crate) accept_other_input: bool,
+    journal: Option<PathBuf>,
     fsync: bool,
 }
 
-#[derive(Clone, Debug)]
-enum JournalFile {
-    Create(PathBuf),
-    Resume(PathBuf),
+impl Settings {
+    pub(crate) fn resend(&self) -> Resend {
+        Resend {
+            unknown: self.resend_in_doubt,
+            rejected: self.resend_rejected,
+        }
+    }
+
+    /// Whether items of a refused batch may be sent again to find what is at fault.
+    pub(crate) fn may_isolate(&self) -> bool {
+        self.assume_atomic || self.resend_in_doubt
+    }
 }
 
 impl Bulk {
@@ -107,9 +135,13 @@ impl Bulk {
                 continue_after_unknown: false,
                 continue_after_source_error: false,
                 resend_in_doubt: false,
+                resend_rejected: false,
                 retry: None,
                 timeout: None,
                 expected_items: None,
+                isolation_limit: 20,
+                linger: Duration::from_secs(5),
+                accept_other_input: false,
                 journal: None,
                 fsync: false,
             },
@@ -145,18 +177,35 @@ impl Bulk {
 
     /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for
     /// live items, and is not documented. With `false` the items of a refused batch are unknown, and none is looked for
-    /// that is at fault.
+    /// that is at fault, unless [`resend_in_doubt`](Self::resend_in_doubt) allows to send them again.
     pub fn assume_atomic(mut self, assume: bool) -> Self {
         self.settings.assume_atomic = assume;
         self
     }
 
-    /// After how many batches in a row of which nothing was updated the run stops, provided that they held 100 items or
-    /// more together; 3 unless set. 0 counts as 1, and `u32::MAX` is never.
-    ///
-    /// One wrong field name in 40,000 items would cost hours without it.
+    /// After how many consecutive batches of which nothing was updated the run stops, provided that they held 100 items or
+    /// more together; 3 unless set. 0 counts as 1, and `u32::MAX` is never: then it is not concluded either that
+    /// [everything is refused alike](super::StopReason::RefusedAlike), and every item of a missing collection is asked
+    /// for.
     pub fn stop_after(mut self, batches: u32) -> Self {
         self.settings.stop_after = batches.max(1);
+        self
+    }
+
+    /// How many requests may be spent on finding rejected items, for each batch on average; 20 unless set, and `u32::MAX`
+    /// is no limit. It is held against the whole run once 200 such requests were made.
+    ///
+    /// One rejected item in a batch of 100 takes about 9 requests, five take 33, and if all are, 106. Where more is spent,
+    /// it is quicker to correct what the rejected items have in common. The run [stops](super::StopReason::TooManyRejected)
+    /// and can be resumed.
+    pub fn isolation_limit(mut self, requests_per_batch: u32) -> Self {
+        self.settings.isolation_limit = requests_per_batch;
+        self
+    }
+
+    /// How long a batch that is not full waits for more when the source gives nothing; 5 seconds unless set.
+    pub fn linger(mut self, wait: Duration) -> Self {
+        self.settings.linger = wait;
         self
     }
 
@@ -193,29 +242,45 @@ impl Bulk {
         self
     }
 
-    /// How many items the source has, for the time that is left in [`Progress`](super::Progress), and for nothing else.
+    /// How many items the source has, for the time that is left in [`Progress`](super::Progress), and so that a
+    /// [`Report`](super::Report) is complete only if so many were read.
     pub fn expected_items(mut self, items: u64) -> Self {
         self.settings.expected_items = Some(items);
         self
     }
 
-    /// Keeps a [journal](super::Journal) in a file that does not exist yet, or is empty; its folder must exist. A run that
-    /// has ended in whatever way can be resumed with it. Without one, only what was seen of the outcomes tells what a
-    /// killed run has done.
-    pub fn create_journal(mut self, path: impl Into<PathBuf>) -> Self {
-        self.settings.journal = Some(JournalFile::Create(path.into()));
+    /// Keeps a journal in a file, or goes on with the one that is in it. Its folder must exist. Without a journal, only what
+    /// was seen of the outcomes tells what a killed run has done.
+    ///
+    /// A run goes on with the journal of an earlier one for the same collection and `skip_invalid_files`, with the same
+    /// input or a corrected one: rows may be changed, dropped, added, or put in another order. An update is known again by
+    /// its item, its locale and its content, and by how many updates of the same item and locale stand before it:
+    ///
+    /// - What the journal calls updated or rejected is not sent again, and comes out as
+    ///   [`UpdatedBefore`](super::Settlement::UpdatedBefore) or [`RejectedBefore`](super::Settlement::RejectedBefore), unless
+    ///   [`resend_rejected`](Self::resend_rejected) is set.
+    /// - What is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set.
+    /// - What is new, corrected or was not attempted is sent; and so is, whatever is recorded of it, what stands behind such
+    ///   an update of the same item and locale, since updates of one item and locale are made in the order of the input.
+    ///
+    /// What an earlier run has sent stays on the site, even if it is in the input no more: see
+    /// [`Report::left_out`](super::Report::left_out). If the journal knows none of the items of the first 100 updates, or of
+    /// those that the source gives before it is silent, the run stops before anything is sent; see [`accept_other_input`](Self::accept_other_input).
+    ///
+    /// The file is of JSON lines, each with a checksum. It holds positions, fingerprints and reasons, but no content of the
+    /// items and no token, and takes less than 80 bytes an item. In memory each update that an earlier run has recorded
+    /// takes 12 bytes.
+    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`](super::JournalReader) looks at
+    /// it.
+    pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.journal = Some(path.into());
         self
     }
 
-    /// Goes on with the journal of an earlier run, which must be of the same collection, `skip_invalid_files` and input.
-    /// The input may have got longer at its end, and what no request has held may have changed.
-    ///
-    /// What the journal calls updated or rejected is not sent again, and comes out as
-    /// [`UpdatedBefore`](super::Settlement::UpdatedBefore) or [`RejectedBefore`](super::Settlement::RejectedBefore). What
-    /// is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set. What was not attempted
-    /// is attempted.
-    pub fn resume_journal(mut self, path: impl Into<PathBuf>) -> Self {
-        self.settings.journal = Some(JournalFile::Resume(path.into()));
+    /// Whether the run goes on with a [journal](Self::journal) that knows none of the items of the first 100 updates; `false`
+    /// unless set, since it is likely to be of another input then.
+    pub fn accept_other_input(mut self, accept: bool) -> Self {
+        self.settings.accept_other_input = accept;
         self
     }
 
@@ -224,6 +289,13 @@ impl Bulk {
     /// overwritten.
     pub fn resend_in_doubt(mut self, again: bool) -> Self {
         self.settings.resend_in_doubt = again;
+        self
+    }
+
+    /// Whether what an earlier run has found to be rejected is sent again as it is; `false` unless set. A corrected update is
+    /// sent in any case: this is for what was corrected on the site, such as a locale that was added to an item.
+    pub fn resend_rejected(mut self, again: bool) -> Self {
+        self.settings.resend_rejected = again;
         self
     }
 
@@ -282,13 +354,12 @@ impl Bulk {
     }
 
     /// Checks everything that can be checked here, and says how many requests a run would send and how long it would
-    /// take, if nothing is refused. All of the source is read, nothing is sent, and no journal is made; one that would be
-    /// resumed is locked and read.
+    /// take, if nothing is refused. All of the source is read, past its errors too, nothing is sent, and nothing is
+    /// written: a journal is looked at if there is one.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), but that a journal to be made exists already is not noticed; and if the journal is of other
-    /// input.
+    /// As [`run`](Self::run).
     pub async fn dry_run<S, E>(self, updates: S) -> Result<DryRun, Error>
     where
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
@@ -296,15 +367,21 @@ impl Bulk {
     {
         self.check()?;
         let journal = match &self.settings.journal {
-            Some(JournalFile::Resume(_)) => self.open_journal()?,
-            _ => None,
+            Some(path) => JournalReader::of_run(path, &self.parameters())?,
+            None => None,
         };
-        dry_run::count(&self, Source::stream(updates), journal.as_ref()).await
+        dry_run::count(&self, Source::stream(updates), journal).await
     }
 
     fn start(self, source: Source) -> Result<Run, Error> {
         self.check()?;
-        let journal = self.open_journal()?;
+        let journal = match &self.settings.journal {
+            Some(path) => {
+                let journal = Journal::open(path, &self.parameters()).map_err(Error::journal)?;
+                Some(journal.fsync(self.settings.fsync))
+            }
+            None => None,
+        };
         Ok(Run::new(Engine::new(self, source, journal)))
     }
 
@@ -333,18 +410,11 @@ impl Bulk {
             .map_or(Ok(()), RetryPolicy::check)
     }
 
-    fn open_journal(&self) -> Result<Option<Journal>, Error> {
-        let mut parameters = Parameters::new(self.collection);
-        if let Some(skip) = self.settings.skip_invalid_files {
-            parameters = parameters.skip_invalid_files(skip);
+    fn parameters(&self) -> Parameters {
+        Parameters {
+            collection: self.collection,
+            skip_invalid_files: self.settings.skip_invalid_files,
         }
-        let journal = match &self.settings.journal {
-            None => return Ok(None),
-            Some(JournalFile::Create(path)) => Journal::create(path, &parameters),
-            Some(JournalFile::Resume(path)) => Journal::resume(path, &parameters),
-        };
-        let journal = journal.map_err(Error::journal)?;
-        Ok(Some(journal.fsync(self.settings.fsync)))
     }
 
     pub(crate) fn limits(&self) -> Limits {

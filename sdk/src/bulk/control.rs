@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use http::StatusCode;
 use tokio::sync::{Notify, watch};
 
 use super::journal::{Journal, JournalError, Position};
@@ -61,11 +62,12 @@ pub struct Handle {
 
 impl Handle {
     /// Cancels the run: no request leaves from now on, and waits end at once. Requests that are under way are waited
-    /// for, at the most for the time limit of a try, so that it is known what came of them. All other items come out as
-    /// not attempted, or as unknown if a try of theirs may have acted.
+    /// for, at the most for the time limit of an attempt, so that it is known what came of them. All other items come out as
+    /// not attempted, or as unknown if an attempt of theirs may have acted.
     ///
-    /// The run has to be polled on to its end for that. What is left of the source is read, to be accounted for. With a
-    /// journal, the run can be resumed. Cancelling a run that has ended, or was cancelled, does nothing.
+    /// The run has to be polled on to its end for that. What the source still gives is read, to be accounted for, until it
+    /// ends, gives nothing for a second, has been waited for for 10 seconds in all, or has given 100,000 updates more; see [`SourceEnd`](super::SourceEnd). With a
+    /// journal, another run can go on. Cancelling a run that has ended, or was cancelled, does nothing.
     pub fn cancel(&self) {
         self.control.cancel();
     }
@@ -147,6 +149,11 @@ impl RequestWatch {
         .await
     }
 
+    /// Whether a request with the items has left, of which it is not known that it changed nothing.
+    pub(crate) fn may_have_acted(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) || self.may_have_acted.load(Ordering::Relaxed)
+    }
+
     fn record(&self, record: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> bool {
         let Some(journal) = &self.journal else {
             return true;
@@ -172,7 +179,9 @@ impl Watch for RequestWatch {
 
     fn failed(&self, failed: &Failed) {
         self.under_way.store(false, Ordering::Relaxed);
-        let in_part = !self.assume_atomic && is_of_content(failed.kind);
+        let in_part = !self.assume_atomic
+            && self.items.len() > 1
+            && is_of_content(failed.kind, failed.status);
         if failed.may_have_acted() || in_part {
             self.may_have_acted.store(true, Ordering::Relaxed);
         } else {
@@ -181,12 +190,19 @@ impl Watch for RequestWatch {
     }
 }
 
-/// Whether whoever refused a request has looked at the items in it, and may have changed those before the one at fault.
-pub(crate) fn is_of_content(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::BadRequest | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::OtherStatus
-    )
+/// Whether a request may have been refused for the items in it. Whoever did may have changed those before the one at
+/// fault.
+pub(crate) fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool {
+    match kind {
+        ErrorKind::BadRequest
+        | ErrorKind::Forbidden
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict => true,
+        ErrorKind::OtherStatus => status.is_some_and(|status| {
+            status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
+        }),
+        _ => false,
+    }
 }
 
 /// Nothing is left half-changed by a panic under these locks, so a poisoned one is as good as any.

@@ -3,10 +3,9 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use super::Digest;
 use super::builder::Bulk;
-use super::journal::{Journal, Position, Recorded};
-use super::plan::{Entry, Planner, Refused};
+use super::journal::{Fingerprint, JournalReader, Recorded};
+use super::plan::{Entry, Planner};
 use super::source::Source;
 use crate::error::{Error, InvalidInput};
 
@@ -24,6 +23,8 @@ pub struct DryRun {
     /// How many of them an earlier run may have sent, so that they would come out as unknown; 0 if what is in doubt would
     /// be sent again.
     pub in_doubt: u64,
+    /// How many of them would not be attempted, since an earlier update of the same item in the same locale is in doubt.
+    pub held_back: u64,
     /// How many requests would be sent at the least: what is refused or fails takes more.
     pub requests: u64,
     /// How many bytes their bodies have together.
@@ -50,7 +51,7 @@ impl DryRun {
 pub(super) async fn count(
     bulk: &Bulk,
     mut source: Source,
-    journal: Option<&Journal>,
+    mut journal: Option<JournalReader>,
 ) -> Result<DryRun, Error> {
     let mut counted = DryRun::default();
     let mut planner = Planner::new(bulk.limits());
@@ -59,28 +60,36 @@ pub(super) async fn count(
         counted.items += 1;
         let update = match taken {
             Ok(update) => update,
+            // All that is wrong with the input is to be found at once.
             Err(error) => {
                 counted.fault(index, &error);
-                if !bulk.settings.continue_after_source_error {
-                    source.end();
-                }
                 continue;
             }
         };
         let line = update.to_json()?;
-        if let Some(journal) = journal {
-            let digest = Digest::of_line(&line);
-            let recorded = journal.recorded(Position { index, digest });
-            match recorded.map_err(Error::journal)? {
-                Recorded::Updated | Recorded::Rejected => {
+        if !planner.can_hold(line.len()) {
+            let (bytes, most) = (line.len(), bulk.settings.max_batch_bytes);
+            counted.fault(index, &InvalidInput::UpdateTooLarge { bytes, most });
+            continue;
+        }
+        if let Some(journal) = &mut journal {
+            match journal.claim(
+                Fingerprint::new(update.key(), &line),
+                bulk.settings.resend(),
+            )? {
+                Recorded::Rejected(_) if bulk.settings.resend_rejected => {}
+                Recorded::Updated | Recorded::Rejected(_) => {
                     counted.settled_before += 1;
                     continue;
                 }
-                Recorded::InDoubt if !bulk.settings.resend_in_doubt => {
+                Recorded::Unknown(_) if !bulk.settings.resend_in_doubt => {
                     counted.in_doubt += 1;
+                    if !bulk.settings.continue_after_unknown {
+                        counted.held_back += planner.block(update.key()).len() as u64;
+                    }
                     continue;
                 }
-                Recorded::InDoubt | Recorded::Fresh => {}
+                Recorded::Unknown(_) | Recorded::New => {}
             }
         }
         let entry = Entry {
@@ -88,17 +97,10 @@ pub(super) async fn count(
             bytes: line.len(),
             payload: (),
         };
-        if let Err(Refused::TooLarge(entry) | Refused::Blocked(entry)) = planner.push(entry) {
-            let most = bulk.settings.max_batch_bytes;
-            let bytes = entry.bytes;
-            counted.fault(index, &InvalidInput::UpdateTooLarge { bytes, most });
-        }
+        counted.held_back += u64::from(planner.push(entry).is_err());
         if !planner.wants_more() {
             send(&mut planner, false, &mut counted);
         }
-    }
-    if let Some(journal) = journal {
-        journal.check_end(counted.items).map_err(Error::journal)?;
     }
     send(&mut planner, true, &mut counted);
     let gaps = u32::try_from(counted.requests.saturating_sub(1)).unwrap_or(u32::MAX);

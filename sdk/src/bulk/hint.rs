@@ -1,9 +1,33 @@
 //! Which entries of a batch a refusal seems to speak of.
 
-use crate::{Error, ItemUpdate};
+use crate::{Batch, Error, ItemUpdate};
 
-/// The positions of the entries that the error names, by their id or as `items[3]`, in ascending order. It is a guess, to
-/// be confirmed by a request.
+/// A field that more entries have than one in so many tells nothing.
+const RARE: usize = 4;
+
+impl Error {
+    /// The positions of the entries of a batch that this refusal seems to speak of, in ascending order: those that it names
+    /// by their id, or as `items[3]`, and those with a field that it names, if few have it. Webflow names no entry as a
+    /// rule, so it may be empty, and it is a guess in any case; a [bulk run](crate::Client::bulk) confirms it by a request.
+    ///
+    /// ```no_run
+    /// # async fn example(client: webflow_cms::Client, batch: webflow_cms::Batch) -> Result<(), webflow_cms::Error> {
+    /// # let collection = webflow_cms::CollectionId::new("580e63fc8c9a982ac9b8b745")?;
+    /// if let Err(error) = client.update(&collection, &batch).await {
+    ///     for entry in error.entries_named(&batch) {
+    ///         eprintln!("{}: {error}", batch.updates()[entry].key());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn entries_named(&self, batch: &Batch) -> Vec<usize> {
+        named(self, batch.updates())
+    }
+}
+
+/// As [`Error::entries_named`].
 pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
     let details = error.details().iter();
     let texts: Vec<&str> = details
@@ -11,7 +35,7 @@ pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
         .chain([error.message()])
         .flatten()
         .collect();
-    (0..batch.len())
+    let by_text: Vec<_> = (0..batch.len())
         .filter(|position| {
             let id = batch.get(*position).map(|update| update.key().id);
             texts.iter().any(|text| {
@@ -19,7 +43,27 @@ pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
                     || indices(text).any(|index| index == *position)
             })
         })
-        .collect()
+        .collect();
+    match by_text.is_empty() {
+        true => with_named_field(error, batch),
+        false => by_text,
+    }
+}
+
+/// The entries with a field that a detail is about, if they are few.
+fn with_named_field(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
+    let fields: Vec<&str> = error
+        .details()
+        .iter()
+        .filter_map(|detail| detail.field())
+        .collect();
+    let has_one = |update: &ItemUpdate| fields.iter().any(|field| update.has_field(field));
+    let mut positions: Vec<_> = (0..batch.len()).collect();
+    positions.retain(|position| batch.get(*position).is_some_and(has_one));
+    match positions.len().saturating_mul(RARE) > batch.len() {
+        true => Vec::new(),
+        false => positions,
+    }
 }
 
 /// The numbers that stand behind `items` in a text: `items[3]`, `items.3`, `items/3`.
@@ -37,6 +81,41 @@ fn indices(text: &str) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refusal(field: &str) -> Error {
+        let token = crate::Token::new("b7c1d0").expect("a token");
+        let head = crate::error::Head {
+            status: http::StatusCode::BAD_REQUEST,
+            headers: http::HeaderMap::new(),
+            token: &token,
+            now: std::time::UNIX_EPOCH,
+            request: b"",
+        };
+        let body = serde_json::json!({"message": "Validation Error", "details": [{"param": field, "description": "no"}]});
+        let body = crate::body::Body {
+            bytes: body.to_string().into(),
+            end: crate::body::End::Complete,
+        };
+        Error::refused(&head, body)
+    }
+
+    #[test]
+    fn a_field_that_few_entries_have_names_them() {
+        let updates = (0..8_u64).map(|number| {
+            let id = crate::ItemId::new(format!("66f6ed95{number:016x}")).expect("an id");
+            let update = ItemUpdate::new(id).field("name", "a").expect("a field");
+            match number {
+                2 | 5 => update.clear("old-price").expect("a field"),
+                _ => update,
+            }
+        });
+        let batch = Batch::new(updates).expect("a batch");
+        assert_eq!(refusal("old-price").entries_named(&batch), [2, 5]);
+        assert_eq!(refusal("name").entries_named(&batch), [0_usize; 0]);
+        assert_eq!(refusal("other").entries_named(&batch), [0_usize; 0]);
+        let third = refusal("items[3].fieldData.old-price");
+        assert_eq!(third.entries_named(&batch), [3]);
+    }
 
     #[test]
     fn positions_are_read_in_the_forms_in_which_they_are_written() {

@@ -36,6 +36,10 @@ pub(crate) struct Isolation {
     settled: usize,
     /// How many of those that follow the settled ones are known to hold a bad one between them; 0 if that is not known.
     suspects: usize,
+    /// How many requests in a row that held the suspects were refused.
+    refusals: u32,
+    /// Whether an error has named entries, and was not wrong.
+    is_named: bool,
     /// What is to be sent next, as a part of the row; empty at the end.
     group: Range<usize>,
     /// Positions that an error named and that are not settled.
@@ -56,17 +60,46 @@ pub(crate) struct Settled {
 }
 
 impl Isolation {
-    /// A search in a batch of `len` entries that is still to be sent.
-    pub(crate) fn new(len: usize) -> Self {
-        Self {
+    /// A search in a batch of `len` entries that is still to be sent, as whole unless the odds are that it will be refused.
+    pub(crate) fn new(len: usize, odds: Odds) -> Self {
+        /// A batch that is accepted less often than this is taken apart before it is refused.
+        const HARDLY: f64 = 0.05;
+        let is_hopeless = odds
+            .all_good()
+            .take(len)
+            .last()
+            .is_some_and(|chance| chance < HARDLY);
+        let mut isolation = Self {
             row: (0..len).collect(),
             settled: 0,
             suspects: 0,
+            refusals: 0,
+            is_named: false,
             group: 0..len,
             named: Vec::new(),
             patience: len.div_ceil(4),
-            odds: Odds::PRIOR,
+            odds,
+        };
+        if is_hopeless {
+            isolation.choose();
         }
+        isolation
+    }
+
+    /// What was learned of how entries go wrong, for the next batch.
+    pub(crate) fn odds(&self) -> Odds {
+        self.odds.faded()
+    }
+
+    /// Has one entry be sent next, alone, in place of what would be. With another number, which counts such requests, it
+    /// is one that stands elsewhere: bad neighbours must not look like all there is.
+    pub(crate) fn ask_alone(&mut self, number: usize) {
+        /// Multiples of the golden ratio, in 1/1024, stand far from each other.
+        const STEP: usize = 633;
+        let unsettled = self.row.len() - self.settled;
+        let part = (number + 1).wrapping_mul(STEP) % 1024;
+        let place = self.settled + unsettled * part / 1024;
+        self.group = place..(place + 1).min(self.row.len());
     }
 
     /// The positions to be sent next, ascending. None if all are settled.
@@ -76,16 +109,19 @@ impl Isolation {
             .filter(|group| !group.is_empty())
     }
 
-    /// The group was accepted.
-    pub(crate) fn accepted(&mut self) -> Settled {
+    /// The group was accepted. If all of a refused group but one entry is accepted now, that one is bad, unless nothing is
+    /// to be inferred, or it was in one refused request only, which may have been refused in passing: then it is sent
+    /// alone.
+    pub(crate) fn accepted(&mut self, infer: bool) -> Settled {
         let group = self.group.clone();
         let refuted = group.len() == 1 && self.is_named(group.start);
         let good = self.settle(group, false);
         if refuted {
             self.named.clear();
+            self.is_named = false;
             self.patience = 0;
         }
-        let bad = if self.suspects == 1 {
+        let bad = if self.suspects == 1 && infer && (self.refusals > 1 || self.is_named) {
             self.settle(self.settled..self.settled + 1, true).pop()
         } else {
             None
@@ -102,15 +138,22 @@ impl Isolation {
         if group.len() == 1 {
             settled.bad = self.settle(group, true).pop();
         } else {
+            self.refusals = match self.suspects {
+                0 => 1,
+                _ => self.refusals.saturating_add(1),
+            };
             self.suspects = group.len();
             if self.patience > 0 {
                 let members = self.row.get(group).unwrap_or_default();
+                let before = self.named.len();
                 self.named.extend(
                     members
                         .iter()
                         .filter(|position| named.contains(position))
                         .copied(),
                 );
+                // Who names an entry has looked at it.
+                self.is_named |= self.named.len() > before;
             }
         }
         self.choose();
@@ -147,7 +190,9 @@ impl Isolation {
     fn choose(&mut self) {
         let suspects = self.settled..self.settled + self.suspects;
         let unsettled = self.settled..self.row.len();
-        self.group = if self.named.is_empty() {
+        self.group = if self.suspects == 1 {
+            suspects
+        } else if self.named.is_empty() {
             self.sort();
             let len = self.odds.even_group(suspects.len(), unsettled.len());
             self.settled..self.settled + len
@@ -189,7 +234,7 @@ impl Isolation {
 /// How likely the next entries of the row are to be good, by two beliefs of which each is as credible as it has been a
 /// good prophet.
 #[derive(Clone, Copy, Debug)]
-struct Odds {
+pub(crate) struct Odds {
     beliefs: [Belief; 2],
     after_bad: bool,
 }
@@ -208,7 +253,34 @@ struct Counts {
     bad: f64,
 }
 
+impl Default for Odds {
+    fn default() -> Self {
+        Self::PRIOR
+    }
+}
+
 impl Odds {
+    /// How many entries are remembered, about, so that what changes on the way is learned anew.
+    const MEMORY: f64 = 500.0;
+
+    /// The same, with what was learned long ago fading.
+    fn faded(mut self) -> Self {
+        /// No belief is given up for good.
+        const LEAST_CREDIT: f64 = 0.01;
+        for belief in &mut self.beliefs {
+            belief.credit = belief.credit.clamp(LEAST_CREDIT, 1.0 - LEAST_CREDIT);
+            for counts in [&mut belief.after_good, &mut belief.after_bad] {
+                let all = counts.good + counts.bad;
+                if all > Self::MEMORY {
+                    counts.good *= Self::MEMORY / all;
+                    counts.bad *= Self::MEMORY / all;
+                }
+            }
+        }
+        self.after_bad = false;
+        self
+    }
+
     /// A few are bad, and neighbours of bad ones rather than others; or, once in a hundred batches, half of them are.
     /// The numbers were chosen by simulation, and none is critical: half or twice as much changes a mean by a request.
     const PRIOR: Self = Self {

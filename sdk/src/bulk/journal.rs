@@ -1,59 +1,57 @@
 //! The file in which a run records what it sends and what comes of it, so that a run that was killed can be resumed.
+//!
+//! The order of calls is what makes a run that was killed at any moment resumable: [`sent`](Journal::sent) before the
+//! request leaves, and [`settled`](Journal::settled) before an outcome is handed out. A request of which it is certain that
+//! it changed nothing, such as one that had too many before it, is taken back by [`unsent`](Journal::unsent), so that its
+//! items are not unknown while the run waits to send them again.
+//!
+//! What a method records has been handed to the operating system when it returns, in one write, and survives the end of
+//! the process. It survives the end of the machine only with [`fsync`](Journal::fsync).
 
-mod digest;
 mod error;
 mod file;
+mod fingerprint;
 mod format;
+mod in_flight;
+mod past;
+mod reader;
 mod replay;
-mod state;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::path::Path;
 
-pub use digest::Digest;
 pub use error::{JournalError, JournalErrorKind};
-pub use state::{Recorded, Tally};
+pub use reader::{JournalReader, Recorded, Tally};
+
+pub(crate) use fingerprint::Fingerprint;
 
 use super::Reason;
 use crate::CollectionId;
 use error::Failure;
 use file::LockedFile;
 use format::{Record, Seal};
+use in_flight::{Contradiction, InFlight};
+pub(crate) use past::Resend;
+use past::{Claim, Kind, Past};
+use reader::{reason_at, rejected_for_no_reason};
 use replay::Replay;
-use state::{Contradiction, State};
+
+/// How many updates of an input are looked at to tell whether the journal is of it.
+const LOOKED_AT: u64 = 100;
 
 /// The parameters of a run by which its journal is known again: what an item comes to depends on them.
 ///
 /// The token and the base URL are not among them. The first is a secret, and the second may change between two runs
 /// without a change of what is updated, as when a proxy is put in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Parameters {
-    /// The collection that is updated.
-    pub collection: CollectionId,
-    /// Whether files that cannot be imported are skipped; none where Webflow decides.
-    pub skip_invalid_files: Option<bool>,
+pub(crate) struct Parameters {
+    pub(super) collection: CollectionId,
+    pub(super) skip_invalid_files: Option<bool>,
 }
 
 impl Parameters {
-    /// The parameters of a run on a collection, with all else left to Webflow.
-    #[must_use]
-    pub fn new(collection: CollectionId) -> Self {
-        Self {
-            collection,
-            skip_invalid_files: None,
-        }
-    }
-
-    /// Whether files that cannot be imported are skipped.
-    #[must_use]
-    pub fn skip_invalid_files(mut self, skip: bool) -> Self {
-        self.skip_invalid_files = Some(skip);
-        self
-    }
-
     fn agree(&self, recorded: &Self) -> Result<(), JournalErrorKind> {
         if self.collection != recorded.collection {
             return Err(JournalErrorKind::OtherCollection {
@@ -70,310 +68,300 @@ impl Parameters {
     }
 }
 
-/// A place in the input and the item that is there.
+/// An update and its place in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Position {
+pub(crate) struct Position {
     /// The place, counted from 0.
-    pub index: u64,
-    /// The digest of the item.
-    pub digest: Digest,
+    pub(super) index: u64,
+    pub(super) fingerprint: Fingerprint,
+    /// How many updates of the same item and locale stand before it that earlier runs have settled.
+    pub(super) after: u32,
+    /// Whether it is unknown what came of it in an earlier run.
+    pub(super) was_unknown: bool,
 }
 
-/// What came of an item. One that was not attempted is not settled: a resumed run attempts it.
+/// What came of an update. One that was not attempted is not settled: a resumed run attempts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled<'a> {
-    /// It is updated.
+pub(crate) enum Settled<'a> {
     Updated,
-    /// It was rejected, for this reason.
     Rejected(&'a Reason),
-    /// A request may have changed it, and for this reason it is not known whether one has.
     Unknown(&'a Reason),
 }
 
-/// [`Settled`], without the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Updated,
-    Rejected,
-    Unknown,
-}
-
-/// A file that holds what a run has sent and what came of it.
+/// A journal that is written by one run at a time. It locks its file until it is dropped or its process ends in whatever
+/// way. The lock is advisory on Unix; on Windows the file cannot be read by others in the meantime.
 ///
-/// The order of calls is what makes a run that was killed at any moment resumable: [`sent`](Self::sent) before the
-/// request leaves, and [`settled`](Self::settled) before an outcome is handed out. A request of which it is certain
-/// that it changed nothing, such as one that had too many before it, is taken back by [`unsent`](Self::unsent), so that
-/// its items are not in doubt while the run waits to send them again.
-///
-/// What a method records has been handed to the operating system when it returns, in one write, and survives the end
-/// of the process. It survives the end of the machine only with [`fsync`](Self::fsync).
-///
-/// The file is of JSON lines, each with a checksum, and holds positions, digests and reasons, but no content of the
-/// items and no token. It takes about 80 bytes an item. In memory the journal takes about 10 bytes for each item that an
-/// earlier run has recorded or that is not settled, next to nothing for the others, and some 30 for each that has a
-/// reason.
-///
-/// # Two runs at once
-///
-/// A journal locks its file until it is dropped or its process ends in whatever way. The lock is advisory on Unix; on
-/// Windows the file cannot be read by others in the meantime. On a file system that has no locks no journal can be
-/// kept.
-///
-/// # Blocking
-///
-/// The methods block on the file. Without `fsync` they copy some kilobytes into the memory of the operating system, in
-/// less time than the request's own serialization, twice a request, of which there are one or two a second: async code
-/// can call them directly. With `fsync` each waits for the disk, commonly for 1 to 20 ms; a program that cannot spare
-/// its thread so long moves the journal to one where it can, such as by `tokio::task::spawn_blocking`. Resuming reads
-/// the whole file.
-pub struct Journal {
+/// The methods block on the file: without `fsync` for as long as it takes to copy some kilobytes, with it for the disk.
+pub(crate) struct Journal {
     file: LockedFile,
-    state: State,
+    past: Past,
+    reasons: BTreeMap<Fingerprint, u64>,
+    in_flight: InFlight,
     seal: Seal,
+    /// The record that this run begins with, until it is written.
+    beginning: Option<Record<'static>>,
     is_broken: bool,
+    fault: Option<JournalError>,
+    /// How many updates of the input were looked up, and how many of them are of a known item and locale.
+    looked_up: u64,
+    known: u64,
 }
 
 impl Journal {
-    /// Begins a journal in a file that does not exist, or is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Exists`](JournalErrorKind::Exists) if there is something in the file, journal or not, so that no record is
-    /// lost; [`NotAFile`](JournalErrorKind::NotAFile), [`InUse`](JournalErrorKind::InUse) or
-    /// [`Io`](JournalErrorKind::Io).
-    pub fn create(path: impl AsRef<Path>, parameters: &Parameters) -> Result<Self, JournalError> {
-        let path = path.as_ref();
-        Self::created(path, parameters).map_err(|failure| JournalError::new(path, failure))
-    }
-
-    /// Goes on with a journal of an earlier run on the same input, with the same parameters.
+    /// Goes on with a journal of earlier runs with the same parameters, or begins one where there is none.
     ///
     /// What a killed run has left of its last line is cut off. An empty file is begun, as is one in which not even the
-    /// first line is whole. A file that is missing is an error, since a wrong path would send everything once more;
-    /// who wants it begun calls [`create`](Self::create) in the case of [`Missing`](JournalErrorKind::Missing), which
-    /// does no harm if somebody else does so at the same time.
+    /// first line is whole.
     ///
     /// # Errors
     ///
     /// [`JournalErrorKind`] says it all; but for an [`Io`](JournalErrorKind::Io) on the way the file is left as it is.
-    pub fn resume(path: impl AsRef<Path>, parameters: &Parameters) -> Result<Self, JournalError> {
-        let path = path.as_ref();
-        Self::resumed(path, parameters).map_err(|failure| JournalError::new(path, failure))
+    pub(super) fn open(path: &Path, parameters: &Parameters) -> Result<Self, JournalError> {
+        Self::opened(path, parameters).map_err(|failure| JournalError::new(path, failure))
+    }
+
+    fn opened(path: &Path, parameters: &Parameters) -> Result<Self, Failure> {
+        let mut file = LockedFile::open(path)?;
+        let mut replay = Replay::read(file.contents())?;
+        if let Some(recorded) = &replay.parameters {
+            parameters.agree(recorded)?;
+        }
+        file.go_on_at(replay.len)?;
+        if replay.parameters.is_none() {
+            let mut line = Vec::new();
+            format::write_header(&mut line, &mut replay.seal, parameters).map_err(unwritable)?;
+            file.append(&line)?;
+        }
+        let beginning = (replay.runs > 0).then(|| Record::Run(replay.runs.saturating_add(1)));
+        Ok(Self {
+            file,
+            past: replay.past,
+            reasons: replay.reasons,
+            in_flight: InFlight::default(),
+            seal: replay.seal,
+            beginning,
+            is_broken: false,
+            fault: None,
+            looked_up: 0,
+            known: 0,
+        })
     }
 
     /// Whether each record is to be on the disk before its method returns; `false` unless called.
-    ///
-    /// Without it a record survives that the process is killed, but maybe not that the machine loses power.
-    #[must_use]
-    pub fn fsync(mut self, fsync: bool) -> Self {
+    pub(super) fn fsync(mut self, fsync: bool) -> Self {
         self.file.fsync = fsync;
         self
     }
 
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.file.path()
+    /// Whether an earlier run has updated anything.
+    pub(super) fn has_updated(&self) -> bool {
+        self.past.count(Kind::Updated) > 0
     }
 
-    /// What is recorded of an item, in this run and in earlier ones.
-    ///
-    /// # Errors
-    ///
-    /// [`OtherInput`](JournalErrorKind::OtherInput) if another item was recorded at its position. What this run has
-    /// settled itself may not be compared any more.
-    pub fn recorded(&self, item: Position) -> Result<Recorded, JournalError> {
-        let index = item.index;
-        self.state
-            .recorded(item)
-            .ok_or_else(|| self.error(JournalErrorKind::OtherInput { index }))
+    /// How many updates may have changed an item in an earlier run and are not in the input, once all of it was looked up.
+    pub(super) fn left_out(&self) -> u64 {
+        self.past.unclaimed()
     }
 
-    /// How many items are recorded as what, in this run and in earlier ones.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        self.state.tally()
-    }
-
-    /// Says, at the end of an input with so many items, whether items were recorded beyond it, which would then be in
-    /// no account.
-    ///
-    /// # Errors
-    ///
-    /// [`InputTooShort`](JournalErrorKind::InputTooShort). That an input has got longer is none.
-    pub fn check_end(&self, items: u64) -> Result<(), JournalError> {
-        let recorded = self.state.end();
-        if recorded > items {
-            return Err(self.error(JournalErrorKind::InputTooShort { items, recorded }));
-        }
-        Ok(())
-    }
-
-    /// Why an item was rejected, or is unknown, if that is how it was last settled. It is read from the file.
-    ///
-    /// # Errors
-    ///
-    /// [`Io`](JournalErrorKind::Io), after which the journal records nothing more.
-    pub fn reason(&mut self, index: u64) -> Result<Option<Reason>, JournalError> {
-        let Some(offset) = self.state.reason(index) else {
-            return Ok(None);
+    /// Looks up what earlier runs have recorded of the next update of the input, and places it behind what is recorded of
+    /// its item and locale. If the reason cannot be read, the journal records nothing more, and [`fault`](Self::take_fault)
+    /// says why.
+    pub(super) fn look_up(
+        &mut self,
+        index: u64,
+        fingerprint: Fingerprint,
+        resend: Resend,
+    ) -> (Position, Recorded) {
+        self.looked_up += 1;
+        self.known += u64::from(self.past.knows(fingerprint));
+        let Claim {
+            recorded,
+            may_have_acted,
+            after,
+        } = self.past.claim(fingerprint, resend);
+        let position = Position {
+            index,
+            fingerprint,
+            after,
+            was_unknown: recorded == Some(Kind::Unknown),
         };
-        self.reason_at(offset).map(Some).map_err(|error| {
-            // Without the way back to the end, the next record would overwrite others.
-            self.is_broken = true;
-            self.error(Failure::io("read it")(error))
-        })
+        let recorded = match recorded {
+            None | Some(Kind::New) => Recorded::New,
+            Some(Kind::Updated) => Recorded::Updated,
+            Some(Kind::Rejected) => Recorded::Rejected(
+                self.reason(fingerprint)
+                    .unwrap_or_else(rejected_for_no_reason)
+                    .knowing(may_have_acted),
+            ),
+            Some(Kind::Unknown) => Recorded::Unknown(self.reason(fingerprint)),
+        };
+        (position, recorded)
+    }
+
+    /// Whether enough of the input was looked up to tell whether the journal is of it.
+    pub(super) fn is_judged(&self) -> bool {
+        self.past.is_empty() || self.known > 0 || self.looked_up >= LOOKED_AT
+    }
+
+    /// Says, when enough of the input was looked up or no more can be, whether the journal is of another input.
+    ///
+    /// # Errors
+    ///
+    /// [`OtherInput`](JournalErrorKind::OtherInput).
+    pub(super) fn judge(&self) -> Result<(), JournalError> {
+        if self.past.is_empty() || self.known > 0 || self.looked_up == 0 {
+            return Ok(());
+        }
+        let updates = self.looked_up;
+        Err(self.error(JournalErrorKind::OtherInput { updates }))
     }
 
     /// Records that a request with these items is about to leave.
     ///
     /// # Errors
     ///
-    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is updated or rejected;
-    /// [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The request must not be sent then.
-    pub fn sent(&mut self, items: &[Position]) -> Result<(), JournalError> {
-        let lines = items.chunks(format::MAX_ITEMS);
-        self.append(lines.map(|items| Record::Sent(items.to_vec())))
+    /// [`Contradiction`](JournalErrorKind::Contradiction); [`Io`](JournalErrorKind::Io) or
+    /// [`Broken`](JournalErrorKind::Broken). The request must not be sent then.
+    pub(super) fn sent(&mut self, items: &[Position]) -> Result<(), JournalError> {
+        self.recording(|journal| {
+            for item in items {
+                journal
+                    .in_flight
+                    .sent(item.index, item.fingerprint, item.was_unknown)?;
+            }
+            let lines = items.chunks(format::MAX_ITEMS);
+            journal.append(lines.map(|items| Record::Sent(format::Sent::new(items))))
+        })
     }
 
     /// Takes back what [`sent`](Self::sent) has recorded of a request with these items: it did not leave, or was
-    /// answered in a way that tells that nothing has changed, which is where [`Error::may_have_acted`] is `false`.
+    /// answered in a way that tells that nothing has changed.
     ///
-    /// An item that was in doubt before that request still is.
-    ///
-    /// [`Error::may_have_acted`]: crate::Error::may_have_acted
+    /// An item that was unknown before that request still is.
     ///
     /// # Errors
     ///
     /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is settled or was not sent;
     /// [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken).
-    pub fn unsent(&mut self, items: &[Position]) -> Result<(), JournalError> {
-        let lines = items.chunks(format::MAX_ITEMS);
-        self.append(lines.map(|items| {
-            let indices = items.iter().map(|item| item.index);
-            Record::Unsent(format::runs(indices))
-        }))
+    pub(super) fn unsent(&mut self, items: &[Position]) -> Result<(), JournalError> {
+        self.recording(|journal| {
+            for item in items {
+                journal.in_flight.unsent(item.index)?;
+            }
+            journal.in_flight.take_unsent();
+            let lines = items.chunks(format::MAX_ITEMS);
+            journal.append(lines.map(|items| Record::Unsent(spans(items))))
+        })
     }
 
-    /// Records what came of items: a line for each, all in one write.
-    ///
-    /// Updated and rejected are for good; what is unknown can be settled again, after another request.
+    /// Records what came of items, all in one write.
     ///
     /// # Errors
     ///
-    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is updated or rejected already, or is to be
-    /// updated or unknown without having been sent; [`Io`](JournalErrorKind::Io) or
-    /// [`Broken`](JournalErrorKind::Broken). The items are then in doubt for the next run, whatever came of them.
-    pub fn settled<'a>(
+    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is to be updated or unknown without having been
+    /// sent; [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the next
+    /// run, whatever came of them.
+    pub(super) fn settled(
         &mut self,
-        items: impl IntoIterator<Item = (Position, Settled<'a>)>,
+        items: &[(Position, Settled<'_>)],
     ) -> Result<(), JournalError> {
-        self.append(items.into_iter().map(|(item, settled)| {
-            let (verdict, reason) = match settled {
-                Settled::Updated => (Verdict::Updated, None),
-                Settled::Rejected(reason) => (Verdict::Rejected, Some(Cow::Borrowed(reason))),
-                Settled::Unknown(reason) => (Verdict::Unknown, Some(Cow::Borrowed(reason))),
-            };
-            Record::Settled(item, verdict, reason)
-        }))
-    }
-
-    fn created(path: &Path, parameters: &Parameters) -> Result<Self, Failure> {
-        let file = LockedFile::open(path, true)?;
-        if file.is_empty()? {
-            Self::begin(file, parameters)
-        } else {
-            Err(JournalErrorKind::Exists.into())
-        }
-    }
-
-    fn resumed(path: &Path, parameters: &Parameters) -> Result<Self, Failure> {
-        let mut file = LockedFile::open(path, false)?;
-        let replay = Replay::read(file.contents(), parameters)?;
-        file.go_on_at(replay.len)?;
-        if replay.len == 0 {
-            return Self::begin(file, parameters);
-        }
-        let mut state = replay.state;
-        state.begin_own();
-        Ok(Self {
-            file,
-            state,
-            seal: replay.seal,
-            is_broken: false,
+        self.recording(|journal| {
+            let mut updated = Vec::new();
+            let mut others = Vec::new();
+            for (item, settled) in items {
+                let index = item.index;
+                let with = |reason| format::Settled {
+                    index,
+                    item: item.fingerprint,
+                    after: item.after,
+                    reason: Cow::Borrowed(reason),
+                };
+                match settled {
+                    Settled::Updated => {
+                        journal.in_flight.updated(index)?;
+                        updated.push(*item);
+                    }
+                    Settled::Rejected(reason) => others.push(Record::Rejected(with(reason))),
+                    Settled::Unknown(reason) => {
+                        if !(item.was_unknown || journal.in_flight.is_open(index)) {
+                            let reason = "no request with it has left";
+                            return Err(Contradiction { index, reason }.into());
+                        }
+                        others.push(Record::Unknown(with(reason)));
+                    }
+                }
+                journal.in_flight.settled(index);
+            }
+            let updated = updated
+                .chunks(format::MAX_ITEMS)
+                .map(|items| Record::Updated(spans(items)));
+            journal.append(updated.chain(others))
         })
     }
 
-    fn begin(mut file: LockedFile, parameters: &Parameters) -> Result<Self, Failure> {
-        let mut seal = Seal::default();
-        let mut line = Vec::new();
-        format::write_header(&mut line, &mut seal, parameters).map_err(unwritable)?;
-        file.append(&line)?;
-        let mut state = State::default();
-        state.begin_own();
-        Ok(Self {
-            file,
-            state,
-            seal,
-            is_broken: false,
-        })
-    }
-
-    fn append<'a>(
+    fn recording(
         &mut self,
-        records: impl Iterator<Item = Record<'a>>,
+        record: impl FnOnce(&mut Self) -> Result<(), Failure>,
     ) -> Result<(), JournalError> {
         if self.is_broken {
             return Err(self.error(JournalErrorKind::Broken));
         }
-        let appended = self.try_append(records);
-        // Half a record may be in the file, or a whole one in the state only; either way what comes next must not
-        // build on it.
-        self.is_broken = appended.is_err();
-        appended.map_err(|failure| self.error(failure))
+        let recorded = record(self);
+        // Half a record may be in the file, or a whole one in memory only; either way what comes next must not build
+        // on it.
+        self.is_broken = recorded.is_err();
+        recorded.map_err(|failure| self.error(failure))
     }
 
-    fn try_append<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Failure> {
+    fn append<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Failure> {
         let mut lines = Vec::new();
-        for record in records {
-            let offset = self.file.len() + lines.len() as u64;
-            self.state
-                .apply(&record, offset)
-                .map_err(
-                    |Contradiction { index, reason }| JournalErrorKind::Contradiction {
-                        index,
-                        reason,
-                    },
-                )?;
+        for record in self.beginning.take().into_iter().chain(records) {
             format::write(&mut lines, &mut self.seal, &record).map_err(unwritable)?;
         }
         self.file.append(&lines)
     }
 
-    fn reason_at(&mut self, offset: u64) -> io::Result<Reason> {
-        match format::read(&self.file.line_at(offset)?) {
-            Some(Record::Settled(_, _, Some(reason))) => Ok(reason.into_owned()),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "no reason is where one was recorded",
-            )),
-        }
+    /// Why an update was rejected, or is unknown, in an earlier run.
+    fn reason(&mut self, fingerprint: Fingerprint) -> Option<Reason> {
+        let offset = self.reasons.get(&fingerprint).copied()?;
+        let read = reason_at(self.file.file(), offset)
+            .and_then(|reason| self.file.go_to_end().map(|()| reason));
+        read.map_err(|error| {
+            // Without the way back to the end, the next record would overwrite others.
+            self.is_broken = true;
+            self.fault = Some(self.error(Failure::io("read it")(error)));
+        })
+        .ok()
+    }
+
+    /// Why a reason could not be read, once.
+    pub(super) fn take_fault(&mut self) -> Option<JournalError> {
+        self.fault.take()
     }
 
     fn error(&self, failure: impl Into<Failure>) -> JournalError {
-        JournalError::new(self.path(), failure.into())
+        JournalError::new(self.file.path(), failure.into())
     }
+}
+
+fn spans(items: &[Position]) -> Vec<format::Span> {
+    format::spans(items.iter().map(|item| item.index))
 }
 
 impl fmt::Debug for Journal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Journal")
-            .field("path", &self.path())
-            .field("tally", &self.tally())
+            .field("path", &self.file.path())
             .field("fsync", &self.file.fsync)
             .field("is_broken", &self.is_broken)
             .finish_non_exhaustive()
+    }
+}
+
+impl From<Contradiction> for Failure {
+    fn from(Contradiction { index, reason }: Contradiction) -> Self {
+        JournalErrorKind::Contradiction { index, reason }.into()
     }
 }
 

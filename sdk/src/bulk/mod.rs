@@ -9,7 +9,7 @@
 //!
 //! # async fn example(client: Client, updates: Vec<ItemUpdate>) -> Result<(), webflow_cms::Error> {
 //! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-//! let run = client.bulk(&collection).create_journal("sync.journal").run(updates)?;
+//! let run = client.bulk(&collection).journal("sync.journal").run(updates)?;
 //! let report = run
 //!     .for_each(|outcome| match &outcome.settlement {
 //!         Settlement::Updated(_) | Settlement::UpdatedBefore => {}
@@ -27,21 +27,20 @@
 //! Every item that is taken from the source comes out as one [`Outcome`], whatever happens to the network, the service
 //! and the run. There are four kinds:
 //!
-//! - **Updated**: the service accepted a request with it, and the answer has it. Where files may be skipped, which is
+//! - **Updated**: the service accepted a request with it, and the response has it. Where files may be skipped, which is
 //!   what the service does unless told otherwise, it does not say whether a file of the item was.
-//! - **Rejected**: it is what a batch was refused for, or no batch can hold it. Correct it before you send it again.
+//! - **Rejected**: the service refused it, or no batch can hold it. Correct it before you send it again. Where its error
+//!   [may have acted](crate::Error::may_have_acted), an earlier attempt may have changed it all the same.
 //! - **Not attempted**: no request with it can have changed anything. Send it as if nothing had been.
-//! - **Unknown**: a request may have changed it, and no answer tells. Look at it, or send it again: the values end up
+//! - **Unknown**: a request may have changed it, and no response tells. Look at it, or send it again: the values end up
 //!   the same, but Webflow imports files and images again each time that their field is written.
-//!
-//! Once a try may have acted, an item is updated or unknown, and nothing else.
 //!
 //! # Journal and dead letters
 //!
-//! With a [`Journal`], the account outlives the process: a run that was killed, or cancelled by its [`Handle`], is
-//! resumed with [`Bulk::resume_journal`] and the same source, and sends nothing again of which it is known what came of
-//! it. [`Outcome::dead_letter`] gives what was not updated as a line that [`ItemUpdate::from_json`] reads as it stands,
-//! with the reason behind it.
+//! With a [journal](Bulk::journal), the account outlives the process: whatever ends a run, another one with the same
+//! journal goes on, and sends nothing again of which it is known what came of it. Correct the input before that if you
+//! like: what has changed is sent. [`Outcome::dead_letter`] gives what was not updated as a line that
+//! [`ItemUpdate::from_json`] reads as it stands, with the reason behind it. [`JournalReader`] looks at a journal.
 //!
 //! [`ItemUpdate::from_json`]: crate::ItemUpdate::from_json
 //!
@@ -55,6 +54,7 @@ mod control;
 mod dead_letter;
 mod dry_run;
 mod engine;
+mod evidence;
 mod hint;
 mod isolate;
 mod journal;
@@ -65,19 +65,19 @@ mod progress;
 mod reason;
 mod run;
 mod source;
+mod stop;
 
 pub use builder::Bulk;
 pub use control::Handle;
 pub use dead_letter::{DeadLetters, NotUpdated};
 pub use dry_run::DryRun;
-pub use journal::{
-    Digest, Journal, JournalError, JournalErrorKind, Parameters, Position, Recorded, Settled, Tally,
-};
+pub use journal::{JournalError, JournalErrorKind, JournalReader, Recorded, Tally};
 pub use json_lines::{JsonLines, LineNumbers, UnreadableRow};
 pub use outcome::{NotAttempted, Outcome, Settlement, Unknown};
 pub use progress::{Counts, Progress, Statistics};
 pub use reason::Reason;
 pub use run::{Report, Run};
+pub use stop::{SourceEnd, StopReason};
 
 // Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.
 #[cfg(test)]

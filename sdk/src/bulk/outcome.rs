@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NotUpdated, Reason, UnreadableRow};
+use super::{NotUpdated, Reason, StopReason, UnreadableRow};
+use crate::error::Printable;
 use crate::{CollectionItem, Error, ItemKey, ItemUpdate};
 
 /// What came of one item of a run. Every item that a run takes from its source has one, and only one.
@@ -16,6 +17,9 @@ pub struct Outcome {
     pub update: Option<ItemUpdate>,
     /// What came of it.
     pub settlement: Settlement,
+    /// The slugs of fields that were sent and that the updated item in the response does not have: Webflow drops the value
+    /// of a field that was added to the collection and not published yet.
+    pub missing_fields: Vec<Box<str>>,
 }
 
 /// How an item is settled.
@@ -31,6 +35,9 @@ pub enum Settlement {
     UpdatedBefore,
     /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request
     /// can hold it. Sent again as it is, it will be refused again.
+    ///
+    /// Where [`Error::may_have_acted`] is `true`, an earlier attempt with it, of this run or of one before, may have
+    /// changed the item all the same: look at it.
     Rejected(Arc<Error>),
     /// An earlier run with the same journal has found that it is refused. It was not sent again.
     RejectedBefore(Reason),
@@ -47,17 +54,14 @@ pub enum Settlement {
 pub enum NotAttempted {
     /// The source gave this error in its place.
     Source(Arc<dyn std::error::Error + Send + Sync>),
-    /// The run was cancelled.
-    Cancelled,
-    /// The run has stopped because of this error: the token was not accepted, the collection does not exist, the journal
-    /// cannot be written, or batch after batch came to nothing.
-    Stopped(Arc<Error>),
-    /// Every try of its request failed in a way that changed nothing.
+    /// The run has stopped before it was sent.
+    Stopped(StopReason),
+    /// Every attempt of its request failed in a way that changed nothing.
     NotSent(Arc<Error>),
     /// What became of an earlier update of the same item in the same locale is unknown, and that one could arrive late.
     AfterUnknown,
-    /// An earlier update of the same item in the same locale could not be sent. It has to come first: sent later, by a resumed run or from
-    /// a file of dead letters, it would overwrite this one.
+    /// An earlier update of the same item in the same locale could not be sent. It has to come first: sent later, by a
+    /// resumed run or from a file of dead letters, it would overwrite this one.
     AfterNotSent,
 }
 
@@ -69,8 +73,10 @@ pub enum Unknown {
     Failed(Arc<Error>),
     /// The service refused the batch with this error, and the run does not assume that a refused batch changed nothing.
     Refused(Arc<Error>),
-    /// The service accepted the batch, and its answer lacks the item.
+    /// The service accepted the batch, and its response lacks the item.
     NotReturned,
+    /// The service accepted the batch, and its response has the item, but does not tell in which locale.
+    Ambiguous,
     /// The run was cancelled, or has stopped, after a try that may have acted.
     Cancelled,
     /// An earlier request with it may have changed it: one of this run that failed, or one of an earlier run with the
@@ -78,12 +84,60 @@ pub enum Unknown {
     InDoubt,
 }
 
+impl fmt::Display for Settlement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Updated(_) => formatter.write_str("updated"),
+            Self::UpdatedBefore => formatter.write_str("updated by an earlier run"),
+            Self::Rejected(error) => write!(formatter, "rejected: {error}"),
+            Self::RejectedBefore(reason) => {
+                write!(formatter, "rejected by an earlier run: {reason}")
+            }
+            Self::NotAttempted(why) => write!(formatter, "not attempted: {why}"),
+            Self::Unknown(why) => write!(formatter, "unknown: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// `item 66f6ed9576ddacf3149d5ea6 (row 12): rejected: …`. Rows are counted from 1.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = self.index.saturating_add(1);
+        match self.key() {
+            Some(key) => write!(formatter, "item {key} (row {row}): {}", self.settlement)?,
+            None => write!(formatter, "row {row}: {}", self.settlement)?,
+        }
+        if !self.missing_fields.is_empty() {
+            let fields = self.missing_fields.join(", ");
+            write!(
+                formatter,
+                ", but the response lacks these fields, which were sent: {}",
+                Printable::new(&fields)
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl Outcome {
     pub(crate) fn new(index: u64, update: Option<ItemUpdate>, settlement: Settlement) -> Self {
+        let missing_fields = match (&settlement, &update) {
+            (Settlement::Updated(item), Some(update)) => update.missing_fields(item),
+            _ => Vec::new(),
+        };
         Self {
             index,
             update,
             settlement,
+            missing_fields,
+        }
+    }
+
+    /// The same with an update that changes nothing, which tells what it addresses.
+    pub(crate) fn without_content(&self) -> Self {
+        Self {
+            update: self.key().map(ItemUpdate::of_key),
+            ..self.clone()
         }
     }
 
@@ -152,8 +206,8 @@ impl NotAttempted {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Source(_) => Reason::new("source", &self.to_string()),
-            Self::Cancelled => Reason::new("cancelled", &self.to_string()),
-            Self::Stopped(error) | Self::NotSent(error) => Reason::of(error),
+            Self::Stopped(why) => why.reason(),
+            Self::NotSent(error) => Reason::of(error),
             Self::AfterUnknown => Reason::new("after_unknown", &self.to_string()),
             Self::AfterNotSent => Reason::new("after_not_sent", &self.to_string()),
         }
@@ -164,8 +218,7 @@ impl fmt::Display for NotAttempted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(error) => write!(formatter, "the source failed: {error}"),
-            Self::Cancelled => formatter.write_str("the run was cancelled"),
-            Self::Stopped(error) => write!(formatter, "the run has stopped: {error}"),
+            Self::Stopped(why) => why.fmt(formatter),
             Self::NotSent(error) => error.fmt(formatter),
             Self::AfterUnknown => formatter.write_str(
                 "what became of an earlier update of the same item in the same locale is unknown",
@@ -184,6 +237,7 @@ impl Unknown {
         match self {
             Self::Failed(error) | Self::Refused(error) => Reason::of(error),
             Self::NotReturned => Reason::new("not_returned", &self.to_string()),
+            Self::Ambiguous => Reason::new("ambiguous", &self.to_string()),
             Self::Cancelled => Reason::new("cancelled", &self.to_string()),
             Self::InDoubt => Reason::new("in_doubt", &self.to_string()),
         }
@@ -194,7 +248,10 @@ impl fmt::Display for Unknown {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) | Self::Refused(error) => error.fmt(formatter),
-            Self::NotReturned => formatter.write_str("the answer lacks the item"),
+            Self::NotReturned => formatter.write_str("the response lacks the item"),
+            Self::Ambiguous => formatter.write_str(
+                "the response has the item, but does not tell in which locale",
+            ),
             Self::Cancelled => {
                 formatter.write_str("the run was ended after a try that may have acted")
             }

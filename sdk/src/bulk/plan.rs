@@ -38,15 +38,6 @@ pub(crate) struct Entry<T> {
     pub(crate) payload: T,
 }
 
-/// An entry that was not taken, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refused<T> {
-    /// No batch could hold it, not even alone.
-    TooLarge(Entry<T>),
-    /// Its key was [`blocked`](Planner::block).
-    Blocked(Entry<T>),
-}
-
 /// Turns a stream of entries into batches. Every entry that is pushed comes out once: from [`push`](Self::push) itself,
 /// in a batch, from [`block`](Self::block), or from [`into_entries`](Self::into_entries).
 #[derive(Debug)]
@@ -104,15 +95,18 @@ impl<T> Planner<T> {
                 < READ_AHEAD.saturating_mul(self.limits.bytes)
     }
 
-    /// Takes an entry, which is younger than all that were pushed before.
-    pub(crate) fn push(&mut self, entry: Entry<T>) -> Result<(), Refused<T>> {
-        if body(1, entry.bytes) > self.limits.bytes {
-            return Err(Refused::TooLarge(entry));
-        }
+    /// Whether a batch could hold an entry of so many bytes, if only alone.
+    pub(crate) fn can_hold(&self, bytes: usize) -> bool {
+        body(1, bytes) <= self.limits.bytes
+    }
+
+    /// Takes an entry, which is younger than all that were pushed before and small enough to be held by a batch. It is given
+    /// back if its key was [`blocked`](Self::block).
+    pub(crate) fn push(&mut self, entry: Entry<T>) -> Result<(), Entry<T>> {
         let age = self.pushed;
         match self.keys.entry(entry.key) {
             Place::Occupied(key) if key.get().state == State::Blocked => {
-                return Err(Refused::Blocked(entry));
+                return Err(entry);
             }
             Place::Occupied(mut key) => {
                 self.waiting += 1;
@@ -219,17 +213,13 @@ impl<T> Planner<T> {
     }
 
     /// Takes a batch back that was too large for the server, to be sent in two halves, and fills none with more bytes
-    /// than a half from now on. An entry that was alone is given back; it keeps its key as before.
-    pub(crate) fn halve(&mut self, mut batch: Vec<Entry<T>>) -> Result<(), Entry<T>> {
-        if batch.len() < 2 {
-            return batch.pop().map_or(Ok(()), Err);
-        }
+    /// than a half from now on.
+    pub(crate) fn halve(&mut self, mut batch: Vec<Entry<T>>) {
         let bytes = batch.iter().map(|entry| entry.bytes).sum();
         self.bytes = self.bytes.min(body(batch.len(), bytes) / 2);
         let half = batch.split_off(batch.len() / 2);
         self.put_back(batch);
         self.put_back(half);
-        Ok(())
     }
 
     /// Whether all entries are handed out.

@@ -53,6 +53,8 @@ pub struct Progress {
     pub counts: Counts,
     /// How many requests were sent.
     pub requests: u64,
+    /// How many of them, attempts not counted, were made to find what is at fault in a refused batch.
+    pub isolation_requests: u64,
     /// The time since the run began.
     pub elapsed: Duration,
     /// Items settled a minute, on average since the run began. Those that an earlier run has updated do not count.
@@ -71,6 +73,9 @@ pub struct Statistics {
     pub requests: u64,
     /// Those of them that repeat an earlier one.
     pub sent_again: u64,
+    /// How many requests were made to find what is at fault in a refused batch; an attempt that repeats one is not
+    /// counted again.
+    pub isolation_requests: u64,
     /// How many requests the items that were sent need at the least: one for each [`Batch::MAX_ITEMS`].
     pub least_requests: u64,
     /// The bytes of all requests' bodies.
@@ -156,12 +161,13 @@ impl Recorder {
         });
     }
 
-    pub(crate) fn statistics(&self, items_sent: u64) -> Statistics {
+    pub(crate) fn statistics(&self, items_sent: u64, isolation_requests: u64) -> Statistics {
         let most = u64::try_from(Batch::MAX_ITEMS).unwrap_or(u64::MAX);
         let waits = self.waits();
         Statistics {
             requests: self.requests.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
+            isolation_requests,
             least_requests: items_sent.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             bytes_received: self.bytes_received.load(Ordering::Relaxed),

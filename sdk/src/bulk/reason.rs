@@ -16,7 +16,7 @@ const MOST_DETAILS: usize = 10;
 ///
 /// A message is kept to 500 characters, and of the details the first 10.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reason {
     kind: Box<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,6 +26,8 @@ pub struct Reason {
     message: Box<str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     details: Vec<Box<str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    may_have_acted: bool,
 }
 
 impl Reason {
@@ -39,6 +41,7 @@ impl Reason {
             code: None,
             message: beginning(message, MOST_OF_A_MESSAGE),
             details: Vec::new(),
+            may_have_acted: false,
         }
     }
 
@@ -58,10 +61,19 @@ impl Reason {
                 .take(MOST_DETAILS)
                 .map(|detail| beginning(&detail.to_string(), MOST_OF_A_MESSAGE))
                 .collect(),
+            may_have_acted: error.may_have_acted(),
             ..Self::new(
                 error.kind().as_str(),
                 &printable(&message, MOST_OF_A_MESSAGE),
             )
+        }
+    }
+
+    /// The same, of an update that an attempt may have changed or not.
+    pub(crate) fn knowing(self, may_have_acted: bool) -> Self {
+        Self {
+            may_have_acted,
+            ..self
         }
     }
 
@@ -88,6 +100,12 @@ impl Reason {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether an attempt with the item may have changed it all the same.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        self.may_have_acted
     }
 
     /// The single reasons that Webflow gave, each with the field in front that it is about.

@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::control::{Handle, lock};
 use super::engine::Engine;
 use super::progress::{Counts, Statistics};
-use super::{NotAttempted, Outcome, Settlement};
+use super::{Outcome, SourceEnd, StopReason};
 
 /// How many outcomes that are no update a report keeps.
 const KEPT: usize = 20;
@@ -37,7 +37,34 @@ pub struct Run {
 struct End {
     counts: Counts,
     statistics: Statistics,
-    stopped: Option<NotAttempted>,
+    taken: u64,
+    expected: Option<u64>,
+    left_out: u64,
+    source: Option<SourceEnd>,
+    stopped: Option<StopReason>,
+    missing_fields: u64,
+    /// The first outcomes that are worth to be told, without the updates themselves.
+    others: Vec<Outcome>,
+}
+
+impl End {
+    fn see(&mut self, engine: &Engine, outcome: Option<&Outcome>) {
+        self.counts = engine.counts();
+        self.statistics = engine.statistics();
+        self.taken = engine.taken();
+        self.expected = engine.expected();
+        self.source = Some(engine.source_end());
+        self.stopped = engine.stopped().cloned();
+        let Some(outcome) = outcome else {
+            self.left_out = engine.left_out();
+            return;
+        };
+        let is_whole = outcome.missing_fields.is_empty();
+        self.missing_fields += u64::from(!is_whole);
+        if self.others.len() < KEPT && !(outcome.is_updated() && is_whole) {
+            self.others.push(outcome.without_content());
+        }
+    }
 }
 
 impl Run {
@@ -49,11 +76,7 @@ impl Run {
             let shared = shared.clone();
             async move {
                 let outcome = engine.next().await;
-                *lock(&shared) = End {
-                    counts: engine.counts(),
-                    statistics: engine.statistics(),
-                    stopped: engine.stopped().cloned(),
-                };
+                lock(&shared).see(&engine, outcome.as_ref());
                 outcome.map(|outcome| (outcome, engine))
             }
         });
@@ -78,7 +101,7 @@ impl Run {
     }
 
     /// Drives the run to its end and says what came of it, in a bounded size: counts, and the first 20 outcomes that are
-    /// no update. Outcomes that were taken before are counted, but not among those 20.
+    /// no update or lack fields.
     pub async fn report(self) -> Report {
         self.for_each(|_| {}).await
     }
@@ -90,7 +113,6 @@ impl Run {
     /// If the function does, but not before the end of the run, which is cancelled then: the outcomes that the function
     /// has not seen are in the journal.
     pub async fn for_each(mut self, mut show: impl FnMut(&Outcome)) -> Report {
-        let mut others = Vec::new();
         let mut panic: Option<Box<dyn Any + Send>> = None;
         while let Some(outcome) = self.next().await {
             if panic.is_none()
@@ -98,12 +120,6 @@ impl Run {
             {
                 panic = Some(caught);
                 self.handle.cancel();
-            }
-            if others.len() < KEPT && !outcome.is_updated() {
-                others.push(Outcome {
-                    update: None,
-                    ..outcome
-                });
             }
         }
         if let Some(panic) = panic {
@@ -113,8 +129,13 @@ impl Run {
         Report {
             counts: end.counts,
             statistics: end.statistics,
+            taken: end.taken,
+            expected: end.expected,
+            source: end.source.clone().unwrap_or(SourceEnd::NotReadOn),
+            left_out: end.left_out,
+            missing_fields: end.missing_fields,
             stopped: end.stopped.clone(),
-            others,
+            others: end.others.clone(),
         }
     }
 }
@@ -144,14 +165,29 @@ pub struct Report {
     pub counts: Counts,
     /// What it took.
     pub statistics: Statistics,
-    /// Why the run stopped before its end, if it did.
-    pub stopped: Option<NotAttempted>,
-    /// The first outcomes that are no update, 20 at the most, without the updates themselves.
+    /// How many items were taken from the source, errors included.
+    pub taken: u64,
+    /// How many there should have been, as [`expected_items`](super::Bulk::expected_items) said.
+    pub expected: Option<u64>,
+    /// How the source ended.
+    pub source: SourceEnd,
+    /// How many updates earlier runs with the same journal have made, or may have made, that are not in the input any
+    /// more, not counting what stands before another update of the same item and locale. What they changed stays. 0 unless
+    /// the source was read to its end.
+    pub left_out: u64,
+    /// How many updated items came back without a field that was sent; see
+    /// [`Outcome::missing_fields`](super::Outcome::missing_fields).
+    pub missing_fields: u64,
+    /// Why the run stopped before everything was sent, if it did.
+    pub stopped: Option<StopReason>,
+    /// The first outcomes that are no update, or that lack fields, 20 at the most, with updates that only tell what they
+    /// address.
     pub others: Vec<Outcome>,
 }
 
 impl Report {
-    /// Whether every item is updated, by this run or an earlier one with the same journal.
+    /// Whether the source was read to its end, held as many items as were expected, and all of them are updated, by this
+    /// run or an earlier one with the same journal.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let Counts {
@@ -159,7 +195,10 @@ impl Report {
             updated_before,
             ..
         } = self.counts;
-        self.stopped.is_none() && updated + updated_before == self.counts.settled()
+        self.stopped.is_none()
+            && matches!(self.source, SourceEnd::Ended)
+            && self.expected.is_none_or(|expected| expected == self.taken)
+            && updated + updated_before == self.taken
     }
 }
 
@@ -184,30 +223,55 @@ impl fmt::Display for Report {
                 write!(formatter, ", {count} {what}")?;
             }
         }
-        let statistics = &self.statistics;
+        let Statistics {
+            requests,
+            least_requests,
+            isolation_requests,
+            elapsed,
+            ..
+        } = self.statistics;
         write!(
             formatter,
-            "; {} requests ({:.2} times the least) in {:.1} s",
-            statistics.requests,
-            statistics.overhead(),
-            statistics.elapsed.as_secs_f64()
+            "; {requests} requests (minimum {least_requests}) in {:.1} s",
+            elapsed.as_secs_f64()
         )?;
+        if isolation_requests > 0 {
+            write!(
+                formatter,
+                ", {isolation_requests} of them to find what was refused in a batch"
+            )?;
+        }
         if let Some(why) = &self.stopped {
             write!(formatter, "\n{why}")?;
         }
+        if !matches!(self.source, SourceEnd::Ended) {
+            write!(formatter, "\n{}", self.source)?;
+        }
+        if let Some(expected) = self.expected
+            && expected != self.taken
+        {
+            write!(
+                formatter,
+                "\n{} items were read, and {expected} were expected",
+                self.taken
+            )?;
+        }
+        if self.left_out > 0 {
+            write!(
+                formatter,
+                "\n{} updates of earlier runs are not in the input any more; what they changed stays",
+                self.left_out
+            )?;
+        }
+        if self.missing_fields > 0 {
+            write!(
+                formatter,
+                "\n{} updated items came back without a field that was sent",
+                self.missing_fields
+            )?;
+        }
         for outcome in &self.others {
-            write!(formatter, "\nitem {}: ", outcome.index)?;
-            match &outcome.settlement {
-                Settlement::Rejected(error) => write!(formatter, "rejected: {error}")?,
-                Settlement::RejectedBefore(reason) => {
-                    write!(formatter, "rejected before: {}", reason.message())?;
-                }
-                Settlement::NotAttempted(why) => write!(formatter, "not attempted: {why}")?,
-                Settlement::Unknown(why) => write!(formatter, "unknown: {why}")?,
-                Settlement::Updated(_) | Settlement::UpdatedBefore => {
-                    formatter.write_str("updated")?;
-                }
-            }
+            write!(formatter, "\n{outcome}")?;
         }
         Ok(())
     }

@@ -48,8 +48,6 @@ pub enum ErrorKind {
     NotSent,
     /// The journal of a bulk run cannot be used; a [`JournalError`](crate::bulk::JournalError) is the source.
     Journal,
-    /// A bulk run has stopped, since batch after batch came to nothing; the last error, if there was one, is the source.
-    InVain,
     /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
     /// and where.
     InvalidInput,
@@ -78,7 +76,6 @@ impl ErrorKind {
             Self::Transport => "transport",
             Self::NotSent => "not_sent",
             Self::Journal => "journal",
-            Self::InVain => "in_vain",
             Self::InvalidInput => "invalid_input",
         }
     }
@@ -103,7 +100,6 @@ impl ErrorKind {
             Self::Transport => "the transport failed",
             Self::NotSent => "the request was not sent",
             Self::Journal => "the journal cannot be used",
-            Self::InVain => "the run has come to nothing",
             Self::InvalidInput => "the input was refused",
         }
     }
@@ -136,7 +132,6 @@ impl ErrorKind {
             | Self::Untrusted
             | Self::NotSent
             | Self::Journal
-            | Self::InVain
             | Self::InvalidInput => false,
             Self::OtherStatus => !status.is_some_and(|status| {
                 status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
@@ -169,7 +164,6 @@ impl ErrorKind {
             | Self::Untrusted
             | Self::Transport
             | Self::Journal
-            | Self::InVain
             | Self::InvalidInput => false,
         }
     }

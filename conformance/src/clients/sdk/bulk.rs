@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, Stream, StreamExt};
 use webflow_cms::bulk::{
-    Digest, Handle, Journal as SdkJournal, NotAttempted, Outcome, Parameters, Position,
-    Recorded as SdkRecorded, Run as SdkRun, Settlement,
+    Handle, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded, Run as SdkRun,
+    Settlement, StopReason,
 };
 
 use super::{TimedSdk, update};
 use crate::client::Entry;
-use crate::client::bulk::{Bulk, Counts, End, Job, Journal, Recorded, Run, Settled, Source, Why};
+use crate::client::bulk::{Bulk, Counts, End, Job, Reading, Recorded, Run, Settled, Source, Why};
 
 impl Bulk for TimedSdk {
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String> {
@@ -23,7 +23,8 @@ impl Bulk for TimedSdk {
             .stop_after(job.stop_after)
             .continue_after_unknown(job.after_unknown)
             .continue_after_source_error(job.after_source_error)
-            .resend_in_doubt(job.resend_in_doubt);
+            .resend_in_doubt(job.resend_in_doubt)
+            .accept_other_input(job.accept_other_input);
         if let Some(skip) = job.options.skip_invalid_files {
             bulk = bulk.skip_invalid_files(skip);
         }
@@ -33,67 +34,73 @@ impl Bulk for TimedSdk {
         if let Some(bytes) = job.max_bytes {
             bulk = bulk.max_batch_bytes(bytes);
         }
-        bulk = match job.journal {
-            None => bulk,
-            Some(Journal::Create(path)) => bulk.create_journal(path),
-            Some(Journal::Resume(path)) => bulk.resume_journal(path),
-        };
-        let run = bulk.run_stream(futures_util::stream::iter(updates(job.source)));
+        if let Some(path) = job.journal {
+            bulk = bulk.journal(path);
+        }
+        let run = bulk.run_stream(updates(job.source));
         let run = run.map_err(|error| error.to_string())?;
         Ok(Box::new(Running {
             handle: run.handle(),
-            run,
+            run: Some(run),
         }))
     }
 
-    fn read_journal(
-        &self,
-        journal: &Path,
-        entries: &[(u64, Entry)],
-    ) -> Result<Vec<Recorded>, String> {
-        let told = |error: &dyn std::error::Error| error.to_string();
-        let journal = SdkJournal::resume(journal, &Parameters::new(self.collection))
-            .map_err(|error| told(&error))?;
+    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String> {
+        let told = |error: webflow_cms::Error| error.to_string();
+        let mut journal = JournalReader::open(journal).map_err(told)?;
+        let tally = journal.tally();
         let mut recorded = Vec::with_capacity(entries.len());
-        for (index, entry) in entries {
-            let update = update(entry).map_err(|error| told(&error))?;
-            let digest = Digest::of(&update).map_err(|error| told(&error))?;
-            let index = *index;
-            let known = journal.recorded(Position { index, digest });
-            recorded.push(match known.map_err(|error| told(&error))? {
-                SdkRecorded::Fresh => Recorded::Fresh,
+        for (_, entry) in entries {
+            let update = update(entry).map_err(told)?;
+            recorded.push(match journal.recorded(&update).map_err(told)? {
+                SdkRecorded::New => Recorded::Fresh,
                 SdkRecorded::Updated => Recorded::Updated,
-                SdkRecorded::Rejected => Recorded::Rejected,
-                SdkRecorded::InDoubt => Recorded::InDoubt,
+                SdkRecorded::Rejected(reason) => Recorded::Rejected {
+                    may_have_acted: reason.may_have_acted(),
+                },
+                // What is said in a word that this suite does not know may be anything.
+                _ => Recorded::InDoubt,
             });
         }
-        let tally = journal.tally();
-        let count = |kind| recorded.iter().filter(|known| **known == kind).count() as u64;
-        let counted = [Recorded::Updated, Recorded::Rejected, Recorded::InDoubt].map(count);
-        if counted == [tally.updated, tally.rejected, tally.in_doubt] {
-            Ok(recorded)
-        } else {
-            Err(format!(
-                "its tally is {tally:?}, and its records are {counted:?}"
-            ))
+        let mut counted = [0_u64; 3];
+        for known in &recorded {
+            match known {
+                Recorded::Fresh => {}
+                Recorded::Updated => counted[0] += 1,
+                Recorded::Rejected { .. } => counted[1] += 1,
+                Recorded::InDoubt => counted[2] += 1,
+            }
         }
+        let pairs = [tally.updated, tally.rejected, tally.unknown]
+            .into_iter()
+            .zip(counted);
+        let others = pairs
+            .map(|(all, asked)| all.checked_sub(asked))
+            .sum::<Option<u64>>();
+        let others = others
+            .ok_or_else(|| format!("its tally is {tally:?}, and its records are {counted:?}"))?;
+        Ok(Reading { recorded, others })
     }
 }
 
-fn updates(source: Source) -> impl Iterator<Item = Result<webflow_cms::ItemUpdate, String>> + Send {
+fn updates(source: Source) -> impl Stream<Item = Result<webflow_cms::ItemUpdate, String>> + Send {
     source.map(|entry| update(&entry?).map_err(|error| error.to_string()))
 }
 
 struct Running {
-    run: SdkRun,
+    /// Is taken when it has ended, for its report.
+    run: Option<SdkRun>,
     handle: Handle,
 }
 
 impl Run for Running {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>> {
-        self.run
-            .poll_next_unpin(context)
-            .map(|outcome| outcome.as_ref().map(settled))
+        match &mut self.run {
+            Some(run) => run
+                .poll_next_unpin(context)
+                .map(|outcome| outcome.as_ref().map(settled)),
+            None => Poll::Ready(None),
+        }
     }
 
     fn cancel(&self) {
@@ -110,6 +117,11 @@ impl Run for Running {
             unknown: counts.unknown,
         }
     }
+
+    fn is_complete(&mut self) -> bool {
+        let report = self.run.take().map(|run| run.report().now_or_never());
+        report.flatten().is_some_and(|report| report.is_complete())
+    }
 }
 
 fn settled(outcome: &Outcome) -> Settled {
@@ -123,18 +135,24 @@ fn settled(outcome: &Outcome) -> Settled {
         Settlement::Unknown(why) => (End::Unknown, why.to_string()),
         other => (End::Unknown, format!("{other:?}")),
     };
+    let may_have_acted = match &outcome.settlement {
+        Settlement::Rejected(error) => error.may_have_acted(),
+        Settlement::RejectedBefore(reason) => reason.may_have_acted(),
+        _ => false,
+    };
     Settled {
         index: outcome.index,
         end,
         reason,
         dead_letter: outcome.dead_letter().ok().flatten(),
+        may_have_acted,
     }
 }
 
 fn not_attempted(why: &NotAttempted) -> Why {
     match why {
         NotAttempted::Source(_) => Why::Source,
-        NotAttempted::Cancelled => Why::Cancelled,
+        NotAttempted::Stopped(StopReason::Cancelled) => Why::Cancelled,
         NotAttempted::NotSent(_) => Why::Failed,
         NotAttempted::AfterUnknown | NotAttempted::AfterNotSent => Why::EarlierFirst,
         _ => Why::Stopped,

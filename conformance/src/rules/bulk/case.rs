@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde_json::json;
+
 use crate::client::{Entry, Pace};
-use crate::reference::{Fault, Model, Reply, Step, Variant};
+use crate::reference::{Fault, Model, Reply, Step, UndocumentedBody, Variant};
 use crate::rules::site;
 
 /// An item and a locale, by their numbers.
@@ -37,6 +39,48 @@ pub(super) enum Bad {
     NoItem,
     /// The item does not exist in the locale.
     NoVariant,
+    /// The service refuses it with this status.
+    Refused(u16, Words),
+}
+
+/// What stands in the body of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// Nothing.
+    Nothing,
+    /// What Webflow's errors look like.
+    Webflow,
+    /// The same, with ids and numbers that are others each time.
+    Numbered(u64),
+    Undocumented(UndocumentedBody),
+}
+
+impl Words {
+    pub(super) fn all() -> Vec<Self> {
+        let own = [Self::Nothing, Self::Webflow, Self::Numbered(7)];
+        let undocumented = UndocumentedBody::ALL.map(Self::Undocumented);
+        own.into_iter().chain(undocumented).collect()
+    }
+
+    /// The refusal with this status. Request number `number` gets it.
+    pub(super) fn reply(self, status: u16, number: u64) -> Reply {
+        let body = |message: &str| {
+            let body =
+                json!({"message": message, "code": null, "externalReference": null, "details": []});
+            Reply::new(status).json(&body)
+        };
+        match self {
+            Self::Nothing => Reply::new(status),
+            Self::Webflow => body("Requested resource not found"),
+            Self::Numbered(first) => {
+                let number = first + number;
+                body(&format!(
+                    "Request {number} for 66f6ed95{number:016x} is refused"
+                ))
+            }
+            Self::Undocumented(body) => body.reply_with(status),
+        }
+    }
 }
 
 /// What goes wrong with one request.
@@ -46,8 +90,20 @@ pub(super) enum Trouble {
     /// This status, with a wait that is asked for, if any.
     Status(u16, Option<u64>),
     Fault(Fault),
+    /// Everything is refused with this status.
+    Refused(u16, Words),
     /// The answer to what was applied lacks some items, as these bits say.
     Lacks(u8),
+}
+
+/// How the source ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    Ends,
+    /// It gives nothing more, and does not end.
+    Silent,
+    /// It gives an error each so many milliseconds, and does not end.
+    Drips(u64),
 }
 
 /// When a leg is ended from outside.
@@ -76,6 +132,9 @@ pub(super) struct Leg {
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) input: Vec<Slot>,
+    /// The positions before which the source gives nothing for so many milliseconds.
+    pub(super) lulls: Vec<(usize, u64)>,
+    pub(super) tail: Tail,
     pub(super) bad: Vec<(Key, Bad)>,
     /// Whether a refused request changes nothing.
     pub(super) atomic: bool,
@@ -103,6 +162,8 @@ impl Case {
     pub(super) fn calm(input: Vec<Slot>) -> Self {
         Self {
             input,
+            lulls: Vec::new(),
+            tail: Tail::Ends,
             bad: Vec::new(),
             atomic: true,
             max_body: None,
@@ -165,6 +226,11 @@ impl Case {
         r#"{"items":[]}"#.len() + self.bytes(index)
     }
 
+    /// Whether the bound for bytes lets no request hold this entry.
+    pub(super) fn is_too_long(&self, index: usize) -> bool {
+        self.max_bytes.is_some_and(|most| self.alone(index) > most)
+    }
+
     /// How long an entry is.
     pub(super) fn bytes(&self, index: usize) -> usize {
         let Ok(entry) = self.entry(index) else {
@@ -184,6 +250,11 @@ impl Case {
             Some(error) if !self.after_source_error => error + 1,
             _ => self.input.len(),
         }
+    }
+
+    /// Whether the source keeps a run waiting.
+    pub(super) fn is_slow(&self) -> bool {
+        self.tail != Tail::Ends || !self.lulls.is_empty()
     }
 
     pub(super) fn model(&self) -> Model {
@@ -216,6 +287,11 @@ impl Case {
                     let (item, locale) = (site::item(key.0), site::locale(key.1));
                     model = insert(model, key).reject(site::COLLECTION, &item, locale);
                 }
+                Some(Bad::Refused(status, words)) => {
+                    let (item, locale) = (site::item(key.0), site::locale(key.1));
+                    let reply = words.reply(status, 0);
+                    model = insert(model, key).reject_with(site::COLLECTION, &item, locale, reply);
+                }
                 None => model = insert(model, key),
             }
         }
@@ -224,8 +300,8 @@ impl Case {
 }
 
 impl Trouble {
-    /// The fault of the connection, and what the server does if it acts.
-    pub(super) fn plan(&self) -> (Fault, Option<Step>) {
+    /// The fault of the connection of request number `number`, and what the server does if it acts.
+    pub(super) fn plan(&self, number: usize) -> (Fault, Option<Step>) {
         match self {
             Self::None => (Fault::None, Some(Step::Model)),
             Self::Status(status, wait) => {
@@ -233,6 +309,10 @@ impl Trouble {
                 if let Some(wait) = wait {
                     reply = reply.header("retry-after", &wait.to_string());
                 }
+                (Fault::None, Some(Step::Reply(reply)))
+            }
+            Self::Refused(status, words) => {
+                let reply = words.reply(*status, u64::try_from(number).unwrap_or(0));
                 (Fault::None, Some(Step::Reply(reply)))
             }
             Self::Fault(fault) => (fault.clone(), fault.acts().then_some(Step::Model)),

@@ -11,17 +11,12 @@ use super::play::{TIMEOUT, play};
 use super::{laws, make};
 use crate::client::Pace;
 use crate::rule::{Rule, property};
-use crate::rules::stage::{SECOND, within};
+use crate::rules::stage::within;
 
 const LOAD: &str = "this suite: a client must not multiply the load of a service that fails";
 
 pub(super) fn rules() -> Vec<Rule> {
-    vec![
-        never_splits_for_others(),
-        what_ends_a_run(),
-        stop_after(),
-        cancel_accounts(),
-    ]
+    vec![never_splits_for_others(), stop_after(), cancel_accounts()]
 }
 
 fn never_splits_for_others() -> Rule {
@@ -97,83 +92,6 @@ fn never_splits_for_others() -> Rule {
 /// An input of so many batches.
 fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Slot>> {
     make::distinct(count.prop_map(|batches| batches * 100), 0)
-}
-
-fn what_ends_a_run() -> Rule {
-    const EDGES: [&str; 5] = ["401", "403", "404", "at first", "later"];
-    Rule::new(
-        "bulk/what-ends-a-run",
-        "after 401, 403 and the 404 of a collection no request leaves but those that were under way, and all other items are \
-         not attempted",
-        "reference page of Update Items: what the statuses mean",
-        &EDGES,
-        property(
-            |case| {
-                let status = [401_u16, 403, 404][usize::try_from(case % 3).unwrap_or(0)];
-                // Later, a 404 can be about an item.
-                let first = match (status, case % 2) {
-                    (404, _) | (_, 0) => Just(0).boxed(),
-                    _ => (1..4_usize).boxed(),
-                };
-                let others = vec(
-                    prop_oneof![
-                        1 => Just(Trouble::None),
-                        2 => (1..4_u64).prop_map(|wait| Trouble::Status(503, Some(wait))),
-                        2 => Just(Trouble::Status(500, None)),
-                    ],
-                    0..6,
-                );
-                let pace = select(vec![Pace::Off, Pace::Fixed(60)]);
-                let input = make::distinct(20..60_usize, 0);
-                (input, first, others, 1..5_usize, any::<u64>(), pace)
-                    .prop_map(move |(input, first, others, concurrency, latency, pace)| {
-                        let mut case = Case {
-                            // Four or five entries fill a request.
-                            max_bytes: Some(500),
-                            concurrency,
-                            latency,
-                            pace,
-                            ..Case::calm(input)
-                        };
-                        let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, first));
-                        troubles.push(Trouble::Status(status, None));
-                        troubles.extend(match status {
-                            // A collection that is not there is there for nobody.
-                            404 => vec![Trouble::Status(status, None); 8],
-                            _ => others,
-                        });
-                        case
-                    })
-                    .boxed()
-            },
-            |case| {
-                let troubles = &case.legs[0].troubles;
-                let is = |status: u16| troubles.contains(&Trouble::Status(status, None));
-                let at_first = troubles.first() != Some(&Trouble::None);
-                let touched = [is(401), is(403), is(404), at_first, !at_first];
-                super::among(&EDGES, &touched)
-            },
-            |bench, case| {
-                let played = play(bench, case)?;
-                let fatal = |status| matches!(status, Some(401 | 403 | 404));
-                let Some(end) = played.sent.iter().find(|sent| fatal(sent.status)) else {
-                    return Err("the answer that ends a run was not given".to_owned());
-                };
-                // The answer is under way for as long as the latency says at the most.
-                let heard = end.acted_at.unwrap_or_default() + SECOND;
-                let later = played.sent.iter().filter(|sent| sent.at > heard).count();
-                if later > 0 {
-                    return Err(format!("{later} requests are sent after the end"));
-                }
-                let further = played.sent.iter().filter(|sent| sent.at > end.at).count();
-                if further > case.concurrency {
-                    return Err(format!("{further} requests are sent after the last one"));
-                }
-                laws::agree(case, &played)
-            },
-        ),
-    )
 }
 
 fn stop_after() -> Rule {

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use super::case::Trouble;
 use super::play::{PAUSE, TIMEOUT};
 use crate::bench::Bench;
-use crate::client::bulk::{Job, Journal, Settled};
+use crate::client::bulk::{Job, Settled};
 use crate::client::{Entry, Options, Random, Session};
 use crate::reference::{Exchange, Model, Step};
 use crate::rules::stage::{SECOND, Stage, stage_of};
@@ -31,7 +31,6 @@ pub(super) struct Follow<'a> {
     entries: &'a [Entry],
     options: Options,
     journal: Option<PathBuf>,
-    legs: usize,
 }
 
 impl<'a> Follow<'a> {
@@ -55,7 +54,6 @@ impl<'a> Follow<'a> {
             entries,
             options,
             journal: None,
-            legs: 0,
         })
     }
 
@@ -90,8 +88,8 @@ impl<'a> Follow<'a> {
     /// Lets the client run. What came out, and when it ended.
     pub(super) fn run(&mut self, leg: &Leg) -> Result<(Vec<Settled>, Duration), String> {
         let world = self.stage.world;
-        for trouble in &leg.troubles {
-            let (fault, step) = trouble.plan();
+        for (number, trouble) in leg.troubles.iter().enumerate() {
+            let (fault, step) = trouble.plan(number);
             world.faults([fault]);
             world.script(step);
         }
@@ -100,14 +98,9 @@ impl<'a> Follow<'a> {
             .client
             .bulk()
             .ok_or("the client has no bulk run")?;
-        let journal = self.journal.clone().map(|path| match self.legs {
-            0 => Journal::Create(path),
-            _ => Journal::Resume(path),
-        });
-        self.legs += 1;
         let entries = self.entries.to_vec();
         let mut run = bulk.start(Job {
-            source: Box::new(entries.into_iter().map(Ok)),
+            source: Box::pin(futures_util::stream::iter(entries.into_iter().map(Ok))),
             options: self.options,
             concurrency: 1,
             max_bytes: None,
@@ -115,8 +108,9 @@ impl<'a> Follow<'a> {
             stop_after: 1_000,
             after_unknown: false,
             after_source_error: true,
-            journal,
+            journal: self.journal.clone(),
             resend_in_doubt: true,
+            accept_other_input: false,
         })?;
         let driven = async {
             let mut settled = Vec::new();

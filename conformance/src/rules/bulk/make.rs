@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{At, Bad, Case, Cut, Leg, Slot, Trouble};
+use super::case::{At, Bad, Case, Cut, Leg, Slot, Trouble, Words};
 use crate::client::Pace;
 use crate::reference::Fault;
 use crate::rule::edges_first;
@@ -106,12 +106,13 @@ pub(super) fn disturbance() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-fn troubles() -> impl Strategy<Value = Vec<Trouble>> {
+pub(super) fn troubles() -> impl Strategy<Value = Vec<Trouble>> {
     let trouble = prop_oneof![
         12 => Just(Trouble::None),
         12 => disturbance(),
         3 => (1..=255_u8).prop_map(Trouble::Lacks),
-        1 => select(vec![401_u16, 403]).prop_map(|status| Trouble::Status(status, None)),
+        2 => select(Words::all()).prop_map(|words| Trouble::Refused(403, words)),
+        1 => select(Words::all()).prop_map(|words| Trouble::Refused(401, words)),
     ];
     prop_oneof![1 => Just(Vec::new()), 3 => vec(trouble, 1..14)]
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::case::{At, Case, Cut, Key, Leg};
+use super::case::{At, Case, Cut, Key, Tail};
 use super::wire::{self, Sent};
 use crate::VirtualTime;
 use crate::bench::Bench;
-use crate::client::bulk::{Counts, Job, Journal, Recorded, Run, Settled};
+use crate::client::bulk::{Counts, Job, Recorded, Run, Settled, Source};
 use crate::client::{Entry, Options, Random};
 use crate::reference::{AnswerOrder, Limiter};
 use crate::rules::site;
@@ -90,7 +90,9 @@ pub(super) fn play_under(
         session.random = Random::Seeded(case.latency);
     })?;
     let bulk = client.bulk().ok_or("the client has no bulk run")?;
+    // What no request can hold is in no journal.
     let entries: Vec<(u64, Entry)> = (0..case.input.len())
+        .filter(|index| !case.is_too_long(*index))
         .filter_map(|index| Some((index as u64, case.entry(index).ok()?)))
         .collect();
     let path = bench.scratch().join("run.journal");
@@ -101,20 +103,16 @@ pub(super) fn play_under(
     for (number, leg) in case.legs.iter().enumerate() {
         let server = world.server();
         server.calm();
-        for trouble in &leg.troubles {
-            let (fault, step) = trouble.plan();
+        for (number, trouble) in leg.troubles.iter().enumerate() {
+            let (fault, step) = trouble.plan(number);
             world.faults([fault]);
             world.script(step);
         }
         let gauge = Arc::new(Gauge::default());
-        let journal = match number {
-            _ if !case.journal => None,
-            0 => Some(Journal::Create(path.clone())),
-            _ => Some(Journal::Resume(path.clone())),
-        };
+        let journal = case.journal.then(|| path.clone());
         let first = sent();
         let run = bulk.start(Job {
-            source: source(case, &gauge),
+            source: source(case, &gauge, &world.time()),
             options: Options::default(),
             concurrency: case.concurrency,
             max_bytes: case.max_bytes,
@@ -124,9 +122,15 @@ pub(super) fn play_under(
             after_source_error: case.after_source_error,
             journal,
             resend_in_doubt: leg.resend,
+            accept_other_input: false,
         })?;
         let time = world.time();
-        let driven = AssertUnwindSafe(drive(run, case, leg, &time, &gauge)).catch_unwind();
+        let seen = |settled: &Settled| {
+            let index = usize::try_from(settled.index).unwrap_or(usize::MAX);
+            gauge.entries.take(1);
+            gauge.bytes.take(case.bytes(index));
+        };
+        let driven = AssertUnwindSafe(drive(run, leg.cut, &time, seen)).catch_unwind();
         let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
         let driven = driven.map_err(|_| "it panicked".to_owned())?;
         let ended = time.elapsed();
@@ -137,6 +141,15 @@ pub(super) fn play_under(
         let journal = journal
             .transpose()
             .map_err(|error| format!("the journal after leg {number}: {error}"))?;
+        if let Some(others) = journal
+            .as_ref()
+            .map(|journal| journal.others)
+            .filter(|others| *others > 0)
+        {
+            return Err(format!(
+                "the journal after leg {number} holds {others} entries that are none"
+            ));
+        }
         legs.push(Ended {
             settled: driven.settled,
             counts: driven.counts,
@@ -148,13 +161,39 @@ pub(super) fn play_under(
             most_ahead: (gauge.entries.most(), gauge.bytes.most()),
             journal: journal.map(|journal| {
                 let positions = entries.iter().map(|(index, _)| *index as usize);
-                positions.zip(journal).collect()
+                positions.zip(journal.recorded).collect()
             }),
         });
     }
     let server = world.server();
+    if std::env::var_os("WDEBUG").is_some() {
+        server.core().read_log(|log| {
+            for e in log {
+                let marks: Vec<_> = e
+                    .json
+                    .as_ref()
+                    .and_then(|j| j["items"].as_array())
+                    .into_iter()
+                    .flatten()
+                    .map(|i| i["fieldData"]["mark"].to_string())
+                    .collect();
+                eprintln!(
+                    "{:?} {:?} {:?} {:?} {}",
+                    e.at,
+                    e.reply.as_ref().map(|r| r.status),
+                    e.fault,
+                    e.applied,
+                    marks.join(" ")
+                );
+            }
+        });
+    }
     let sent = server.core().read_log(|log| {
-        let read = log.iter().map(|exchange| wire::read(case, exchange));
+        let address = |index| {
+            let key = case.key(index)?;
+            Some((site::item(key.0), site::locale(key.1)))
+        };
+        let read = log.iter().map(|exchange| wire::read(exchange, address));
         read.collect::<Result<Vec<_>, _>>()
     })?;
     let model = server.model();
@@ -207,33 +246,54 @@ impl Level {
     }
 }
 
-fn source(case: &Case, gauge: &Arc<Gauge>) -> crate::client::bulk::Source {
-    let (case, gauge) = (case.clone(), Arc::clone(gauge));
-    let positions = 0..case.input.len();
-    Box::new(positions.map(move |index| {
-        gauge.taken.fetch_add(1, Ordering::Relaxed);
-        gauge.entries.add(1);
-        gauge.bytes.add(case.bytes(index));
-        case.entry(index)
-    }))
+fn source(case: &Case, gauge: &Arc<Gauge>, time: &VirtualTime) -> Source {
+    let (case, gauge, time) = (case.clone(), Arc::clone(gauge), time.clone());
+    let lulls: BTreeMap<_, _> = case.lulls.iter().copied().collect();
+    let next = move |index: usize| {
+        let lull = match case.tail {
+            Tail::Drips(lull) if index >= case.input.len() => Some(lull),
+            _ => lulls.get(&index).copied(),
+        };
+        let lull = lull.map(|lull| time.pause(Duration::from_millis(lull)));
+        let is_over = index >= case.input.len();
+        let (entry, bytes, tail) = (case.entry(index), case.bytes(index), case.tail);
+        let gauge = Arc::clone(&gauge);
+        async move {
+            if let Some(lull) = lull {
+                lull.await;
+            }
+            match tail {
+                Tail::Ends if is_over => return None,
+                Tail::Silent if is_over => std::future::pending().await,
+                _ => {}
+            }
+            gauge.taken.fetch_add(1, Ordering::Relaxed);
+            gauge.entries.add(1);
+            gauge.bytes.add(bytes);
+            Some((entry, index + 1))
+        }
+    };
+    Box::pin(futures_util::stream::unfold(0, next))
 }
 
-struct Driven {
-    settled: Vec<Settled>,
-    counts: Counts,
-    dropped: bool,
-    cut_at: Option<Duration>,
+/// What is known of a run that is over.
+pub(super) struct Driven {
+    pub(super) settled: Vec<Settled>,
+    pub(super) counts: Counts,
+    pub(super) dropped: bool,
+    pub(super) cut_at: Option<Duration>,
+    /// Whether it says that it is complete.
+    pub(super) is_complete: bool,
 }
 
-/// Polls a run to its end, or to where it is cut.
-async fn drive(
+/// Polls a run to its end, or to where it is cut, and shows what comes out.
+pub(super) async fn drive(
     mut run: Box<dyn Run>,
-    case: &Case,
-    leg: &Leg,
+    cut: Option<(Cut, At)>,
     time: &VirtualTime,
-    gauge: &Gauge,
+    seen: impl Fn(&Settled),
 ) -> Driven {
-    let mut alarm: Option<Pin<Box<dyn Future<Output = ()>>>> = match leg.cut {
+    let mut alarm: Option<Pin<Box<dyn Future<Output = ()>>>> = match cut {
         Some((_, At::Milliseconds(after))) => {
             Some(Box::pin(time.pause(Duration::from_millis(after))))
         }
@@ -241,7 +301,7 @@ async fn drive(
     };
     let (mut settled, mut polls, mut cut_at) = (Vec::new(), 0, None);
     loop {
-        let is_due = |polls| match leg.cut {
+        let is_due = |polls| match cut {
             Some((_, At::Outcome(outcomes))) => settled.len() >= outcomes,
             Some((_, At::Poll(most))) => polls >= most,
             _ => false,
@@ -261,9 +321,7 @@ async fn drive(
         });
         match next.await {
             Some(Some(outcome)) => {
-                let index = usize::try_from(outcome.index).unwrap_or(usize::MAX);
-                gauge.entries.take(1);
-                gauge.bytes.take(case.bytes(index));
+                seen(&outcome);
                 settled.push(outcome);
             }
             ended => {
@@ -271,13 +329,14 @@ async fn drive(
                 if is_cut {
                     alarm = None;
                     cut_at = Some(time.elapsed());
-                    if matches!(leg.cut, Some((Cut::Cancel, _))) {
+                    if matches!(cut, Some((Cut::Cancel, _))) {
                         run.cancel();
                         continue;
                     }
                 }
                 return Driven {
                     counts: run.counts(),
+                    is_complete: !is_cut && run.is_complete(),
                     settled,
                     dropped: is_cut,
                     cut_at,

@@ -100,7 +100,7 @@ pub(super) fn resume() -> Rule {
 
 /// Fails unless each key holds what its last update says, or nothing if it is bad.
 fn as_if_uncut(case: &Case, played: &Played) -> Result<(), String> {
-    let too_long = |index: usize| case.max_bytes.is_some_and(|most| case.alone(index) > most);
+    let too_long = |index: usize| case.is_too_long(index);
     for key in case.keys() {
         let of_key = |index: &usize| case.key(*index) == Some(key) && !too_long(*index);
         let expected = match case.is_bad(key) {

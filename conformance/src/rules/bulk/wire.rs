@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::case::Case;
 use crate::reference::{Basis, Exchange, Fault};
-use crate::rules::site;
 
 /// A request that the server has read.
 pub(super) struct Sent {
     pub(super) at: Duration,
     /// When the server acted on it, if it did.
     pub(super) acted_at: Option<Duration>,
-    /// The positions of its entries in the input, in its own order.
+    /// The marks of its entries, in its own order: their positions in the input, where that stays as it is.
     pub(super) entries: Vec<usize>,
     /// How many of them were applied.
     applied: usize,
@@ -68,14 +66,28 @@ impl Sent {
             || (self.refused() && !assume_atomic)
     }
 
+    /// Whether the answer does not speak of all entries.
+    pub(super) fn lacks_any(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// Whether something in it was not accepted.
     pub(super) fn refused(&self) -> bool {
-        matches!(self.status, Some(400 | 404 | 409))
+        let is_refusal =
+            |status| (400..500).contains(&status) && !matches!(status, 401 | 408 | 413 | 429);
+        self.status.is_some_and(is_refusal)
     }
 }
 
-/// Reads an exchange. An error if it is not what an update of some entries of the input looks like.
-pub(super) fn read(case: &Case, exchange: &Exchange) -> Result<Sent, String> {
+/// What an entry addresses: an item, and a locale if it names one.
+pub(super) type Address = (String, Option<&'static str>);
+
+/// Reads an exchange. An error if it is not what an update of some entries looks like, each of which addresses what its
+/// mark says.
+pub(super) fn read(
+    exchange: &Exchange,
+    address: impl Fn(usize) -> Option<Address>,
+) -> Result<Sent, String> {
     let number = exchange.index;
     if let Some(violation) = exchange.violations.first() {
         return Err(format!(
@@ -92,10 +104,9 @@ pub(super) fn read(case: &Case, exchange: &Exchange) -> Result<Sent, String> {
         let index = mark.and_then(|mark| usize::try_from(mark).ok());
         let index = index.ok_or_else(|| format!("request {number} has an entry of no update"))?;
         let text = |name| item.get(name).and_then(Value::as_str);
-        let sent = (text("id").map(str::to_owned), text("cmsLocaleId"));
-        let key = case.key(index);
-        let meant = key.map(|key| (Some(site::item(key.0)), site::locale(key.1)));
-        if meant != Some(sent) {
+        let sent = (text("id").unwrap_or_default(), text("cmsLocaleId"));
+        let meant = address(index);
+        if meant.as_ref().map(|(id, locale)| (id.as_str(), *locale)) != Some(sent) {
             return Err(format!(
                 "request {number} has entry {index} for another item"
             ));

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::isolate::Isolation;
-use super::trial::{Random, Summary, bound, hardest, requests, run, scattered};
+use super::isolate::{Isolation, Odds};
+use super::trial::{Random, Summary, bound, hardest, requests, run, scattered, with_odds};
 
 /// What came out of a search.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ struct Found {
 
 /// Searches for at most `limit` requests; `names` is what an error says of the group that was refused.
 fn search(bad: &[bool], limit: usize, mut names: impl FnMut(&[usize]) -> Vec<usize>) -> Found {
-    let mut isolation = Isolation::new(bad.len());
+    let mut isolation = Isolation::new(bad.len(), Odds::default());
     let mut found = Found {
         good: Vec::new(),
         bad: Vec::new(),
@@ -31,7 +31,7 @@ fn search(bad: &[bool], limit: usize, mut names: impl FnMut(&[usize]) -> Vec<usi
             let named = names(group);
             isolation.refused(&named)
         } else {
-            isolation.accepted()
+            isolation.accepted(true)
         };
         found.good.extend(settled.good);
         found.bad.extend(settled.bad);
@@ -106,14 +106,14 @@ proptest! {
         len in 0..=100_usize,
         answers in proptest::collection::vec((any::<bool>(), 0..100_usize), 1..50),
     ) {
-        let mut isolation = Isolation::new(len);
+        let mut isolation = Isolation::new(len, Odds::default());
         let mut settled = 0;
         let mut requests = 0;
         for (accepted, named) in answers.iter().cycle() {
             if isolation.group().is_none() {
                 break;
             }
-            let answer = if *accepted { isolation.accepted() } else { isolation.refused(&[*named]) };
+            let answer = if *accepted { isolation.accepted(true) } else { isolation.refused(&[*named]) };
             settled += answer.good.len() + answer.bad.iter().len();
             requests += 1;
             prop_assert!(requests <= 2 * len, "still at {:?}", isolation);
@@ -122,9 +122,9 @@ proptest! {
     }
 
     /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had
-    /// never been in the batch, and no other name is listened to.
+    /// never been in the batch, but that it was refused once more, and no other name is listened to.
     #[test]
-    fn a_wrong_name_costs_two_requests((bad, wrong) in patterns().prop_flat_map(|bad| {
+    fn a_wrong_name_costs_at_the_most_two_requests((bad, wrong) in patterns().prop_flat_map(|bad| {
         let len = bad.len();
         (Just(bad), 0..=len)
     })) {
@@ -138,7 +138,8 @@ proptest! {
         let mut names = Some(wrong).into_iter().chain(0..);
         let found = search(&bad, usize::MAX, |_| names.next().into_iter().collect());
         assert_right(&bad, &found);
-        prop_assert_eq!(found.requests, requests(&others) + 2);
+        let more = found.requests - requests(&others);
+        prop_assert!((1..=2).contains(&more), "{} more", more);
     }
 }
 
@@ -196,7 +197,7 @@ fn names_that_are_right_too_often_do_not_lead_through_a_bad_batch() {
 
 #[test]
 fn a_batch_of_one_is_bad_once_it_is_refused() {
-    let mut isolation = Isolation::new(1);
+    let mut isolation = Isolation::new(1, Odds::default());
     assert_eq!(isolation.refused(&[0]).bad, Some(0));
     assert_eq!(isolation.group(), None);
 }
@@ -258,4 +259,131 @@ fn no_pattern_costs_more_than_a_request_and_a_half_an_entry() {
     let start: Vec<_> = hard.into_iter().cycle().take(100).collect();
     let (worst, bad) = hardest(&mut random, start, 300);
     assert!(worst <= 150, "{worst}: {bad:?}");
+}
+
+/// The odds after so many batches of 100 in which these many were bad.
+fn learned(bad: &[usize]) -> Odds {
+    let mut random = Random(7);
+    bad.iter().fold(Odds::default(), |odds, count| {
+        let pattern = scattered(&mut random, 100, *count);
+        let mut isolation = Isolation::new(100, odds);
+        while let Some(group) = isolation.group() {
+            if group.iter().any(|position| pattern[*position]) {
+                isolation.refused(&[]);
+            } else {
+                isolation.accepted(true);
+            }
+        }
+        isolation.odds()
+    })
+}
+
+#[test]
+fn a_batch_is_sent_whole_unless_the_ones_before_it_were_mostly_bad() {
+    let first = |odds| Isolation::new(100, odds).group().map(<[_]>::len);
+    for odds in [
+        learned(&[]),
+        learned(&[0; 20]),
+        learned(&[1; 20]),
+        learned(&[100, 0, 0, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(first(odds), Some(100), "{odds:?}");
+    }
+    for odds in [learned(&[10; 10]), learned(&[60; 3])] {
+        assert!(first(odds) < Some(50), "{odds:?}");
+    }
+}
+
+#[test]
+fn what_was_learned_of_earlier_batches_saves_requests_where_many_are_bad() {
+    let mut random = Random(3);
+    let patterns: Vec<_> = (0..200).map(|_| scattered(&mut random, 100, 10)).collect();
+    let mean = |odds| {
+        let requests = patterns.iter().map(|pattern| with_odds(pattern, odds));
+        Summary::of(requests).mean
+    };
+    let (unaware, aware) = (mean(Odds::default()), mean(learned(&[10; 10])));
+    assert!(aware + 2.0 < unaware, "{aware} and {unaware}");
+}
+
+#[test]
+fn an_entry_that_is_asked_alone_settles_alone_and_the_rest_is_found_all_the_same() {
+    let mut random = Random(5);
+    for bad in 0..20 {
+        let pattern = scattered(&mut random, 30, bad);
+        let mut isolation = Isolation::new(30, Odds::default());
+        let (mut good, mut found) = (Vec::new(), Vec::new());
+        let mut turn = 0;
+        while isolation.group().is_some() {
+            if turn % 3 == 1 {
+                isolation.ask_alone(turn);
+                assert_eq!(isolation.group().map(<[_]>::len), Some(1));
+            }
+            turn += 1;
+            let group = isolation.group().expect("a group").to_vec();
+            let settled = if group.iter().any(|position| pattern[*position]) {
+                isolation.refused(&[])
+            } else {
+                isolation.accepted(true)
+            };
+            good.extend(settled.good);
+            found.extend(settled.bad);
+        }
+        assert!(
+            found.iter().all(|place| pattern[*place]) && good.iter().all(|place| !pattern[*place])
+        );
+        assert_eq!(good.len() + found.len(), 30);
+    }
+}
+
+#[test]
+fn a_stretch_of_bad_neighbours_is_not_all_that_is_asked_alone() {
+    for (len, bad) in [(48, 29), (100, 60), (20, 12)] {
+        for start in 0..=len - bad {
+            let pattern = run(len, start, bad);
+            let mut isolation = Isolation::new(len, Odds::default());
+            isolation.refused(&[]);
+            let is_good = |number| {
+                isolation.ask_alone(number);
+                let place = isolation.group().expect("a group")[0];
+                isolation.refused(&[]);
+                !pattern[place]
+            };
+            assert!((0..6).any(is_good), "{bad} of {len} from {start}");
+        }
+    }
+}
+
+#[test]
+fn where_nothing_is_inferred_every_bad_entry_was_refused_alone() {
+    let mut random = Random(11);
+    for bad in 1..10 {
+        let pattern = scattered(&mut random, 20, bad);
+        let mut isolation = Isolation::new(20, Odds::default());
+        let mut found = 0;
+        while let Some(group) = isolation.group().map(<[_]>::to_vec) {
+            if group.iter().any(|position| pattern[*position]) {
+                let settled = isolation.refused(&[]);
+                assert!(settled.bad.is_none() || group.len() == 1);
+                found += usize::from(settled.bad.is_some());
+            } else {
+                assert_eq!(isolation.accepted(false).bad, None);
+            }
+        }
+        assert_eq!(found, bad);
+    }
+}
+
+#[test]
+fn a_batch_that_was_refused_once_in_passing_has_no_bad_entry() {
+    for len in 1..=100 {
+        let mut isolation = Isolation::new(len, Odds::default());
+        let settled = isolation.refused(&[]);
+        let mut bad: Vec<_> = settled.bad.into_iter().collect();
+        while isolation.group().is_some() {
+            bad.extend(isolation.accepted(true).bad);
+        }
+        // An entry that is alone was refused for itself.
+        assert_eq!(bad.is_empty(), len > 1, "{len}: {bad:?}");
+    }
 }

@@ -1,17 +1,22 @@
 //! Isolations tried out on batches whose bad entries are known, for the tests and the bench.
 
-use super::isolate::Isolation;
+use super::isolate::{Isolation, Odds};
 
 /// How many requests it takes to settle a batch of which these entries are bad, with the first one.
 pub(crate) fn requests(bad: &[bool]) -> usize {
-    let mut isolation = Isolation::new(bad.len());
+    with_odds(bad, Odds::default())
+}
+
+/// The same, where something is known of other batches.
+pub(crate) fn with_odds(bad: &[bool], odds: Odds) -> usize {
+    let mut isolation = Isolation::new(bad.len(), odds);
     let mut requests = 0;
     while let Some(group) = isolation.group() {
         requests += 1;
         if group.iter().any(|position| bad[*position]) {
             isolation.refused(&[]);
         } else {
-            isolation.accepted();
+            isolation.accepted(true);
         }
     }
     requests

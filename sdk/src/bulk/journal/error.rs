@@ -29,9 +29,7 @@ pub(super) struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JournalErrorKind {
-    /// A new journal was to be made of a file that has something in it.
-    Exists,
-    /// There is no file to resume.
+    /// There is no file to read.
     Missing,
     /// The path leads to a directory, or to anything else that is not a file.
     NotAFile,
@@ -63,21 +61,14 @@ pub enum JournalErrorKind {
         /// What is wrong with it.
         reason: Box<str>,
     },
-    /// An item is not the one that the journal knows at its position.
+    /// Nothing of the beginning of the input is known to the journal, so it is likely to be of another input.
     OtherInput {
-        /// The item's position in the input, counted from 0.
-        index: u64,
-    },
-    /// The journal knows items beyond the end of the input.
-    InputTooShort {
-        /// How many items the input has.
-        items: u64,
-        /// How many it had at least when the journal was written.
-        recorded: u64,
+        /// How many updates the input begins with, none of which is of an item in a locale that the journal knows.
+        updates: u64,
     },
     /// Something was to be recorded that contradicts what is recorded: a fault of the program.
     Contradiction {
-        /// The item's position in the input, counted from 0.
+        /// The item's position in the input, counted from 0; the text counts from 1.
         index: u64,
         /// What is recorded of it.
         reason: &'static str,
@@ -120,7 +111,6 @@ impl Failure {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn kind(&self) -> &JournalErrorKind {
         &self.kind
     }
@@ -146,20 +136,22 @@ impl fmt::Display for JournalError {
 impl fmt::Display for JournalErrorKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exists => formatter.write_str(
-                "the file has something in it already; resume it if it is of this run, else choose another file",
-            ),
-            Self::Missing => formatter.write_str("there is no such file to resume"),
+            Self::Missing => formatter.write_str("there is no such file"),
             Self::NotAFile => formatter.write_str("the path does not lead to a file"),
             Self::InUse => formatter.write_str("another run is using it"),
-            Self::NotAJournal => formatter.write_str("the file is not a journal, and was left as it is"),
+            Self::NotAJournal => {
+                formatter.write_str("the file is not a journal, and was left as it is")
+            }
             Self::OtherFormat { found } => write!(
                 formatter,
                 "it is written in format {found}, and this version of webflow-cms knows format {} only",
                 format::VERSION
             ),
             Self::OtherCollection { recorded } => {
-                write!(formatter, "it is of a run on another collection, {recorded}")
+                write!(
+                    formatter,
+                    "it is of a run on another collection, {recorded}"
+                )
             }
             Self::OtherParameter { name, recorded } => {
                 write!(formatter, "it is of a run in which {name} was ")?;
@@ -169,21 +161,23 @@ impl fmt::Display for JournalErrorKind {
                 }
             }
             Self::Damaged { line, reason } => write!(formatter, "line {line} is damaged: {reason}"),
-            Self::OtherInput { index } => write!(
+            Self::OtherInput { updates } => write!(
                 formatter,
-                "it is of another input: item {index}, counted from 0, is not the one that was recorded"
-            ),
-            Self::InputTooShort { items, recorded } => write!(
-                formatter,
-                "it is of another input: there are {items} items, and at least {recorded} were recorded"
+                "it knows none of the items that the input begins with ({updates} looked at), so it looks like that of another \
+                 input; \
+                 choose another file for it, or accept_other_input(true) goes on with it"
             ),
             Self::Contradiction { index, reason } => {
-                write!(formatter, "item {index} cannot be recorded so: {reason}")
+                write!(
+                    formatter,
+                    "item {} cannot be recorded so: {reason}",
+                    index.saturating_add(1)
+                )
             }
             Self::Io { doing } => write!(formatter, "cannot {doing}"),
-            Self::Broken => {
-                formatter.write_str("an earlier record could not be written, so nothing more is; resume it to go on")
-            }
+            Self::Broken => formatter.write_str(
+                "an earlier record could not be written, so nothing more is; resume it to go on",
+            ),
         }
     }
 }

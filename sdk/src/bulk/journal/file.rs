@@ -21,21 +21,16 @@ pub(super) struct LockedFile {
 }
 
 impl LockedFile {
-    /// Opens a file for this run alone.
-    pub(super) fn open(path: &Path, create: bool) -> Result<Self, Failure> {
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(JournalErrorKind::NotAFile.into());
-        }
+    /// Opens a file for this run alone. One that is not there is made.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        refuse_what_is_no_file(path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(create)
+            .create(true)
             .truncate(false)
             .open(path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound if !create => JournalErrorKind::Missing.into(),
-                _ => Failure::io("open it")(error),
-            })?;
+            .map_err(Failure::io("open it"))?;
         // The standard library has this from Rust 1.89 on.
         fs4::FileExt::try_lock(&file).map_err(|error| match error {
             TryLockError::WouldBlock => JournalErrorKind::InUse.into(),
@@ -52,15 +47,6 @@ impl LockedFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
-    pub(super) fn is_empty(&self) -> Result<bool, Failure> {
-        let metadata = self.file.metadata().map_err(Failure::io("look at it"))?;
-        Ok(metadata.len() == 0)
     }
 
     /// Everything from the beginning.
@@ -104,17 +90,13 @@ impl LockedFile {
         Ok(())
     }
 
-    /// The line that begins at this offset, without its line break. After an error nothing may be appended, since the
-    /// way back to the end may have failed.
-    pub(super) fn line_at(&mut self, offset: u64) -> io::Result<Vec<u8>> {
-        let mut line = Vec::new();
-        self.file.seek(SeekFrom::Start(offset))?;
-        BufReader::new(&self.file)
-            .take(MAX_LINE as u64)
-            .read_until(b'\n', &mut line)?;
-        self.file.seek(SeekFrom::Start(self.len))?;
-        line.pop();
-        Ok(line)
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Goes back to where the next line goes, after something else was read.
+    pub(super) fn go_to_end(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.len)).map(|_| ())
     }
 
     /// Has every write fail from now on.
@@ -123,6 +105,33 @@ impl LockedFile {
         let read_only = File::open(&self.path).expect("the file is there");
         fs4::FileExt::unlock(&self.file).expect("it is locked");
         self.file = read_only;
+    }
+}
+
+/// Opens a file to look at it, without a lock: a run may be using it.
+pub(super) fn open_to_read(path: &Path) -> Result<File, Failure> {
+    refuse_what_is_no_file(path)?;
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => JournalErrorKind::Missing.into(),
+        _ => Failure::io("open it")(error),
+    })
+}
+
+/// The line that begins at this offset, without its line break. The file is left somewhere else than it was.
+pub(super) fn line_at(mut file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(offset))?;
+    BufReader::new(file)
+        .take(MAX_LINE as u64)
+        .read_until(b'\n', &mut line)?;
+    line.pop();
+    Ok(line)
+}
+
+fn refuse_what_is_no_file(path: &Path) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(JournalErrorKind::NotAFile.into()),
+        _ => Ok(()),
     }
 }
 

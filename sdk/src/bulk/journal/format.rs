@@ -1,17 +1,20 @@
-//! The lines of a journal in format 1, to and from bytes.
+//! The lines of a journal in format 2, to and from bytes.
 //!
 //! ```text
-//! {"webflow-cms":"bulk journal","format":1,"by":"0.1.0","collection":"580e63fc8c9a982ac9b8b745","crc":"…"}
-//! {"sent":[[0,2]],"digests":"0123456789abcdef0123456789abcdef0123456789abcdef","crc":"…"}
-//! {"unsent":[[1,2]],"crc":"…"}
-//! {"updated":0,"digest":"0123456789abcdef","crc":"…"}
-//! {"rejected":1,"digest":"0123456789abcdef","reason":{"kind":"bad_request","message":"…"},"crc":"…"}
-//! {"unknown":2,"digest":"0123456789abcdef","reason":{"kind":"timeout","message":"…"},"crc":"…"}
+//! {"webflow-cms":"bulk journal","format":2,"by":"0.1.0","collection":"580e63fc8c9a982ac9b8b745","crc":"…"}
+//! {"sent":{"indices":[[0,2]],"items":"0123456789abcdef0123450123456789abcdef0123450123456789abcdef012345"},"crc":"…"}
+//! {"unsent":[[2,2]],"crc":"…"}
+//! {"updated":[[0,0]],"crc":"…"}
+//! {"rejected":{"index":1,"item":"0123456789abcdef012345","reason":{"kind":"bad_request","message":"…"}},"crc":"…"}
+//! {"unknown":{"index":2,"item":"0123456789abcdef012345","reason":{"kind":"timeout","message":"…"}},"crc":"…"}
+//! {"run":2,"crc":"…"}
 //! ```
 //!
-//! Items are named by their position in the input, counted from 0; `[[0,2]]` are the positions 0, 1 and 2. The `crc` of
-//! a line is the CRC-32 of the whole file in front of that member, which is why a line that is missing, twice or in
-//! another place is noticed as well as one that has changed. A line counts when its line break is there.
+//! Within a run, items are named by their position in its input, counted from 0; `[[0,2]]` are the positions 0, 1 and 2.
+//! `{"run":2}` begins the records of the second run, whose input may be another one: from run to run an item is known by
+//! its fingerprint. The `crc` of a line is the CRC-32 of the whole file in front of that member, which is why a line
+//! that is missing, twice or in another place is noticed as well as one that has changed. A line counts when its line
+//! break is there.
 
 use std::borrow::Cow;
 
@@ -19,12 +22,13 @@ use crc32fast::Hasher;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Parameters, Position, Verdict};
+use super::fingerprint::Fingerprint;
+use super::{Parameters, Position};
 use crate::CollectionId;
 use crate::bulk::Reason;
 
 /// The number of this format.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// The most bytes of a line with its line break. A longer one was not written here.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -42,17 +46,55 @@ const SEAL: &[u8] = br#","crc":""#;
 const SEAL_LEN: usize = SEAL.len() + 8 + 2;
 
 /// From one position to another, both included.
-pub(super) type Run = (u64, u64);
+pub(super) type Span = (u64, u64);
 
 /// What a line behind the header says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record<'a> {
+    /// The records of another run begin; its number, counted from 1.
+    Run(u64),
     /// A request with these items is about to leave.
-    Sent(Vec<Position>),
+    Sent(Sent<'a>),
     /// A request with these items has certainly changed nothing.
-    Unsent(Vec<Run>),
-    /// What came of an item, and why if it is not updated.
-    Settled(Position, Verdict, Option<Cow<'a, Reason>>),
+    Unsent(Vec<Span>),
+    /// The service has updated these items.
+    Updated(Vec<Span>),
+    /// The service has refused this item.
+    Rejected(Settled<'a>),
+    /// It cannot be told what came of this item.
+    Unknown(Settled<'a>),
+}
+
+/// The items of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sent<'a> {
+    indices: Vec<Span>,
+    /// Their fingerprints, one behind the other.
+    items: Cow<'a, str>,
+    /// Positions of items that stand behind recorded ones of their key, each with how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    after: Vec<(u64, u32)>,
+}
+
+/// What came of an item that is not updated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settled<'a> {
+    pub(super) index: u64,
+    pub(super) item: Fingerprint,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) after: u32,
+    pub(super) reason: Cow<'a, Reason>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,29 +109,6 @@ struct Header<'a> {
     skip_invalid_files: Option<bool>,
     #[serde(default, skip_serializing)]
     #[expect(dead_code, reason = "it is here so that it is no unknown member")]
-    crc: IgnoredAny,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sent: Option<Vec<Run>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unsent: Option<Vec<Run>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    updated: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unknown: Option<u64>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    digests: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, Reason>>,
-    #[serde(skip_serializing)]
     crc: IgnoredAny,
 }
 
@@ -148,25 +167,46 @@ pub(super) fn write(
     seal: &mut Seal,
     record: &Record<'_>,
 ) -> serde_json::Result<()> {
-    let mut line = Line::default();
-    match record {
-        Record::Sent(items) => {
-            line.sent = Some(runs(items.iter().map(|item| item.index)));
-            line.digests = Some(items.iter().map(|item| item.digest.to_string()).collect());
-        }
-        Record::Unsent(runs) => line.unsent = Some(runs.clone()),
-        Record::Settled(item, verdict, reason) => {
-            let place = match verdict {
-                Verdict::Updated => &mut line.updated,
-                Verdict::Rejected => &mut line.rejected,
-                Verdict::Unknown => &mut line.unknown,
-            };
-            *place = Some(item.index);
-            line.digest = Some(item.digest);
-            line.reason = reason.as_deref().map(Cow::Borrowed);
+    write_line(lines, seal, record)
+}
+
+impl Sent<'_> {
+    pub(super) fn new(items: &[Position]) -> Self {
+        let behind = items.iter().filter(|item| item.after > 0);
+        Self {
+            indices: spans(items.iter().map(|item| item.index)),
+            items: items
+                .iter()
+                .map(|item| item.fingerprint.to_string())
+                .collect(),
+            after: behind.map(|item| (item.index, item.after)).collect(),
         }
     }
-    write_line(lines, seal, &line)
+
+    /// The items, or `None` if their parts do not fit together.
+    pub(super) fn positions(&self) -> Option<Vec<Position>> {
+        let mut fingerprints = self
+            .items
+            .as_bytes()
+            .chunks(Fingerprint::DIGITS)
+            .map(Fingerprint::from_hex);
+        let mut after = self.after.iter().copied().peekable();
+        let mut positions = Vec::with_capacity(fingerprints.len());
+        for &(first, last) in &self.indices {
+            for index in first..=last {
+                // Ends a span that has no end, since there are only as many fingerprints as the line holds.
+                let fingerprint = fingerprints.next()??;
+                let behind = after.next_if(|(behind, _)| *behind == index);
+                positions.push(Position {
+                    index,
+                    fingerprint,
+                    after: behind.map_or(0, |(_, after)| after),
+                    was_unknown: false,
+                });
+            }
+        }
+        (fingerprints.next().is_none() && after.next().is_none()).then_some(positions)
+    }
 }
 
 fn write_line<T: Serialize>(
@@ -181,16 +221,16 @@ fn write_line<T: Serialize>(
     Ok(())
 }
 
-/// Positions as runs, in their order.
-pub(super) fn runs(indices: impl IntoIterator<Item = u64>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+/// Positions as spans, in their order.
+pub(super) fn spans(indices: impl IntoIterator<Item = u64>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
     for index in indices {
-        match runs.last_mut() {
+        match spans.last_mut() {
             Some((_, last)) if last.checked_add(1) == Some(index) => *last = index,
-            _ => runs.push((index, index)),
+            _ => spans.push((index, index)),
         }
     }
-    runs
+    spans
 }
 
 /// What a first line is.
@@ -247,62 +287,6 @@ pub(super) fn is_torn(tail: &[u8]) -> bool {
 
 /// Reads a line behind the first, without its line break and after [`Seal::check`].
 pub(super) fn read(line: &[u8]) -> Option<Record<'static>> {
-    match serde_json::from_slice(line).ok()? {
-        Line {
-            sent: Some(runs),
-            unsent: None,
-            updated: None,
-            rejected: None,
-            unknown: None,
-            digests: Some(digests),
-            digest: None,
-            reason: None,
-            ..
-        } => sent(&runs, digests.as_bytes()),
-        Line {
-            sent: None,
-            unsent: Some(runs),
-            updated: None,
-            rejected: None,
-            unknown: None,
-            digests: None,
-            digest: None,
-            reason: None,
-            ..
-        } => Some(Record::Unsent(runs)),
-        Line {
-            sent: None,
-            unsent: None,
-            updated,
-            rejected,
-            unknown,
-            digests: None,
-            digest: Some(digest),
-            reason,
-            ..
-        } => {
-            let (index, verdict) = match (updated, rejected, unknown, &reason) {
-                (Some(index), None, None, None) => (index, Verdict::Updated),
-                (None, Some(index), None, Some(_)) => (index, Verdict::Rejected),
-                (None, None, Some(index), Some(_)) => (index, Verdict::Unknown),
-                _ => return None,
-            };
-            let reason = reason.map(|reason| Cow::Owned(reason.into_owned()));
-            Some(Record::Settled(Position { index, digest }, verdict, reason))
-        }
-        _ => None,
-    }
-}
-
-fn sent(runs: &[Run], digests: &[u8]) -> Option<Record<'static>> {
-    let mut digests = digests.chunks(Digest::DIGITS).map(Digest::from_hex);
-    let mut items = Vec::with_capacity(digests.len());
-    for &(first, last) in runs {
-        for index in first..=last {
-            // Ends a run that has no end, since there are only as many digests as the line holds.
-            let digest = digests.next()??;
-            items.push(Position { index, digest });
-        }
-    }
-    digests.next().is_none().then_some(Record::Sent(items))
+    let text = line.get(..line.len().checked_sub(SEAL_LEN)?)?;
+    serde_json::from_slice(&[text, b"}"].concat()).ok()
 }

@@ -1,27 +1,37 @@
 //! Reading a journal from its beginning, line by line.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
 use super::Parameters;
 use super::error::{Failure, JournalErrorKind};
-use super::format::{self, First, MAX_LINE, Seal};
-use super::state::{Contradiction, State};
+use super::fingerprint::Fingerprint;
+use super::format::{self, First, MAX_LINE, Record, Seal, Settled};
+use super::in_flight::{Contradiction, InFlight};
+use super::past::{Kind, Past};
 
-/// What is known when a journal has been read: nothing of it, but for a few bytes an item, stays in memory.
+/// What is known when a journal has been read: nothing of it, but for a few bytes an update, stays in memory.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
-    pub(super) state: State,
+    /// `None` if not even the first line is whole.
+    pub(super) parameters: Option<Parameters>,
+    pub(super) past: Past,
+    /// Where in the file the reasons are of the updates that have one.
+    pub(super) reasons: BTreeMap<Fingerprint, u64>,
+    /// How many runs have recorded something.
+    pub(super) runs: u64,
     pub(super) seal: Seal,
     /// How many bytes the whole lines have.
     pub(super) len: u64,
     /// How many bytes there are.
-    pub(super) total: u64,
+    total: u64,
     lines: u64,
+    in_flight: InFlight,
 }
 
 impl Replay {
-    /// Reads a journal of a run with these parameters. Without a whole line in it, it has yet to begin.
-    pub(super) fn read(journal: impl BufRead, parameters: &Parameters) -> Result<Self, Failure> {
+    /// Reads a journal.
+    pub(super) fn read(journal: impl BufRead) -> Result<Self, Failure> {
         let mut replay = Self::default();
         let mut journal = journal;
         let mut line = Vec::new();
@@ -33,44 +43,132 @@ impl Replay {
                 .read_until(b'\n', &mut line)
                 .map_err(Failure::io("read it"))?;
             if read == 0 {
+                replay.end_run();
                 return Ok(replay);
             }
             replay.total += read as u64;
             match line.strip_suffix(b"\n") {
-                Some(line) => replay.line(line, parameters)?,
-                None => replay.tail(&line)?,
+                Some(line) => replay.line(line)?,
+                // Whatever a run that goes on has written since belongs to that line.
+                None => {
+                    replay.tail(&line)?;
+                    replay.end_run();
+                    return Ok(replay);
+                }
             }
         }
     }
 
-    fn line(&mut self, line: &[u8], parameters: &Parameters) -> Result<(), JournalErrorKind> {
+    fn line(&mut self, line: &[u8]) -> Result<(), JournalErrorKind> {
         if self.lines == 0 {
-            self.first(line, parameters)?;
+            self.first(line)?;
         } else {
             if !self.seal.check(line) {
                 return Err(self.damaged("its checksum does not fit"));
             }
             let record =
-                format::read(line).ok_or_else(|| self.damaged("it holds no record of format 1"))?;
-            self.state
-                .apply(&record, self.len)
-                .map_err(|Contradiction { index, reason }| {
-                    self.damaged(&format!(
-                        "it contradicts the lines before it about item {index}: {reason}"
-                    ))
-                })?;
+                format::read(line).ok_or_else(|| self.damaged("it holds no record of format 2"))?;
+            self.record(record)?;
         }
         self.lines += 1;
         self.len = self.total;
         Ok(())
     }
 
-    fn first(&mut self, line: &[u8], parameters: &Parameters) -> Result<(), JournalErrorKind> {
+    fn first(&mut self, line: &[u8]) -> Result<(), JournalErrorKind> {
         match format::read_first(line, &mut self.seal) {
-            First::Header(recorded) => parameters.agree(&recorded),
+            First::Header(recorded) => {
+                self.parameters = Some(recorded);
+                self.runs = 1;
+                Ok(())
+            }
             First::OtherFormat(found) => Err(JournalErrorKind::OtherFormat { found }),
             First::Damaged => Err(self.damaged("its checksum does not fit")),
             First::Foreign => Err(JournalErrorKind::NotAJournal),
+        }
+    }
+
+    fn record(&mut self, record: Record<'_>) -> Result<(), JournalErrorKind> {
+        match record {
+            Record::Run(number) => {
+                if Some(number) != self.runs.checked_add(1) {
+                    return Err(self.damaged("it begins a run that is not the next one"));
+                }
+                self.runs = number;
+                self.end_run();
+                Ok(())
+            }
+            Record::Sent(sent) => {
+                let positions = sent
+                    .positions()
+                    .ok_or_else(|| self.damaged("its items do not fit their positions"))?;
+                for item in positions {
+                    let was_unknown = self.past.replace(item.fingerprint, item.after);
+                    self.in_flight
+                        .sent(item.index, item.fingerprint, was_unknown)
+                        .map_err(|contradiction| self.contradicts(contradiction))?;
+                }
+                Ok(())
+            }
+            // Ends at the first that was not sent, however long a span may be.
+            Record::Unsent(spans) => {
+                for index in indices(&spans) {
+                    self.in_flight
+                        .unsent(index)
+                        .map_err(|contradiction| self.contradicts(contradiction))?;
+                }
+                let unsent = self.in_flight.take_unsent();
+                self.push(unsent);
+                Ok(())
+            }
+            Record::Updated(spans) => {
+                for index in indices(&spans) {
+                    let fingerprint = self
+                        .in_flight
+                        .updated(index)
+                        .map_err(|contradiction| self.contradicts(contradiction))?;
+                    self.reasons.remove(&fingerprint);
+                    self.past.push(fingerprint, Kind::Updated);
+                }
+                Ok(())
+            }
+            Record::Rejected(settled) => {
+                self.settled(&settled, Kind::Rejected);
+                Ok(())
+            }
+            Record::Unknown(settled) => {
+                self.settled(&settled, Kind::Unknown);
+                Ok(())
+            }
+        }
+    }
+
+    fn settled(&mut self, settled: &Settled<'_>, kind: Kind) {
+        // What was taken back long ago is not kept.
+        if !self.in_flight.has(settled.index) {
+            self.past.replace(settled.item, settled.after);
+        }
+        self.in_flight.settled(settled.index);
+        self.reasons.insert(settled.item, self.len);
+        match kind {
+            Kind::Rejected => {
+                let may_have_acted = settled.reason.may_have_acted();
+                self.past.push_rejected(settled.item, may_have_acted);
+            }
+            kind => self.past.push(settled.item, kind),
+        }
+    }
+
+    /// The records of a run end: what it has not settled stays as it is.
+    fn end_run(&mut self) {
+        let open = self.in_flight.take_all();
+        self.push(open);
+        self.past.begin_run();
+    }
+
+    fn push(&mut self, updates: Vec<(Fingerprint, Kind)>) {
+        for (fingerprint, kind) in updates {
+            self.past.push(fingerprint, kind);
         }
     }
 
@@ -84,10 +182,21 @@ impl Replay {
         }
     }
 
+    fn contradicts(&self, Contradiction { index, reason }: Contradiction) -> JournalErrorKind {
+        self.damaged(&format!(
+            "it contradicts the lines before it about item {}: {reason}",
+            index.saturating_add(1)
+        ))
+    }
+
     fn damaged(&self, reason: &str) -> JournalErrorKind {
         JournalErrorKind::Damaged {
             line: self.lines + 1,
             reason: reason.into(),
         }
     }
+}
+
+pub(super) fn indices(spans: &[format::Span]) -> impl Iterator<Item = u64> {
+    spans.iter().flat_map(|&(first, last)| first..=last)
 }

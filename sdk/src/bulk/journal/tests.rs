@@ -3,6 +3,7 @@
 mod bytes;
 mod files;
 mod history;
+mod inputs;
 mod killed;
 
 use std::fs;
@@ -15,21 +16,33 @@ use super::*;
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 
 fn parameters() -> Parameters {
-    Parameters::new(CollectionId::new(COLLECTION).expect("an id")).skip_invalid_files(true)
+    Parameters {
+        collection: CollectionId::new(COLLECTION).expect("an id"),
+        skip_invalid_files: Some(true),
+    }
 }
 
+/// An update of an item of its own.
 fn item(index: u64) -> Position {
-    let digest = Digest::from_number((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    Position { index, digest }
+    Position {
+        index,
+        fingerprint: Fingerprint::from_numbers(index as u32, 1),
+        after: 0,
+        was_unknown: false,
+    }
 }
 
 fn items(indices: impl IntoIterator<Item = u64>) -> Vec<Position> {
     indices.into_iter().map(item).collect()
 }
 
-fn recorded(state: &State, count: u64) -> Vec<Recorded> {
+/// What is recorded of so many items, each looked up once.
+fn recorded(past: &mut Past, count: u64) -> Vec<Option<Kind>> {
     (0..count)
-        .map(|index| state.recorded(item(index)).expect("the same input"))
+        .map(|index| {
+            past.claim(item(index).fingerprint, Resend::default())
+                .recorded
+        })
         .collect()
 }
 
@@ -40,17 +53,26 @@ fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
+fn open(path: &Path) -> Journal {
+    Journal::open(path, &parameters()).expect("a journal")
+}
+
 /// The bytes of a journal in which a run does this.
 fn written(run: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> Vec<u8> {
     let (_directory, path) = place();
-    let mut journal = Journal::create(&path, &parameters()).expect("a journal");
+    let mut journal = open(&path);
     run(&mut journal).expect("a record");
     drop(journal);
     fs::read(&path).expect("the file")
 }
 
 fn replay(bytes: &[u8]) -> Result<Replay, JournalErrorKind> {
-    Replay::read(bytes, &parameters()).map_err(|failure| failure.kind().clone())
+    Replay::read(bytes).map_err(|failure| failure.kind().clone())
+}
+
+/// What is recorded of 8 items in these bytes.
+fn known(bytes: &[u8]) -> Vec<Option<Kind>> {
+    recorded(&mut replay(bytes).expect("a journal").past, 8)
 }
 
 /// A small run with every kind of record in it: 8 items, of which all but the last were sent.
@@ -59,28 +81,32 @@ fn small_run(journal: &mut Journal) -> Result<(), JournalError> {
     let silent = Reason::new("timeout", "the time for the request ran out");
     journal.sent(&items([0, 1, 2, 5, 6, 4]))?;
     journal.unsent(&items([5, 6, 4]))?;
-    journal.settled([
+    journal.settled(&[
         (item(0), Settled::Updated),
         (item(1), Settled::Rejected(&refused)),
         (item(2), Settled::Unknown(&silent)),
         (item(7), Settled::Rejected(&refused)),
     ])?;
-    journal.sent(&items([2, 3, 4]))?;
-    journal.settled([(item(2), Settled::Updated)])
+    journal.sent(&items([3, 4]))?;
+    journal.settled(&[(item(3), Settled::Updated)])
 }
 
 /// What is known of the items of [`small_run`] after each line.
-const AFTER_EACH_LINE: [[Recorded; 8]; 9] = {
-    use Recorded::{Fresh as F, InDoubt as D, Rejected as R, Updated as U};
+const AFTER_EACH_LINE: [[Option<Kind>; 8]; 9] = {
+    const N: Option<Kind> = None;
+    const F: Option<Kind> = Some(Kind::New);
+    const D: Option<Kind> = Some(Kind::Unknown);
+    const R: Option<Kind> = Some(Kind::Rejected);
+    const U: Option<Kind> = Some(Kind::Updated);
     [
-        [F, F, F, F, F, F, F, F],
-        [D, D, D, F, D, D, D, F],
-        [D, D, D, F, F, F, F, F],
-        [U, D, D, F, F, F, F, F],
-        [U, R, D, F, F, F, F, F],
-        [U, R, D, F, F, F, F, F],
-        [U, R, D, F, F, F, F, R],
+        [N, N, N, N, N, N, N, N],
+        [D, D, D, N, D, D, D, N],
+        [D, D, D, N, F, F, F, N],
+        [U, D, D, N, F, F, F, N],
+        [U, R, D, N, F, F, F, N],
+        [U, R, D, N, F, F, F, N],
+        [U, R, D, N, F, F, F, R],
         [U, R, D, D, D, F, F, R],
-        [U, R, U, D, D, F, F, R],
+        [U, R, D, U, D, F, F, R],
     ]
 };

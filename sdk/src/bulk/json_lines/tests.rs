@@ -1,3 +1,5 @@
+//! Laws of the reader of JSON Lines.
+
 use std::error::Error as _;
 
 use super::*;

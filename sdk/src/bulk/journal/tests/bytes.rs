@@ -24,11 +24,12 @@ fn a_journal_cut_at_any_byte_knows_its_whole_lines_and_nothing_else() {
     let bytes = written(small_run);
     assert_eq!(line_breaks(&bytes), AFTER_EACH_LINE.len());
     for end in 0..=bytes.len() {
-        let replay = replay(&bytes[..end]).unwrap_or_else(|kind| panic!("cut at {end}: {kind}"));
+        let mut replay =
+            replay(&bytes[..end]).unwrap_or_else(|kind| panic!("cut at {end}: {kind}"));
         match line_breaks(&bytes[..end]).checked_sub(1) {
             None => assert_eq!(replay.len, 0, "cut at {end}"),
             Some(line) => assert_eq!(
-                recorded(&replay.state, 8),
+                recorded(&mut replay.past, 8),
                 AFTER_EACH_LINE[line],
                 "cut at {end}"
             ),
@@ -42,13 +43,14 @@ fn a_journal_cut_at_any_byte_can_be_resumed_and_then_read_to_its_end() {
     let (_directory, path) = place();
     for end in 0..=bytes.len() {
         fs::write(&path, &bytes[..end]).expect("a file");
-        let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
-        let before = recorded(&journal.state, 8);
+        let before = known(&bytes[..end]);
+        let mut journal = open(&path);
         journal.sent(&items([9])).expect("a record");
         drop(journal);
-        let journal = Journal::resume(&path, &parameters()).expect("a journal");
-        assert_eq!(recorded(&journal.state, 8), before, "cut at {end}");
-        assert_eq!(journal.recorded(item(9)).expect("ours"), Recorded::InDoubt);
+        let whole = fs::read(&path).expect("the file");
+        assert_eq!(known(&whole), before, "cut at {end}");
+        let mut past = replay(&whole).expect("a journal").past;
+        assert_eq!(recorded(&mut past, 10)[9], Some(Kind::Unknown));
     }
 }
 
@@ -74,15 +76,15 @@ fn a_changed_byte_in_front_of_a_torn_line_is_an_error_and_in_it_does_no_harm() {
     let bytes = written(small_run);
     let torn = &bytes[..bytes.len() - 30];
     let whole = torn.len() - lines(torn).last().map_or(0, |line| line.len());
-    let known = recorded(&replay(torn).expect("a journal").state, 8);
+    let whole_lines = known(torn);
     for position in 0..torn.len() {
         for other in [b'\n', b'}', torn[position] ^ 1, torn[position] ^ 0x80] {
             let mut changed = torn.to_vec();
             changed[position] = other;
             match replay(&changed) {
-                Ok(replay) => {
+                Ok(mut replay) => {
                     assert!(position >= whole || other == torn[position], "{position}");
-                    assert_eq!(recorded(&replay.state, 8), known, "{position}");
+                    assert_eq!(recorded(&mut replay.past, 8), whole_lines, "{position}");
                 }
                 Err(kind) => {
                     assert!(position < whole || other == b'\n', "{position}: {kind}");
@@ -147,15 +149,12 @@ fn the_longest_record_fits_a_line() {
         journal.sent(&far_apart)?;
         journal.unsent(&far_apart)?;
         journal.sent(&far_apart[..1])?;
-        journal.settled([(far_apart[0], Settled::Unknown(&reason))])
+        journal.settled(&[(far_apart[0], Settled::Unknown(&reason))])
     });
     let longest = lines(&bytes).iter().map(|line| line.len()).max();
     assert!(longest < Some(format::MAX_LINE / 2), "{longest:?}");
-    assert_eq!(
-        replay(&bytes).expect("a journal").state.end(),
-        u64::MAX,
-        "the highest position but one is recorded"
-    );
+    let past = replay(&bytes).expect("a journal").past;
+    assert_eq!(past.count(Kind::New), far_apart.len() as u64 - 1);
 }
 
 #[test]
@@ -177,13 +176,45 @@ fn a_first_line_of_another_file_is_told_from_a_torn_one() {
     let header = bytes.strip_suffix(b"\n").expect("a line");
     assert_eq!(replay(header).expect("a torn line").len, 0);
     let other = String::from_utf8(bytes).expect("text");
-    let other = other.replace("\"format\":1", "\"format\":12");
+    let other = other.replace("\"format\":2", "\"format\":12");
     assert_eq!(
         replay(other.as_bytes()).expect_err("another format"),
         JournalErrorKind::OtherFormat { found: 12 }
     );
     let overflow = other.replace("\"format\":12", "\"format\":99999999999999999999");
     assert_eq!(damaged_line(overflow.as_bytes()), 1);
+}
+
+/// A run that writes on while its journal is read.
+struct Growing<'a>(Vec<&'a [u8]>);
+
+impl std::io::Read for Growing<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.first_mut() {
+            None => Ok(0),
+            Some(part) => {
+                let read = part.read(to)?;
+                if read == 0 {
+                    self.0.remove(0);
+                }
+                Ok(read)
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_grows_while_it_is_read_is_known_up_to_its_torn_line() {
+    let bytes = written(small_run);
+    for at in 0..bytes.len() {
+        let (before, behind) = bytes.split_at(at);
+        let growing = std::io::BufReader::new(Growing(vec![before, behind]));
+        let mut grown = Replay::read(growing).unwrap_or_else(|_| panic!("grown at {at}"));
+        let lines = line_breaks(before);
+        if lines > 0 && !before.ends_with(b"\n") {
+            assert_eq!(recorded(&mut grown.past, 8), AFTER_EACH_LINE[lines - 1]);
+        }
+    }
 }
 
 /// A line with the right checksum, whatever it says.
@@ -198,43 +229,42 @@ fn sealed(bytes: &[u8], text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_that_format_1_does_not_know_is_an_error_even_with_the_right_checksum() {
-    let digest = Digest::default();
+fn a_record_that_format_2_does_not_know_is_an_error_even_with_the_right_checksum() {
     let header = written(|_| Ok(()));
-    let good = sealed(
-        &header,
-        &format!(r#"{{"sent":[[3,3]],"digests":"{digest}""#),
-    );
-    assert!(replay(&good).is_ok());
+    let good = r#"{"sent":{"indices":[[3,3]],"items":"0123456789abcdef012345"}"#;
+    assert!(replay(&sealed(&header, good)).is_ok());
     for text in [
         "",
         "{",
         "[[[0,0]]",
         r#"{"sent":[[0,0]]"#,
-        r#"{"sent":[[0,1]],"digests":"0000000000000000""#,
-        r#"{"sent":[[0,0]],"digests":"00000000000000000000000000000000""#,
-        r#"{"sent":[[0,0]],"digests":"00000000000000""#,
-        r#"{"sent":[[0,18446744073709551615]],"digests":"0000000000000000""#,
-        r#"{"sent":[[-1,0]],"digests":"0000000000000000""#,
+        r#"{"sent":{"indices":[[0,0]]}"#,
+        r#"{"sent":{"indices":[[0,1]],"items":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef0123450123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef01234"}"#,
+        r#"{"sent":{"indices":[[0,18446744073709551615]],"items":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[-1,0]],"items":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef012345","after":[[1,1]]}"#,
         r#"{"unsent":[[0,18446744073709551615]]"#,
         r#"{"updated":0"#,
-        r#"{"updated":0,"digest":"0000000000000000""#,
-        r#"{"updated":0,"rejected":0,"digest":"0000000000000000""#,
-        r#"{"rejected":0,"digest":"0000000000000000""#,
-        r#"{"rejected":0,"digest":"000000000000000G","reason":{"kind":"a","message":"b"}"#,
+        r#"{"updated":[[0,0]]"#,
+        r#"{"updated":[[0,0]],"unsent":[[0,0]]"#,
+        r#"{"rejected":{"index":0,"item":"0123456789abcdef012345"}"#,
+        r#"{"rejected":{"index":0,"item":"0123456789abcdef01234G","reason":{"kind":"a","message":"b"}}"#,
         r#"{"paused":0"#,
-        r#"{"updated":0,"updated":0,"digest":"0000000000000000""#,
+        r#"{"run":1"#,
+        r#"{"run":3"#,
+        r#"{"run":18446744073709551615"#,
     ] {
         assert_eq!(damaged_line(&sealed(&header, text)), 2, "{text}");
     }
 }
 
 #[test]
-fn a_journal_of_format_1_is_read_and_written_for_ever() {
-    let golden = include_bytes!("format-1.jsonl");
-    let replay = replay(golden).expect("a journal");
-    assert_eq!(recorded(&replay.state, 8), AFTER_EACH_LINE[8]);
-    assert_eq!(replay.len, golden.len() as u64);
+fn a_journal_of_format_2_is_read_and_written_for_ever() {
+    let golden = include_bytes!("format-2.jsonl");
+    assert_eq!(known(golden), AFTER_EACH_LINE[8]);
+    assert_eq!(replay(golden).expect("a journal").len, golden.len() as u64);
 
     // The first line tells the version that has written it, which changes.
     let today = written(small_run);
@@ -250,7 +280,7 @@ fn a_journal_of_format_1_is_read_and_written_for_ever() {
 
 #[test]
 fn a_checksum_is_the_crc_32_of_everything_before_it() {
-    let golden = include_bytes!("format-1.jsonl");
+    let golden = include_bytes!("format-2.jsonl");
     let mut start = 0;
     for line in lines(golden) {
         let end = start + line.len();
@@ -277,9 +307,10 @@ proptest! {
     #[test]
     fn no_line_of_known_members_makes_reading_panic(
         members in proptest::collection::vec((
-            prop::sample::select(vec!["sent", "unsent", "updated", "rejected", "unknown", "digest", "digests", "reason"]),
+            prop::sample::select(vec!["sent", "unsent", "updated", "rejected", "unknown", "run", "item", "reason"]),
             prop::sample::select(vec!["0", "18446744073709551615", "[[0,0]]", "[[18446744073709551615,0]]", "[]",
-                "[[0,18446744073709551615]]", "\"0000000000000000\"", "\"\"", "{\"kind\":\"a\",\"message\":\"b\"}", "null"]),
+                "[[0,18446744073709551615]]", "\"0123456789abcdef012345\"", "\"\"",
+                "{\"indices\":[[0,0]],\"items\":\"0123456789abcdef012345\"}", "null"]),
         ), 0..4),
     ) {
         let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();

@@ -1,75 +1,101 @@
 //! Laws of the file: whose it is, and what it is not touched for.
 
 use std::error::Error as _;
+use std::io;
 
 use super::*;
 
-type Call = fn(&Path) -> Result<Journal, JournalError>;
-
-const CALLS: [Call; 2] = [
-    |path| Journal::create(path, &parameters()),
-    |path| Journal::resume(path, &parameters()),
-];
-
-fn refused(result: Result<Journal, JournalError>) -> (JournalErrorKind, String) {
-    let error = result.expect_err("a refusal");
+fn refused(path: &Path, parameters: &Parameters) -> (JournalErrorKind, String) {
+    let error = Journal::open(path, parameters).expect_err("a refusal");
     let place = format!("journal {}: ", error.path().display());
     let text = error.to_string();
     let text = text.strip_prefix(&place).expect("the path is told");
     (error.kind().clone(), text.to_owned())
 }
 
-#[test]
-fn a_journal_is_not_begun_in_a_file_with_something_in_it() {
-    let (_directory, path) = place();
-    drop(Journal::create(&path, &parameters()).expect("a journal"));
-    let before = fs::read(&path).expect("the file");
-    let (kind, text) = refused(Journal::create(&path, &parameters()));
-    assert_eq!(kind, JournalErrorKind::Exists);
-    assert_eq!(
-        text,
-        "the file has something in it already; resume it if it is of this run, else choose another file"
-    );
-    assert_eq!(fs::read(&path).expect("the file"), before);
+/// What a file holds, if it is a journal.
+fn tally(path: &Path) -> Tally {
+    JournalReader::open(path).expect("a journal").tally()
 }
 
 #[test]
-fn an_empty_file_is_begun_by_both_calls() {
-    for call in CALLS {
+fn a_file_that_is_missing_or_empty_is_begun() {
+    for contents in [None, Some("")] {
         let (_directory, path) = place();
-        fs::write(&path, "").expect("a file");
-        let mut journal = call(&path).expect("a journal");
+        if let Some(contents) = contents {
+            fs::write(&path, contents).expect("a file");
+        }
+        let mut journal = open(&path);
         journal.sent(&items([0])).expect("a record");
         drop(journal);
-        let journal = Journal::resume(&path, &parameters()).expect("a journal");
-        assert_eq!(journal.tally().in_doubt, 1);
+        assert_eq!(tally(&path).unknown, 1);
     }
 }
 
 #[test]
-fn a_missing_file_is_not_resumed_and_not_made() {
+fn a_journal_is_gone_on_with() {
     let (_directory, path) = place();
-    let (kind, text) = refused(Journal::resume(&path, &parameters()));
-    assert_eq!(kind, JournalErrorKind::Missing);
-    assert_eq!(text, "there is no such file to resume");
+    small_run(&mut open(&path)).expect("records");
+    let mut journal = open(&path);
+    journal.sent(&items([9])).expect("a record");
+    drop(journal);
+    let bytes = fs::read(&path).expect("the file");
+    let text = String::from_utf8_lossy(&bytes);
+    assert_eq!(text.matches("{\"run\":2,").count(), 1, "{text}");
+    assert_eq!(replay(&bytes).expect("a journal").runs, 2);
+    assert_eq!(known(&bytes), AFTER_EACH_LINE[8]);
+}
+
+#[test]
+fn what_is_looked_at_is_left_as_it_is() {
+    let (_directory, path) = place();
+    let error = JournalReader::open(&path).expect_err("it is missing");
+    let kind = error
+        .source()
+        .and_then(|source| source.downcast_ref::<JournalError>());
+    assert_eq!(
+        kind.map(JournalError::kind),
+        Some(&JournalErrorKind::Missing)
+    );
     assert!(!path.exists());
+
+    let whole = written(small_run);
+    for end in [0, 10, whole.len() - 5, whole.len()] {
+        fs::write(&path, &whole[..end]).expect("a file");
+        let mut journal = JournalReader::open(&path).expect("a journal");
+        let found = journal
+            .claim(item(0).fingerprint, Resend::default())
+            .expect("no failure");
+        assert_eq!(found == Recorded::Updated, end > 10);
+        let of_run = JournalReader::of_run(&path, &parameters()).expect("of the same run");
+        assert!(of_run.is_some());
+        assert_eq!(fs::read(&path).expect("the file"), &whole[..end]);
+    }
+}
+
+#[test]
+fn a_run_that_records_nothing_leaves_a_journal_as_it_is() {
+    let (_directory, path) = place();
+    small_run(&mut open(&path)).expect("records");
+    let before = fs::read(&path).expect("the file");
+    drop(open(&path));
+    assert_eq!(fs::read(&path).expect("the file"), before);
 }
 
 #[test]
 fn what_is_no_file_is_refused() {
     let (directory, _) = place();
-    for call in CALLS {
-        let (kind, text) = refused(call(directory.path()));
-        assert_eq!(kind, JournalErrorKind::NotAFile);
-        assert_eq!(text, "the path does not lead to a file");
-    }
+    let (kind, text) = refused(directory.path(), &parameters());
+    assert_eq!(kind, JournalErrorKind::NotAFile);
+    assert_eq!(text, "the path does not lead to a file");
+    assert!(JournalReader::open(directory.path()).is_err());
 }
 
 #[test]
 fn a_directory_that_is_missing_is_told_with_the_systems_words() {
     let (directory, _) = place();
     let path = directory.path().join("missing").join("run.journal");
-    let error = Journal::create(&path, &parameters()).expect_err("a refusal");
+    let error = Journal::open(&path, &parameters()).expect_err("a refusal");
     assert_eq!(error.kind(), &JournalErrorKind::Io { doing: "open it" });
     let source = error
         .source()
@@ -80,28 +106,30 @@ fn a_directory_that_is_missing_is_told_with_the_systems_words() {
 #[test]
 fn a_journal_that_is_held_is_refused_until_it_is_dropped() {
     let (_directory, path) = place();
-    let journal = Journal::create(&path, &parameters()).expect("a journal");
-    for call in CALLS {
-        let (kind, text) = refused(call(&path));
-        assert_eq!(kind, JournalErrorKind::InUse);
-        assert_eq!(text, "another run is using it");
-    }
+    let journal = open(&path);
+    let (kind, text) = refused(&path, &parameters());
+    assert_eq!(kind, JournalErrorKind::InUse);
+    assert_eq!(text, "another run is using it");
+    assert_eq!(tally(&path), Tally::default(), "it can be looked at");
     drop(journal);
-    Journal::resume(&path, &parameters()).expect("a journal");
+    open(&path);
 }
 
 #[test]
 fn a_file_that_is_of_something_else_is_refused_and_left_as_it_is() {
     let whole = written(small_run);
     let text = String::from_utf8(whole.clone()).expect("text");
-    let other_format = text.replace("\"format\":1,", "\"format\":2,");
-    let damaged = text.replacen("\"updated\":0", "\"updated\":1", 1);
+    let other_format = text.replace("\"format\":2,", "\"format\":1,");
+    let damaged = text.replacen("\"updated\":[[0", "\"updated\":[[1", 1);
     let collection = CollectionId::new("66f6ed9576ddacf3149d5ea6").expect("an id");
     let other_collection = Parameters {
         collection,
         ..parameters()
     };
-    let other_parameter = parameters().skip_invalid_files(false);
+    let other_parameter = Parameters {
+        skip_invalid_files: Some(false),
+        ..parameters()
+    };
     let unset = Parameters {
         skip_invalid_files: None,
         ..parameters()
@@ -117,7 +145,7 @@ fn a_file_that_is_of_something_else_is_refused_and_left_as_it_is() {
         (
             &other_format,
             parameters(),
-            "it is written in format 2, and this version of webflow-cms knows format 1 only",
+            "it is written in format 1, and this version of webflow-cms knows format 2 only",
         ),
         (
             &damaged,
@@ -142,7 +170,7 @@ fn a_file_that_is_of_something_else_is_refused_and_left_as_it_is() {
     ] {
         let (_directory, path) = place();
         fs::write(&path, contents).expect("a file");
-        let (_, text) = refused(Journal::resume(&path, &parameters));
+        let (_, text) = refused(&path, &parameters);
         assert_eq!(text, told);
         assert_eq!(
             fs::read(&path).expect("the file"),
@@ -161,16 +189,7 @@ fn a_torn_line_is_cut_off_before_anything_is_appended() {
     });
     let (_directory, path) = place();
     fs::write(&path, &long_line[..long_line.len() - 1]).expect("a file");
-    drop(Journal::resume(&path, &parameters()).expect("a journal"));
-    assert_eq!(fs::read(&path).expect("the file"), whole);
-
-    fs::write(&path, &whole[..whole.len() - 1]).expect("a file");
-    let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
-    assert_eq!(recorded(&journal.state, 8), AFTER_EACH_LINE[7]);
-    journal
-        .settled([(item(2), Settled::Updated)])
-        .expect("a record");
-    drop(journal);
+    drop(open(&path));
     assert_eq!(fs::read(&path).expect("the file"), whole);
 }
 
@@ -180,13 +199,12 @@ fn a_torn_line_is_cut_off_before_anything_is_appended() {
 fn a_record_is_in_the_file_when_its_method_returns_with_and_without_fsync() {
     for fsync in [false, true] {
         let (_directory, path) = place();
-        let mut journal = Journal::create(&path, &parameters()).expect("a journal");
+        let mut journal = open(&path);
         journal = journal.fsync(fsync);
         small_run(&mut journal).expect("records");
         // The journal is not dropped yet.
         let bytes = fs::read(&path).expect("the file");
-        let state = replay(&bytes).expect("a journal").state;
-        assert_eq!(recorded(&state, 8), AFTER_EACH_LINE[8]);
+        assert_eq!(known(&bytes), AFTER_EACH_LINE[8]);
         assert_eq!(bytes, written(small_run));
     }
 }
@@ -194,11 +212,11 @@ fn a_record_is_in_the_file_when_its_method_returns_with_and_without_fsync() {
 #[test]
 fn nothing_is_written_behind_a_failed_write() {
     let (_directory, path) = place();
-    let mut journal = Journal::create(&path, &parameters()).expect("a journal");
+    let mut journal = open(&path);
     journal.sent(&items([0])).expect("a record");
     journal.file.forbid_writing();
     let error = journal
-        .settled([(item(0), Settled::Updated)])
+        .settled(&[(item(0), Settled::Updated)])
         .expect_err("a failure");
     assert_eq!(
         error.kind(),
@@ -218,71 +236,71 @@ fn nothing_is_written_behind_a_failed_write() {
         );
     }
     drop(journal);
-    let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
-    assert_eq!(
-        recorded(&journal.state, 2),
-        [Recorded::InDoubt, Recorded::Fresh]
-    );
-    journal
-        .settled([(item(0), Settled::Updated)])
-        .expect("a record");
-}
-
-#[test]
-fn another_input_is_refused_with_the_item() {
-    let (_directory, path) = place();
-    let mut journal = Journal::create(&path, &parameters()).expect("a journal");
-    journal.sent(&items([0, 1])).expect("a record");
-    let other = Position {
-        index: 1,
-        ..item(5)
-    };
-    let error = journal.recorded(other).expect_err("another input");
-    assert_eq!(error.kind(), &JournalErrorKind::OtherInput { index: 1 });
-    assert!(
-        error
-            .to_string()
-            .ends_with("item 1, counted from 0, is not the one that was recorded"),
-        "{error}"
-    );
-    journal.check_end(2).expect("both items are there");
-    journal.check_end(3).expect("an input can get longer");
-    let error = journal.check_end(1).expect_err("an item is missing");
-    assert!(
-        error
-            .to_string()
-            .ends_with("there are 1 items, and at least 2 were recorded"),
-        "{error}"
-    );
+    let mut journal = open(&path);
+    assert_eq!(recorded(&mut journal.past, 2), [Some(Kind::Unknown), None]);
+    journal.sent(&items([0])).expect("a record");
 }
 
 #[test]
 fn a_reason_is_read_and_the_next_record_stands_at_the_end_all_the_same() {
     let (_directory, path) = place();
-    let mut journal = Journal::create(&path, &parameters()).expect("a journal");
+    let mut journal = open(&path);
     small_run(&mut journal).expect("records");
     // More than is read at once, so that reading does not end at the end.
-    let many = items(100..10_000);
-    journal.sent(&many).expect("records");
-    let reason = journal.reason(1).expect("no failure").expect("a reason");
+    journal.sent(&items(100..10_000)).expect("records");
+    drop(journal);
+    let mut journal = open(&path);
+    let look_up = |journal: &mut Journal, index| {
+        let (_, recorded) = journal.look_up(index, item(index).fingerprint, Resend::default());
+        recorded
+    };
+    assert_eq!(look_up(&mut journal, 0), Recorded::Updated);
+    let Recorded::Rejected(reason) = look_up(&mut journal, 1) else {
+        panic!("it was rejected")
+    };
     assert_eq!(reason.message(), "the \"name\" is\ntoo long");
-    assert_eq!(journal.reason(0).expect("no failure"), None);
+    let Recorded::Unknown(Some(reason)) = look_up(&mut journal, 2) else {
+        panic!("it is unknown")
+    };
+    assert_eq!(reason.kind(), "timeout");
+    assert_eq!(look_up(&mut journal, 4), Recorded::Unknown(None));
+    assert_eq!(look_up(&mut journal, 5), Recorded::New);
     journal.sent(&items([9])).expect("a record");
     drop(journal);
-    let mut journal = Journal::resume(&path, &parameters()).expect("a journal");
-    assert_eq!(recorded(&journal.state, 8), AFTER_EACH_LINE[8]);
-    assert_eq!(journal.reason(1).expect("no failure"), Some(reason));
+    assert_eq!(
+        known(&fs::read(&path).expect("the file")),
+        AFTER_EACH_LINE[8]
+    );
+}
+
+#[test]
+fn what_is_unknown_stays_so_although_its_reason_cannot_be_read() {
+    let (_directory, path) = place();
+    small_run(&mut open(&path)).expect("records");
+    let mut journal = open(&path);
+    let file = fs::OpenOptions::new().write(true).open(&path);
+    file.and_then(|file| file.set_len(0)).expect("it is cut");
+    let (position, recorded) = journal.look_up(2, item(2).fingerprint, Resend::default());
+    assert_eq!(recorded, Recorded::Unknown(None));
+    assert!(position.was_unknown);
+    assert!(journal.take_fault().is_some());
+    assert!(
+        journal.sent(&items([9])).is_err(),
+        "nothing is written behind that"
+    );
 }
 
 #[test]
 fn a_journal_holds_no_content_of_the_items() {
-    let update = r#"{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{"name":"secret"}}"#;
-    let update = crate::ItemUpdate::from_json(update).expect("an update");
-    let digest = Digest::of(&update).expect("a digest");
-    let position = Position { index: 0, digest };
+    let line = r#"{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{"name":"secret"}}"#;
+    let update = crate::ItemUpdate::from_json(line).expect("an update");
+    let position = Position {
+        fingerprint: Fingerprint::new(update.key(), line),
+        ..item(0)
+    };
     let bytes = written(|journal| {
         journal.sent(&[position])?;
-        journal.settled([(position, Settled::Updated)])
+        journal.settled(&[(position, Settled::Updated)])
     });
     let text = String::from_utf8(bytes).expect("text");
     assert!(

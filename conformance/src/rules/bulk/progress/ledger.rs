@@ -1,0 +1,431 @@
+//! What is known of the runs so far, and what must hold of the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::story::{Input, Line, Row};
+use crate::client::bulk::{Counts, End, Recorded, Settled, Why};
+use crate::rules::bulk::case::Key;
+use crate::rules::bulk::wire::Sent;
+
+type Checked = Result<(), String>;
+
+/// All that is known of a run that is over.
+pub(super) struct Told {
+    pub(super) lines: Vec<Line>,
+    /// Whether what was in doubt was sent again.
+    pub(super) is_resent: bool,
+    pub(super) is_atomic: bool,
+    /// Whether responses do not name the primary locale.
+    pub(super) are_locales_untold: bool,
+    pub(super) after_source_error: bool,
+    pub(super) settled: Vec<Settled>,
+    pub(super) counts: Counts,
+    pub(super) is_dropped: bool,
+    pub(super) is_complete: bool,
+    /// How many positions were taken from the source.
+    pub(super) taken: usize,
+    pub(super) sent: Vec<Sent>,
+    /// How many connections were reset before a request was read.
+    pub(super) unread: usize,
+    /// What the journal holds of each row afterwards.
+    pub(super) reading: BTreeMap<usize, Recorded>,
+}
+
+impl Told {
+    fn ends(&self) -> impl Iterator<Item = (usize, &Settled)> {
+        let position = |settled: &Settled| usize::try_from(settled.index).unwrap_or(usize::MAX);
+        self.settled
+            .iter()
+            .map(move |settled| (position(settled), settled))
+    }
+
+    /// The positions that are told as such.
+    pub(super) fn ends_as(&self, is: impl Fn(End) -> bool) -> BTreeSet<usize> {
+        let ends = self.ends().filter(|(_, settled)| is(settled.end));
+        ends.map(|(index, _)| index).collect()
+    }
+
+    pub(super) fn is_all_updated(&self) -> bool {
+        let updated = self.ends_as(|end| matches!(end, End::Updated | End::UpdatedBefore));
+        updated.len() == self.lines.len()
+    }
+
+    pub(super) fn has_settled_anything(&self) -> bool {
+        !self
+            .ends_as(|end| matches!(end, End::Updated | End::Rejected))
+            .is_empty()
+    }
+
+    /// The first that is not updated.
+    pub(super) fn rest(&self) -> String {
+        let is_open = |end| !matches!(end, End::Updated | End::UpdatedBefore);
+        let open = self.ends().find(|(_, settled)| is_open(settled.end));
+        open.map_or_else(String::new, |(_, settled)| format!("{settled:?}"))
+    }
+
+    fn row(&self, index: usize) -> Option<Row> {
+        self.lines.get(index).copied().flatten()
+    }
+
+    fn by_key(&self) -> BTreeMap<Key, Vec<(usize, Row)>> {
+        let mut by_key: BTreeMap<Key, Vec<(usize, Row)>> = BTreeMap::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if let Some(row) = line {
+                by_key.entry(row.key).or_default().push((index, *row));
+            }
+        }
+        by_key
+    }
+
+    /// Whether no other row is a copy of this one, so that it is known which one a request holds.
+    fn is_unique(&self, row: &Row) -> bool {
+        self.lines
+            .iter()
+            .flatten()
+            .filter(|other| other.mark == row.mark)
+            .count()
+            == 1
+    }
+
+    fn with(&self, mark: usize) -> impl Iterator<Item = &Sent> {
+        self.sent.iter().filter(move |sent| sent.has(mark))
+    }
+
+    /// Whether a request with a row may have changed the item.
+    fn may_have_acted(&self, mark: usize) -> bool {
+        let mut sent = self.with(mark);
+        sent.any(|sent| sent.may_have_acted() || sent.applied().contains(&mark))
+    }
+
+    /// Whether there is a reason not to know what came of a row.
+    fn leaves_doubt(&self, mark: usize) -> bool {
+        self.unread > 0 || self.with(mark).any(|sent| self.leaves_unknown(sent, mark))
+    }
+
+    fn leaves_unknown(&self, sent: &Sent, mark: usize) -> bool {
+        // An item without a locale can be that of another entry if not all are there.
+        let is_ambiguous = self.are_locales_untold && sent.lacks_any();
+        is_ambiguous || sent.leaves_unknown(mark, self.is_atomic)
+    }
+}
+
+/// What is known of a row before a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It is to be sent, and so is all of its key behind it.
+    New,
+    /// The same, and it may have been changed before.
+    Doubtful,
+    /// It is not to be sent.
+    Settled(Recorded),
+}
+
+/// What is known of all runs until now.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// What the journal held of the rows of each key after the last run.
+    before: BTreeMap<Key, Vec<(usize, Recorded)>>,
+    /// How often a complete response has said of a mark that it was updated.
+    confirmed: BTreeMap<usize, usize>,
+    /// How often a mark was sent alone and refused with 403, which can be about anything.
+    forbidden: BTreeMap<usize, usize>,
+    /// The marks that there was a reason to be in doubt about.
+    doubted: BTreeSet<usize>,
+    keys: BTreeSet<Key>,
+    /// Whether a run was dropped, or a connection reset before it could be seen what for.
+    is_unsure: bool,
+}
+
+impl Ledger {
+    /// Whether no run has sent any of the first 100 rows.
+    pub(super) fn is_other_input(&self, input: &Input) -> bool {
+        let rows = input.lines.iter().flatten().take(100);
+        !rows.map(|row| row.key).any(|key| self.keys.contains(&key))
+    }
+
+    /// Fails unless a run is as it must be after those before it, and takes it in.
+    pub(super) fn check(&mut self, told: &Told) -> Checked {
+        let standings = self.standings(told);
+        every_row_once(told)?;
+        let confirmed = self.confirmed.clone();
+        self.take_in(told);
+        for (index, settled) in told.ends() {
+            let Some(row) = told.row(index) else { continue };
+            let standing = standings.get(&index).copied().unwrap_or(Standing::New);
+            self.is_true(told, &row, standing, settled)
+                .map_err(|fault| {
+                    format!("row {index} ({row:?}) is called {settled:?}, and {fault}")
+                })?;
+        }
+        self.are_successes(told, &confirmed)?;
+        settled_is_not_sent(told, &standings)?;
+        order_is_kept(told)?;
+        self.journal_agrees(told, &standings)?;
+        self.before = told
+            .by_key()
+            .into_iter()
+            .map(|(key, rows)| {
+                let recorded = |(index, row): &(usize, Row)| {
+                    let recorded = told.reading.get(index).copied();
+                    (row.mark, recorded.unwrap_or(Recorded::Fresh))
+                };
+                (key, rows.iter().map(recorded).collect())
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn take_in(&mut self, told: &Told) {
+        for sent in &told.sent {
+            for mark in &sent.entries {
+                *self.confirmed.entry(*mark).or_default() += usize::from(sent.confirms(*mark));
+                if told.leaves_unknown(sent, *mark) {
+                    self.doubted.insert(*mark);
+                }
+            }
+            if let [mark] = sent.entries.as_slice()
+                && sent.status == Some(403)
+            {
+                *self.forbidden.entry(*mark).or_default() += 1;
+            }
+        }
+        let sent = told.lines.iter().flatten();
+        let sent = sent.filter(|row| told.with(row.mark).next().is_some());
+        self.keys.extend(sent.map(|row| row.key));
+        self.is_unsure |= told.is_dropped || told.unread > 0;
+    }
+
+    /// Of the rows of a key, those are settled that are the same as in the run before, up to the first that is not.
+    fn standings(&self, told: &Told) -> BTreeMap<usize, Standing> {
+        let mut standings = BTreeMap::new();
+        for (key, rows) in told.by_key() {
+            let before = self.before.get(&key).map_or(&[][..], Vec::as_slice);
+            let mut is_open = false;
+            for (nth, (index, row)) in rows.into_iter().enumerate() {
+                let same = before
+                    .get(nth)
+                    .filter(|(mark, _)| *mark == row.mark && !is_open);
+                let standing = match same.map(|(_, recorded)| *recorded) {
+                    None | Some(Recorded::Fresh) => Standing::New,
+                    Some(Recorded::InDoubt) if told.is_resent => Standing::Doubtful,
+                    Some(recorded) => Standing::Settled(recorded),
+                };
+                is_open |= !matches!(standing, Standing::Settled(_));
+                standings.insert(index, standing);
+            }
+        }
+        standings
+    }
+
+    fn is_true(&self, told: &Told, row: &Row, standing: Standing, settled: &Settled) -> Checked {
+        let mark = row.mark;
+        let acted = told.is_unique(row) && told.may_have_acted(mark);
+        let marked = settled.may_have_acted;
+        let fault = match (settled.end, standing) {
+            (End::UpdatedBefore, Standing::Settled(Recorded::Updated)) => None,
+            (End::RejectedBefore, Standing::Settled(Recorded::Rejected { may_have_acted })) => {
+                (may_have_acted != marked).then_some("the journal has it otherwise")
+            }
+            (End::Unknown, Standing::Settled(Recorded::InDoubt)) => None,
+            (_, Standing::Settled(_)) => Some("it was settled otherwise"),
+            (End::UpdatedBefore | End::RejectedBefore, _) => Some("it was not settled"),
+            (End::Updated, _) => None,
+            (End::Unknown, Standing::Doubtful) => None,
+            (End::Unknown, _) => {
+                (!told.leaves_doubt(mark)).then_some("nothing leaves room for doubt")
+            }
+            (End::Rejected, _) if !self.is_refused(row) => Some("nothing is wrong with it"),
+            (End::Rejected, _) if marked => {
+                let has_cause = self.is_unsure || self.doubted.contains(&mark);
+                (!has_cause).then_some("nothing may have changed it, as is said")
+            }
+            (_, Standing::Doubtful) => Some("an earlier run may have changed it"),
+            (End::Rejected | End::NotAttempted(_), _) => {
+                acted.then_some("a request may have changed it")
+            }
+        };
+        fault.map_or(Ok(()), |fault| Err(format!("{fault} ({standing:?})")))
+    }
+
+    /// Whether the service refuses a row, or something before it has done so twice.
+    fn is_refused(&self, row: &Row) -> bool {
+        row.is_bad()
+            || self
+                .forbidden
+                .get(&row.mark)
+                .is_some_and(|times| *times > 1)
+    }
+
+    /// Nothing is called updated more often than responses have said so.
+    fn are_successes(&self, told: &Told, before: &BTreeMap<usize, usize>) -> Checked {
+        let count = |end: End| {
+            let mut count: BTreeMap<usize, usize> = BTreeMap::new();
+            for index in told.ends_as(|other| other == end) {
+                if let Some(row) = told.row(index) {
+                    *count.entry(row.mark).or_default() += 1;
+                }
+            }
+            count
+        };
+        for (mark, times) in count(End::Updated) {
+            let now = told.sent.iter().filter(|sent| sent.confirms(mark)).count();
+            if times > now {
+                return Err(format!(
+                    "mark {mark} is called updated {times} times, and {now} responses say so"
+                ));
+            }
+        }
+        for (mark, times) in count(End::UpdatedBefore) {
+            let said = before.get(&mark).copied().unwrap_or_default();
+            if times > said {
+                return Err(format!(
+                    "mark {mark} is called updated before {times} times, and {said} responses have said so"
+                ));
+            }
+        }
+        if told.is_complete && !told.is_all_updated() {
+            return Err("it is called complete, and is not".to_owned());
+        }
+        Ok(())
+    }
+
+    fn journal_agrees(&self, told: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+        let ends: BTreeMap<usize, &Settled> = told.ends().collect();
+        for (index, recorded) in &told.reading {
+            let Some(row) = told.row(*index) else {
+                continue;
+            };
+            let standing = standings.get(index).copied().unwrap_or(Standing::New);
+            let expected = match ends.get(index) {
+                Some(settled) => match settled.end {
+                    End::Updated | End::UpdatedBefore => Some(Recorded::Updated),
+                    End::Rejected | End::RejectedBefore => Some(Recorded::Rejected {
+                        may_have_acted: settled.may_have_acted,
+                    }),
+                    End::Unknown => Some(Recorded::InDoubt),
+                    End::NotAttempted(_) => Some(Recorded::Fresh),
+                },
+                None => match standing {
+                    Standing::Settled(recorded) => Some(recorded),
+                    _ => None,
+                },
+            };
+            let acted = told.is_unique(&row) && told.may_have_acted(row.mark);
+            let is_right = match (expected, recorded) {
+                (Some(expected), _) => *recorded == expected,
+                (None, Recorded::Updated) => self.confirmed.contains_key(&row.mark),
+                (None, Recorded::Rejected { .. }) => self.is_refused(&row),
+                (None, Recorded::Fresh) => !acted && standing != Standing::Doubtful,
+                (None, Recorded::InDoubt) => {
+                    let is_sent = told.with(row.mark).next().is_some() || told.unread > 0;
+                    // One that was dropped may have been about to send it.
+                    standing == Standing::Doubtful || is_sent || told.is_dropped
+                }
+            };
+            if !is_right {
+                let end = ends.get(index);
+                return Err(format!(
+                    "row {index} ({row:?}) is told as {end:?} and recorded as {recorded:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn every_row_once(told: &Told) -> Checked {
+    let mut seen = BTreeSet::new();
+    for (index, settled) in told.ends() {
+        if index >= told.taken || !seen.insert(index) {
+            return Err(format!("row {index} comes out twice, or was not taken"));
+        }
+        let is_error = told.row(index).is_none();
+        if is_error != (settled.end == End::NotAttempted(Why::Source)) {
+            return Err(format!("row {index} is told as {settled:?}"));
+        }
+    }
+    if told.is_dropped {
+        return Ok(());
+    }
+    let error = told.lines.iter().position(Option::is_none);
+    let expected = match error {
+        Some(error) if !told.after_source_error => error + 1,
+        _ => told.lines.len(),
+    };
+    if told.taken != expected {
+        return Err(format!("{} of {expected} rows were taken", told.taken));
+    }
+    if let Some(lost) = (0..expected).find(|index| !seen.contains(index)) {
+        return Err(format!("row {lost} does not come out"));
+    }
+    let counted = Counts::of(&told.settled);
+    if told.counts != counted {
+        return Err(format!(
+            "it counts {:?}, and {counted:?} came out",
+            told.counts
+        ));
+    }
+    Ok(())
+}
+
+fn settled_is_not_sent(told: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+    let is_settled = |index: usize| matches!(standings.get(&index), Some(Standing::Settled(_)));
+    let open: BTreeSet<usize> = (0..told.lines.len())
+        .filter(|index| !is_settled(*index))
+        .filter_map(|index| Some(told.row(index)?.mark))
+        .collect();
+    for sent in &told.sent {
+        if let Some(mark) = sent.entries.iter().find(|mark| !open.contains(mark)) {
+            return Err(format!("mark {mark} was settled, and is sent again"));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a key reach the server in their order, and none does behind one that is not done with.
+fn order_is_kept(told: &Told) -> Checked {
+    let mut by_time: Vec<&Sent> = told.sent.iter().collect();
+    by_time.sort_by_key(|sent| sent.acted_at);
+    let ends: BTreeMap<usize, &Settled> = told.ends().collect();
+    for (key, rows) in told.by_key() {
+        let marks: Vec<usize> = rows.iter().map(|(_, row)| row.mark).collect();
+        let asked = told.sent.iter().flat_map(|sent| &sent.entries);
+        let applied = by_time.iter().flat_map(|sent| sent.applied());
+        if !follow(&marks, asked) || !follow(&marks, applied) {
+            return Err(format!(
+                "the rows of {key:?} are sent in another order than {marks:?}"
+            ));
+        }
+        let mut open = None;
+        for (index, row) in rows {
+            let end = ends.get(&index).map(|settled| settled.end);
+            let is_sent = told.is_unique(&row) && told.with(row.mark).next().is_some();
+            if let Some(open) = open
+                && (is_sent || matches!(end, Some(End::Updated | End::Rejected)))
+            {
+                return Err(format!(
+                    "row {index} is sent though row {open} is not done with"
+                ));
+            }
+            if matches!(end, Some(End::Unknown | End::NotAttempted(_))) {
+                open = Some(index);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether those of the sent marks that are among these are in their order, each perhaps several times.
+fn follow<'a>(marks: &[usize], sent: impl Iterator<Item = &'a usize>) -> bool {
+    let mut at = 0;
+    for mark in sent.filter(|mark| marks.contains(mark)) {
+        match marks
+            .get(at..)
+            .and_then(|rest| rest.iter().position(|next| next == mark))
+        {
+            Some(further) => at += further,
+            None => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,297 @@
+//! The stories of the rule: an input that is corrected between runs, and what goes wrong in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::client::{Entry, Pace};
+use crate::reference::{Model, PrimaryEcho, Variant};
+use crate::rules::bulk::case::{At, Cut, Key, Trouble, Words};
+use crate::rules::bulk::wire::Address;
+use crate::rules::site;
+
+/// From this number on items exist in the primary locale alone.
+const PRIMARY_ONLY: usize = 5_000;
+
+/// From this number on there are no items.
+const NO_ITEM: usize = 10_000;
+
+/// A row of the input. Its mark tells it from all others, but for its copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) mark: usize,
+    pub(super) key: Key,
+    /// The number of the refusal that its value gets.
+    pub(super) flaw: Option<usize>,
+}
+
+/// A position of the input: a row, or an error of the source.
+pub(super) type Line = Option<Row>;
+
+/// What is refused with which status and words, by the number of a flaw.
+pub(super) fn flaws() -> Vec<(u16, Words)> {
+    let words = Words::all();
+    let of = |status| words.iter().map(move |words| (status, *words));
+    [400, 404, 409, 422].into_iter().flat_map(of).collect()
+}
+
+impl Row {
+    /// Whether its item and locale are there.
+    pub(super) fn is_there(key: Key) -> bool {
+        key.0 < PRIMARY_ONLY || (key.0 < NO_ITEM && key.1 == 0)
+    }
+
+    /// Whether the service refuses it.
+    pub(super) fn is_bad(&self) -> bool {
+        self.flaw.is_some() || !Self::is_there(self.key)
+    }
+}
+
+/// What somebody does to the input between two runs. Places are taken modulo its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edit {
+    /// Rejected rows get another value, or are about another item, as these bits say.
+    Correct(u64),
+    /// A row, updated or not, gets another value.
+    Change(u16, Option<usize>),
+    Drop(u16),
+    Add(u16, Key, Option<usize>),
+    /// A row comes again, as it is.
+    Repeat(u16, u16),
+    /// A row goes elsewhere between rows of other keys.
+    Move(u16, u16),
+    /// Something that cannot be read comes in.
+    Spoil(u16),
+}
+
+/// One run of the story.
+#[derive(Clone, Debug)]
+pub(super) struct Act {
+    pub(super) edits: Vec<Edit>,
+    pub(super) troubles: Vec<Trouble>,
+    pub(super) cut: Option<(Cut, At)>,
+    pub(super) resend: bool,
+}
+
+/// How the site is localized, and what it says of the primary locale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    pub(super) is_localized: bool,
+    pub(super) echo: PrimaryEcho,
+    /// Whether rows name the primary locale.
+    pub(super) is_named: bool,
+    pub(super) is_atomic: bool,
+    pub(super) is_reversed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Story {
+    pub(super) site: Site,
+    /// Keys and flaws; none for an error.
+    pub(super) rows: Vec<Option<(Key, Option<usize>)>>,
+    pub(super) latency: u64,
+    pub(super) concurrency: usize,
+    pub(super) max_bytes: Option<usize>,
+    pub(super) tries: u32,
+    pub(super) again: bool,
+    pub(super) pace: Pace,
+    pub(super) stop_after: u32,
+    pub(super) after_source_error: bool,
+    pub(super) acts: Vec<Act>,
+    /// Decides how the rows that are still rejected are corrected.
+    pub(super) corrections: u64,
+}
+
+/// The input as it is now, and as it was.
+pub(super) struct Input {
+    pub(super) lines: Vec<Line>,
+    /// All rows that there ever were, by their marks.
+    pub(super) known: BTreeMap<usize, Row>,
+    /// The marks of rows that went, and of those that they had replaced.
+    pub(super) dropped: BTreeSet<usize>,
+    /// The marks of rows, and of those in whose place they came.
+    replaced: BTreeMap<usize, usize>,
+    site: Site,
+}
+
+impl Input {
+    pub(super) fn new(story: &Story) -> Self {
+        let mut input = Self {
+            lines: Vec::new(),
+            known: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            replaced: BTreeMap::new(),
+            site: story.site,
+        };
+        for row in &story.rows {
+            let line = row.map(|(key, flaw)| input.row(key, flaw));
+            input.lines.push(line);
+        }
+        input
+    }
+
+    fn row(&mut self, key: Key, flaw: Option<usize>) -> Row {
+        let key = match self.site.is_localized {
+            true => key,
+            false => (key.0, 0),
+        };
+        let mark = self.known.len();
+        let row = Row { mark, key, flaw };
+        self.known.insert(mark, row);
+        row
+    }
+
+    fn replace(&mut self, place: usize, row: Row, key: Key, flaw: Option<usize>) {
+        let new = self.row(key, flaw);
+        if new.key == row.key {
+            self.replaced.insert(new.mark, row.mark);
+        }
+        self.lines[place] = Some(new);
+    }
+
+    fn drop(&mut self, mark: usize) {
+        let mut next = Some(mark);
+        while let Some(mark) = next {
+            self.dropped.insert(mark);
+            next = self.replaced.get(&mark).copied();
+        }
+    }
+
+    pub(super) fn address(&self, mark: usize) -> Option<Address> {
+        let key = self.known.get(&mark)?.key;
+        let locale = match site::locale(key.1) {
+            None if self.site.is_named => Some(site::PRIMARY),
+            locale => locale,
+        };
+        Some((site::item(key.0), locale))
+    }
+
+    pub(super) fn entry(&self, line: &Line) -> Result<Entry, String> {
+        let row = line.ok_or("it cannot be read")?;
+        let (id, locale) = self.address(row.mark).ok_or("it is unknown")?;
+        let fields = match row.flaw {
+            None => format!("{{\"mark\":{}}}", row.mark),
+            Some(flaw) => format!("{{\"mark\":{},\"flaw\":{flaw}}}", row.mark),
+        };
+        Ok(Entry::new(id).locale(locale).fields(&fields))
+    }
+
+    /// The positions of the rows of each key, in their order.
+    pub(super) fn by_key(&self) -> BTreeMap<Key, Vec<usize>> {
+        let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if let Some(row) = line {
+                by_key.entry(row.key).or_default().push(index);
+            }
+        }
+        by_key
+    }
+
+    /// Does to the input what is to be done, where the rows at these positions were rejected.
+    pub(super) fn edit(&mut self, edit: Edit, rejected: &BTreeSet<usize>) {
+        let len = self.lines.len();
+        let at = |place: u16| usize::from(place) % len.max(1);
+        match edit {
+            Edit::Correct(bits) => self.correct(bits, rejected, false),
+            Edit::Change(place, flaw) => {
+                if let Some(Some(row)) = self.lines.get(at(place)).copied() {
+                    self.replace(at(place), row, row.key, flaw);
+                }
+            }
+            Edit::Drop(place) => {
+                if at(place) < len
+                    && let Some(row) = self.lines.remove(at(place))
+                {
+                    self.drop(row.mark);
+                }
+            }
+            Edit::Add(place, key, flaw) => {
+                let row = self.row(key, flaw);
+                self.lines.insert(usize::from(place) % (len + 1), Some(row));
+            }
+            Edit::Repeat(place, to) => {
+                if let Some(line) = self.lines.get(at(place)).copied() {
+                    self.lines.insert(usize::from(to) % (len + 1), line);
+                }
+            }
+            Edit::Move(place, to) => self.shift(at(place), at(to)),
+            Edit::Spoil(place) => self.lines.insert(usize::from(place) % (len + 1), None),
+        }
+    }
+
+    /// Corrects all, and reads what could not be read.
+    pub(super) fn correct_all(&mut self, bits: u64, rejected: &BTreeSet<usize>) {
+        self.correct(bits, rejected, true);
+        for place in 0..self.lines.len() {
+            if self.lines[place].is_none() {
+                let row = self.row((place % 7, 0), None);
+                self.lines[place] = Some(row);
+            }
+        }
+    }
+
+    fn correct(&mut self, bits: u64, rejected: &BTreeSet<usize>, all: bool) {
+        for place in rejected {
+            let Some(Some(row)) = self.lines.get(*place).copied() else {
+                continue;
+            };
+            let number = u32::try_from(*place % 20).unwrap_or(0);
+            let bits = bits.rotate_right(3 * number);
+            if !all && bits & 1 == 0 {
+                continue;
+            }
+            let key = match Row::is_there(row.key) && bits & 2 == 0 {
+                true => row.key,
+                false => {
+                    self.drop(row.mark);
+                    (usize::try_from(bits >> 8 & 31).unwrap_or(0), row.key.1)
+                }
+            };
+            self.replace(*place, row, key, None);
+        }
+    }
+
+    fn shift(&mut self, from: usize, to: usize) {
+        let Some(Some(row)) = self.lines.get(from).copied() else {
+            return;
+        };
+        let between = self.lines.get(from.min(to)..=from.max(to));
+        let others = between.into_iter().flatten().flatten();
+        if others.filter(|other| other.key == row.key).count() == 1 {
+            self.lines.remove(from);
+            self.lines.insert(to, Some(row));
+        }
+    }
+}
+
+impl Story {
+    /// The site, with all items that rows can be about.
+    pub(super) fn model(&self) -> Model {
+        let mut model = Model::new()
+            .collection(site::COLLECTION, site::PRIMARY, &site::SECONDARY)
+            .atomic(self.site.is_atomic);
+        for (flaw, (status, words)) in flaws().into_iter().enumerate() {
+            model = model.refuse_value("flaw", flaw, words.reply(status, 0));
+        }
+        for (item, locale) in self.keys() {
+            if Row::is_there((item, locale)) {
+                let variant = Variant::named("Before", "before");
+                let locale = site::locale(locale);
+                model = model.insert(site::COLLECTION, &site::item(item), locale, variant);
+            }
+        }
+        model
+    }
+
+    fn keys(&self) -> BTreeSet<Key> {
+        let added = self.acts.iter().flat_map(|act| &act.edits);
+        let added = added.filter_map(|edit| match edit {
+            Edit::Add(_, key, _) => Some(*key),
+            _ => None,
+        });
+        let rows = self.rows.iter().flatten().map(|(key, _)| *key);
+        // Those that corrections may choose are there too.
+        let items = rows.chain(added).map(|key| key.0).chain(0..32);
+        items
+            .flat_map(|item| (0..4).map(move |locale| (item, locale)))
+            .collect()
+    }
+}

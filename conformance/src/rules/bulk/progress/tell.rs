@@ -1,0 +1,238 @@
+//! Tells a story: run after run with the same journal, and looks at each when it is over.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{FutureExt, StreamExt};
+
+use super::ENOUGH;
+use super::ledger::{Ledger, Told};
+use super::story::{Act, Input, Story};
+use crate::bench::Bench;
+use crate::client::Options;
+use crate::client::bulk::{End, Job, Settled};
+use crate::client::{Calls, Entry, Random};
+use crate::reference::{AnswerOrder, PrimaryEcho};
+use crate::rules::bulk::play::{PAUSE, TIMEOUT, drive};
+use crate::rules::bulk::wire;
+use crate::rules::site;
+use crate::rules::stage::{SECOND, client};
+
+pub(super) fn tell(bench: &Bench<'_>, story: &Story) -> Result<(), String> {
+    let mut telling = Telling::begin(bench, story)?;
+    for (number, act) in story.acts.iter().enumerate() {
+        for edit in &act.edits {
+            telling.input.edit(*edit, &telling.rejected);
+        }
+        telling
+            .run(act, false)
+            .map_err(|reason| format!("run {number}: {reason}"))?;
+    }
+    telling.come_to_an_end()
+}
+
+struct Telling<'a> {
+    bench: &'a Bench<'a>,
+    story: &'a Story,
+    client: Box<dyn Calls>,
+    journal: PathBuf,
+    input: Input,
+    /// The positions that the last run has told as rejected.
+    rejected: BTreeSet<usize>,
+    ledger: Ledger,
+}
+
+impl<'a> Telling<'a> {
+    fn begin(bench: &'a Bench<'a>, story: &'a Story) -> Result<Self, String> {
+        let world = bench.world();
+        world
+            .reset(story.model())
+            .map_err(|error| error.to_string())?;
+        world.configure(|settings| {
+            settings.primary_echo = story.site.echo;
+            if story.site.is_reversed {
+                settings.order = AnswerOrder::Reversed;
+            }
+        });
+        if story.latency != 0 {
+            let seed = story.latency;
+            world.latency(move |number| {
+                let number = u64::try_from(number).unwrap_or(0);
+                let mut rng = fastrand::Rng::with_seed(seed ^ (number << 32));
+                let mut part = || std::time::Duration::from_millis(rng.u64(0..=300));
+                (part(), part())
+            });
+        }
+        let client = client(bench, |session| {
+            session.timeout = TIMEOUT;
+            session.max_tries = story.tries;
+            session.if_may_have_acted = story.again;
+            session.backoff = (SECOND, 2 * SECOND);
+            session.pace = story.pace;
+            session.random = Random::Seeded(story.latency);
+        })?;
+        let journal = bench.scratch().join("story.journal");
+        // It is of the story before.
+        let _ = std::fs::remove_file(&journal);
+        Ok(Self {
+            bench,
+            story,
+            client,
+            journal,
+            input: Input::new(story),
+            rejected: BTreeSet::new(),
+            ledger: Ledger::default(),
+        })
+    }
+
+    /// Runs without faults, until all is updated.
+    fn come_to_an_end(&mut self) -> Result<(), String> {
+        let calm = Act {
+            edits: Vec::new(),
+            troubles: Vec::new(),
+            cut: None,
+            resend: true,
+        };
+        for number in 0..=ENOUGH {
+            let turn = u32::try_from(number * 7).unwrap_or(0);
+            self.input
+                .correct_all(self.story.corrections.rotate_left(turn), &self.rejected);
+            let told = self
+                .run(&calm, true)
+                .map_err(|reason| format!("calm run {number}: {reason}"))?;
+            if told.is_all_updated() {
+                return self.is_at_its_end(&calm);
+            }
+            if number == ENOUGH {
+                break;
+            }
+            if !told.has_settled_anything() {
+                return Err(format!(
+                    "calm run {number} settles nothing: {}",
+                    told.rest()
+                ));
+            }
+        }
+        Err(format!(
+            "after {ENOUGH} runs without faults not all is updated"
+        ))
+    }
+
+    /// Fails unless one more run has nothing to do, and the site holds what the input says.
+    fn is_at_its_end(&mut self, calm: &Act) -> Result<(), String> {
+        let told = self
+            .run(calm, true)
+            .map_err(|reason| format!("one more run: {reason}"))?;
+        if !told.sent.is_empty() {
+            return Err(format!(
+                "{} requests are sent when all is updated",
+                told.sent.len()
+            ));
+        }
+        if !told.is_complete {
+            return Err("all is updated, and the run does not say that it is complete".to_owned());
+        }
+        let model = self.bench.world().server().model();
+        for (key, positions) in self.input.by_key() {
+            let last = positions.last().and_then(|index| self.input.lines[*index]);
+            let (item, locale) = (site::item(key.0), site::locale(key.1));
+            let variant = model.variant(site::COLLECTION, &item, locale);
+            let mark = variant.and_then(|variant| variant.field_data.get("mark")?.as_u64());
+            let mark = mark.and_then(|mark| usize::try_from(mark).ok());
+            // What was dropped behind the last one is not undone.
+            let is_left = mark.is_some_and(|mark| self.input.dropped.contains(&mark));
+            if mark != last.map(|row| row.mark) && !is_left {
+                return Err(format!(
+                    "{key:?} holds {mark:?} in the end, and not {last:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, act: &Act, is_calm: bool) -> Result<Told, String> {
+        let world = self.bench.world();
+        let server = world.server();
+        server.calm();
+        for (number, trouble) in act.troubles.iter().enumerate() {
+            let (fault, step) = trouble.plan(number);
+            world.faults([fault]);
+            world.script(step);
+        }
+        let entries: Vec<_> = self
+            .input
+            .lines
+            .iter()
+            .map(|line| self.input.entry(line))
+            .collect();
+        let rows: Vec<(u64, Entry)> = (0..)
+            .zip(&entries)
+            .filter_map(|(index, entry)| Some((index, entry.clone().ok()?)))
+            .collect();
+        let bulk = self.client.bulk().ok_or("the client has no bulk run")?;
+        let after_source_error = is_calm || self.story.after_source_error;
+        let taken = Arc::new(AtomicUsize::new(0));
+        let gauge = Arc::clone(&taken);
+        let source = futures_util::stream::iter(entries).inspect(move |_| {
+            gauge.fetch_add(1, Ordering::Relaxed);
+        });
+        let sent = || server.core().read_log(<[_]>::len);
+        let (first, unread) = (sent(), server.unread());
+        let run = bulk.start(Job {
+            source: Box::pin(source),
+            options: Options::default(),
+            concurrency: self.story.concurrency,
+            max_bytes: self.story.max_bytes,
+            assume_atomic: self.story.site.is_atomic,
+            stop_after: if is_calm {
+                1_000
+            } else {
+                self.story.stop_after
+            },
+            after_unknown: false,
+            after_source_error,
+            journal: Some(self.journal.clone()),
+            resend_in_doubt: act.resend,
+            accept_other_input: self.ledger.is_other_input(&self.input),
+        })?;
+        let time = world.time();
+        let driven = AssertUnwindSafe(drive(run, act.cut, &time, |_: &Settled| {})).catch_unwind();
+        let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
+        let driven = driven.map_err(|_| "it panicked".to_owned())?;
+        world
+            .run(time.pause(PAUSE))
+            .map_err(|stalled| stalled.to_string())?;
+        let reading = bulk
+            .read_journal(&self.journal, &rows)
+            .map_err(|error| format!("the journal: {error}"))?;
+        let sent = server.core().read_log(|log| {
+            let new = log.get(first..).unwrap_or_default().iter();
+            let read = new.map(|exchange| wire::read(exchange, |mark| self.input.address(mark)));
+            read.collect::<Result<Vec<_>, _>>()
+        })?;
+        let positions = rows
+            .iter()
+            .filter_map(|(index, _)| usize::try_from(*index).ok());
+        let told = Told {
+            lines: self.input.lines.clone(),
+            is_resent: act.resend,
+            is_atomic: self.story.site.is_atomic,
+            are_locales_untold: self.story.site.echo != PrimaryEcho::Echoed,
+            after_source_error,
+            counts: driven.counts,
+            is_dropped: driven.dropped,
+            is_complete: driven.is_complete,
+            taken: taken.load(Ordering::Relaxed),
+            sent,
+            unread: server.unread() - unread,
+            reading: positions.zip(reading.recorded).collect(),
+            settled: driven.settled,
+        };
+        self.ledger.check(&told)?;
+        self.rejected = told.ends_as(|end| matches!(end, End::Rejected | End::RejectedBefore));
+        Ok(told)
+    }
+}

@@ -1,0 +1,339 @@
+//! What refusals come to: those that speak of everything end a run, and those that may speak of an item do not.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::case::{Bad, Case, Leg, Slot, Trouble, Words};
+use super::play::{Played, play};
+use super::{laws, make};
+use crate::client::Pace;
+use crate::client::bulk::{End, Why};
+use crate::rule::{Rule, property};
+use crate::rules::stage::SECOND;
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        token_revoked(),
+        everything_refused(),
+        one_refusal_ends_nothing(),
+    ]
+}
+
+/// Four or five entries fill a request.
+fn small_batches(input: Vec<Slot>, concurrency: usize, latency: u64, pace: Pace) -> Case {
+    Case {
+        max_bytes: Some(500),
+        concurrency,
+        latency,
+        pace,
+        journal: true,
+        legs: vec![
+            Leg::default(),
+            Leg {
+                resend: true,
+                ..Leg::default()
+            },
+        ],
+        ..Case::calm(input)
+    }
+}
+
+fn client() -> impl Strategy<Value = (usize, u64, Pace)> {
+    let latency = prop_oneof![1 => Just(0), 2 => any::<u64>()];
+    (
+        1..5_usize,
+        latency,
+        select(vec![Pace::Off, Pace::Fixed(60)]),
+    )
+}
+
+/// How many requests are answered before it begins: none in every second case.
+fn answered(case: u64) -> BoxedStrategy<usize> {
+    match case % 2 {
+        0 => Just(0).boxed(),
+        _ => (1..4_usize).boxed(),
+    }
+}
+
+/// Whether the refusals come before anything else.
+fn at_first(case: &Case) -> bool {
+    case.legs[0].troubles.first() != Some(&Trouble::None)
+}
+
+/// Fails unless the first run has left alone what it did not settle, and the second one has updated all of it.
+fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
+    let [first, second] = played.legs.as_slice() else {
+        return Err("there are two runs".to_owned());
+    };
+    for (index, end) in first.ends() {
+        match end {
+            End::Updated | End::Unknown | End::NotAttempted(Why::Stopped) => {}
+            _ => return Err(format!("entry {index} is told as {end:?}")),
+        }
+    }
+    for (index, end) in second.ends() {
+        if !matches!(end, End::Updated | End::UpdatedBefore) {
+            return Err(format!("entry {index} is {end:?} when all is well again"));
+        }
+    }
+    laws::agree(case, played)
+}
+
+fn token_revoked() -> Rule {
+    const EDGES: [&str; 2] = ["at first", "later"];
+    Rule::new(
+        "bulk/token-revoked",
+        "after a 401 no request leaves but those that were under way, one request is all if it is refused at first, and all \
+         other items are not attempted",
+        "reference page of Update Items: what the status means",
+        &EDGES,
+        property(
+            |case| {
+                let others = vec(
+                    prop_oneof![
+                        1 => Just(Trouble::None),
+                        2 => (1..4_u64).prop_map(|wait| Trouble::Status(503, Some(wait))),
+                        2 => Just(Trouble::Status(500, None)),
+                    ],
+                    0..6,
+                );
+                let input = make::distinct(20..60_usize, 0);
+                let words = select(Words::all());
+                (input, answered(case), others, client(), words)
+                    .prop_map(|(input, answered, others, client, words)| {
+                        let (concurrency, latency, pace) = client;
+                        let mut case = small_batches(input, concurrency, latency, pace);
+                        let troubles = &mut case.legs[0].troubles;
+                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
+                        troubles.push(Trouble::Refused(401, words));
+                        troubles.extend(others);
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let at_first = at_first(case);
+                super::among(&EDGES, &[at_first, !at_first])
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let sent = played.legs.first().map(|leg| played.sent_in(leg));
+                let sent = sent.unwrap_or_default();
+                let Some(end) = sent.iter().find(|sent| sent.status == Some(401)) else {
+                    return Err("the answer that ends a run was not given".to_owned());
+                };
+                // The answer is under way for as long as the latency says at the most.
+                let heard = end.acted_at.unwrap_or_default() + SECOND;
+                let later = sent.iter().filter(|sent| sent.at > heard).count();
+                if later > 0 {
+                    return Err(format!("{later} requests are sent after the end"));
+                }
+                let further = sent.iter().filter(|sent| sent.at > end.at).count();
+                let most = if at_first(case) { 0 } else { case.concurrency };
+                if further > most {
+                    return Err(format!("{further} requests are sent after the last one"));
+                }
+                is_made_up_for(case, &played)
+            },
+        ),
+    )
+}
+
+const SPEAKING_OF_EVERYTHING: [u16; 6] = [403, 404, 409, 422, 400, 410];
+
+fn everything_refused() -> Rule {
+    const EDGES: [&str; 7] = ["403", "404", "409", "422", "400", "at first", "later"];
+    Rule::new(
+        "bulk/everything-refused",
+        "when everything is refused alike, as if the collection were missing or the token had no right, a run ends after at \
+         most 12 requests and those under way, rejects nothing, and a later one updates all",
+        "this suite: the status does not say whether an item or everything is refused",
+        &EDGES,
+        property(
+            |case| {
+                let status = usize::try_from(case / 2).unwrap_or(0) % SPEAKING_OF_EVERYTHING.len();
+                let status = SPEAKING_OF_EVERYTHING[status];
+                let input = make::distinct(prop_oneof![3 => 20..60_usize, 1 => 200..400_usize], 0);
+                let words = select(Words::all());
+                (input, answered(case), client(), words, any::<bool>())
+                    .prop_map(move |(input, answered, client, words, is_small)| {
+                        let (concurrency, latency, pace) = client;
+                        let mut case = small_batches(input, concurrency, latency, pace);
+                        if !is_small && case.input.len() >= 200 {
+                            case.max_bytes = None;
+                        }
+                        let troubles = &mut case.legs[0].troubles;
+                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
+                        // That is for ever, as far as a run goes.
+                        let refused = Trouble::Refused(status, words);
+                        troubles.extend(std::iter::repeat_n(refused, 200));
+                        case
+                    })
+                    .boxed()
+            },
+            |case| {
+                let refused = case.legs[0].troubles.last();
+                let is = |wanted| matches!(refused, Some(Trouble::Refused(status, _)) if *status == wanted);
+                let at_first = at_first(case);
+                let touched = [
+                    is(403),
+                    is(404),
+                    is(409),
+                    is(422),
+                    is(400),
+                    at_first,
+                    !at_first,
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let sent = played.legs.first().map(|leg| played.sent_in(leg));
+                let sent = sent.unwrap_or_default();
+                let refused = sent.iter().filter(|sent| sent.refused()).count();
+                let is_over = sent.iter().all(|sent| sent.status == Some(200));
+                if is_over && !at_first(case) {
+                    // All was updated before it began.
+                    return laws::agree(case, &played);
+                }
+                // Those under way with the last one that was accepted, and with the last one that counts.
+                let beside = if at_first(case) {
+                    0
+                } else {
+                    2 * (case.concurrency - 1)
+                };
+                if refused > 12 + beside {
+                    return Err(format!("{refused} requests are refused before the end"));
+                }
+                is_made_up_for(case, &played)
+            },
+        ),
+    )
+}
+
+/// What is wrong with one item, or with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Item(Bad),
+    Request(Words),
+}
+
+fn one_refusal_ends_nothing() -> Rule {
+    const EDGES: [&str; 8] = [
+        "404",
+        "409",
+        "422",
+        "403",
+        "a request",
+        "first batch",
+        "middle batch",
+        "last batch",
+    ];
+    Rule::new(
+        "bulk/one-refusal-ends-nothing",
+        "one item that is refused, whatever the status and wherever it stands, or one request that is refused in passing, \
+         keeps no other item from being updated, and takes no more than 11 requests",
+        "this suite: a 404, a 409 or a 422 can be about one item, and a firewall can be busy",
+        &EDGES,
+        property(
+            |case| {
+                let of_item = |status| {
+                    let words = select(Words::all());
+                    words
+                        .prop_map(move |words| Wrong::Item(Bad::Refused(status, words)))
+                        .boxed()
+                };
+                let wrong = match case / 3 % 6 {
+                    0 => select(vec![Bad::NoItem, Bad::NoVariant])
+                        .prop_map(Wrong::Item)
+                        .boxed(),
+                    1 => of_item(404),
+                    2 => of_item(409),
+                    3 => of_item(422),
+                    4 => of_item(403),
+                    _ => select(Words::all()).prop_map(Wrong::Request).boxed(),
+                };
+                let size = prop_oneof![2 => 201..500_usize, 1 => Just(300)];
+                let place = case % 3;
+                (size, 0..100_usize, wrong, 1..5_usize, any::<u64>())
+                    .prop_map(move |(size, within, wrong, concurrency, latency)| {
+                        let last = (size - 1) / 100;
+                        let batch = match place {
+                            0 => 0,
+                            1 => last / 2,
+                            _ => last,
+                        };
+                        let place = (batch * 100 + within).min(size - 1);
+                        (
+                            place,
+                            wrong,
+                            one_wrong(size, place, wrong, concurrency, latency),
+                        )
+                    })
+                    .boxed()
+            },
+            |(place, wrong, case)| {
+                let is = |wanted| matches!(wrong, Wrong::Item(Bad::Refused(status, _)) if *status == wanted);
+                let missing = matches!(wrong, Wrong::Item(Bad::NoItem | Bad::NoVariant));
+                let (batch, last) = (place / 100, (case.input.len() - 1) / 100);
+                let touched = [
+                    missing || is(404),
+                    is(409),
+                    is(422),
+                    is(403),
+                    matches!(wrong, Wrong::Request(_)),
+                    batch == 0,
+                    batch > 0 && batch < last,
+                    batch == last,
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, (place, wrong, case)| {
+                let played = play(bench, case)?;
+                for (index, end) in played.legs.iter().flat_map(|leg| leg.ends()) {
+                    let is_right = match wrong {
+                        // As the last of all, it may be the first that the token has no right for.
+                        Wrong::Item(Bad::Refused(403, _)) if index == *place => {
+                            matches!(end, End::Rejected | End::NotAttempted(Why::Stopped))
+                        }
+                        Wrong::Item(_) if index == *place => end == End::Rejected,
+                        _ => end == End::Updated,
+                    };
+                    if !is_right {
+                        return Err(format!("entry {index} is {end:?}"));
+                    }
+                }
+                let most = case.input.len().div_ceil(100) + 11;
+                if played.sent.len() > most {
+                    return Err(format!(
+                        "{} requests are sent, more than {most}",
+                        played.sent.len()
+                    ));
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+fn one_wrong(size: usize, place: usize, wrong: Wrong, concurrency: usize, latency: u64) -> Case {
+    let slot = |number| Slot::Update {
+        key: (number, number % 4),
+        pad: 0,
+    };
+    let mut case = Case {
+        concurrency,
+        latency,
+        ..Case::calm((0..size).map(slot).collect())
+    };
+    match wrong {
+        Wrong::Item(bad) => case.bad = vec![((place, place % 4), bad)],
+        Wrong::Request(words) => {
+            let troubles = &mut case.legs[0].troubles;
+            troubles.extend(std::iter::repeat_n(Trouble::None, place / 100));
+            troubles.push(Trouble::Refused(403, words));
+        }
+    }
+    case
+}

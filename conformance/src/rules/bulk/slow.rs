@@ -1,0 +1,267 @@
+//! Sources that keep a run waiting.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::case::{At, Case, Cut, Leg, Slot, Tail, Trouble};
+use super::play::{TIMEOUT, play};
+use super::wire::Sent;
+use super::{ACCOUNT, laws, make};
+use crate::rule::{Rule, property};
+use crate::rules::stage::{SECOND, within};
+
+pub(super) fn rules() -> Vec<Rule> {
+    vec![cancel_always_ends(), partial_batch_leaves()]
+}
+
+/// How long a source may give nothing once its run is cancelled.
+const SILENCE: Duration = SECOND;
+
+/// How long a source may keep a cancelled run waiting in all, the last time included.
+const SILENCE_IN_ALL: Duration = Duration::from_secs(11);
+
+/// How long a batch waits for more.
+const LINGER: Duration = Duration::from_secs(5);
+
+fn cancel_always_ends() -> Rule {
+    const EDGES: [&str; 5] = [
+        "silent at once",
+        "silent later",
+        "dripping",
+        "a pause",
+        "faults",
+    ];
+    Rule::new(
+        "bulk/cancel-always-ends",
+        "a cancelled run ends though its source gives nothing, within a second, or drips for ever, within 11 seconds, and the \
+         time limit of what is under way",
+        "this suite: a caller must know when it gets its answer",
+        &EDGES,
+        property(
+            |case| {
+                let tail = match case % 4 {
+                    0 | 1 => Just(Tail::Silent).boxed(),
+                    2 => (1..1_000_u64).prop_map(Tail::Drips).boxed(),
+                    _ => Just(Tail::Ends).boxed(),
+                };
+                let size = match case % 4 {
+                    0 => Just(0).boxed(),
+                    _ => prop_oneof![3 => 1..40_usize, 1 => 100..140_usize].boxed(),
+                };
+                let lull = match case % 4 {
+                    3 => vec((any::<u16>(), 2_000..10_000_000_u64), 1..3).boxed(),
+                    _ => vec((any::<u16>(), 1..2_000_u64), 0..2).boxed(),
+                };
+                let troubles = vec(
+                    prop_oneof![3 => Just(Trouble::None), 1 => make::disturbance()],
+                    0..6,
+                );
+                let at = prop_oneof![
+                    (0..40_usize).prop_map(At::Outcome),
+                    (0..20_000_u64).prop_map(At::Milliseconds),
+                ];
+                (
+                    make::input(size),
+                    tail,
+                    lull,
+                    troubles,
+                    at,
+                    any::<u64>(),
+                    any::<bool>(),
+                )
+                    .prop_map(|(input, tail, lulls, troubles, at, latency, journal)| {
+                        let size = input.len();
+                        let place = |place: u16| usize::from(place) % (size + 1);
+                        let lulls = lulls.into_iter().map(|(at, lull)| (place(at), lull));
+                        // What comes of so many is waited for, and no more may come.
+                        let at = match at {
+                            At::Outcome(outcomes) => At::Outcome(outcomes.min(size)),
+                            at => at,
+                        };
+                        Case {
+                            lulls: lulls.collect(),
+                            tail,
+                            latency,
+                            journal,
+                            legs: vec![Leg {
+                                troubles,
+                                cut: Some((Cut::Cancel, at)),
+                                resend: false,
+                            }],
+                            ..Case::calm(input)
+                        }
+                    })
+                    .boxed()
+            },
+            |case| {
+                let touched = [
+                    case.tail == Tail::Silent && case.input.is_empty(),
+                    case.tail == Tail::Silent && !case.input.is_empty(),
+                    matches!(case.tail, Tail::Drips(_)),
+                    !case.lulls.is_empty(),
+                    case.legs[0]
+                        .troubles
+                        .iter()
+                        .any(|trouble| *trouble != Trouble::None),
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                if let Some(leg) = played.legs.first()
+                    && let Some(cut) = leg.cut_at
+                {
+                    let source = match case.tail {
+                        Tail::Drips(_) => SILENCE_IN_ALL,
+                        _ => SILENCE,
+                    };
+                    let is_answered =
+                        |sent: &Sent| sent.acted_at.is_some_and(|at| at + SECOND < cut);
+                    let most = match played.sent.iter().all(is_answered) {
+                        true => source,
+                        false => source.max(TIMEOUT),
+                    };
+                    within("the end", leg.ended, cut, cut + most)?;
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+fn partial_batch_leaves() -> Rule {
+    const EDGES: [&str; 4] = [
+        "a pause",
+        "a short pause",
+        "a full batch",
+        "a source that does not end",
+    ];
+    Rule::new(
+        "bulk/partial-batch-leaves",
+        "a batch that is not full leaves when the source has given nothing for 5 seconds, and not before",
+        ACCOUNT,
+        &EDGES,
+        property(
+            |case| {
+                let part = (
+                    prop_oneof![3 => 1..60_usize, 1 => select(vec![99_usize, 100, 101, 200, 250])],
+                    vec(1..4_900_u64, 0..3),
+                    5_100..1_000_000_u64,
+                );
+                let tail = if case % 2 == 0 {
+                    Tail::Silent
+                } else {
+                    Tail::Ends
+                };
+                (vec(part, 1..4), 1..5_usize)
+                    .prop_map(move |(parts, concurrency)| slow_case(parts, tail, concurrency))
+                    .boxed()
+            },
+            |case| {
+                let is = |lull: std::ops::Range<u64>| {
+                    case.lulls.iter().any(|(_, length)| lull.contains(length))
+                };
+                let touched = [
+                    is(5_000..u64::MAX),
+                    is(0..5_000),
+                    case.input.len() >= 100,
+                    case.tail == Tail::Silent,
+                ];
+                super::among(&EDGES, &touched)
+            },
+            |bench, case| {
+                let played = play(bench, case)?;
+                let mut given = Duration::ZERO;
+                let mut requests = played.sent.iter();
+                let mut next = 0;
+                for (end, lull) in pauses(case) {
+                    // Of each part, full batches leave when they are, and the rest when the source has been silent.
+                    let mut left = end - next;
+                    while left > 0 {
+                        let Some(sent) = requests.next() else {
+                            return Err(format!("the {left} entries before {end} are not sent"));
+                        };
+                        let size = left.min(100);
+                        if sent.entries.len() != size {
+                            return Err(format!(
+                                "{} entries are sent in place of {size} before {end}",
+                                sent.entries.len()
+                            ));
+                        }
+                        let last = lulls_until(case, next, next + size - 1);
+                        let (least, most) = match size {
+                            100 => (given, given + last + SECOND),
+                            _ if lull.is_none() => (given, given + last + SECOND),
+                            _ => (given + last + LINGER, given + last + LINGER + SECOND / 10),
+                        };
+                        within("a request", sent.at, least, most)?;
+                        given += last;
+                        next += size;
+                        left -= size;
+                    }
+                    given += lull.unwrap_or_default();
+                }
+                laws::agree(case, &played)
+            },
+        ),
+    )
+}
+
+/// Parts with so many entries, some short pauses in it, and a long one behind it.
+fn slow_case(parts: Vec<(usize, Vec<u64>, u64)>, tail: Tail, concurrency: usize) -> Case {
+    let mut lulls = Vec::new();
+    let mut size = 0;
+    let count = parts.len();
+    for (number, (entries, short, long)) in parts.into_iter().enumerate() {
+        let step = entries / (short.len() + 1);
+        for (place, lull) in short.into_iter().enumerate() {
+            if step > 0 {
+                lulls.push((size + step * (place + 1), lull));
+            }
+        }
+        size += entries;
+        if number + 1 < count {
+            lulls.push((size, long));
+        }
+    }
+    lulls.retain(|(place, _)| *place < size);
+    let slot = |number| Slot::Update {
+        key: (number, number % 4),
+        pad: 0,
+    };
+    let end = Duration::from_millis(lulls.iter().map(|(_, lull)| lull).sum()) + 60 * SECOND;
+    let end = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
+    Case {
+        lulls,
+        tail,
+        concurrency,
+        legs: vec![Leg {
+            cut: (tail != Tail::Ends).then_some((Cut::Cancel, At::Milliseconds(end))),
+            ..Leg::default()
+        }],
+        ..Case::calm((0..size).map(slot).collect())
+    }
+}
+
+/// The ends of the parts, each with the pause behind it; none where the source ends.
+fn pauses(case: &Case) -> Vec<(usize, Option<Duration>)> {
+    let long = case.lulls.iter().filter(|(_, lull)| *lull >= 5_000);
+    let mut pauses: Vec<_> = long
+        .map(|(place, lull)| (*place, Some(Duration::from_millis(*lull))))
+        .collect();
+    let for_ever = (case.tail != Tail::Ends).then_some(3_600 * SECOND);
+    pauses.push((case.input.len(), for_ever));
+    pauses
+}
+
+/// How long the source gives nothing in short pauses before the entries behind the first of these, up to the last one.
+fn lulls_until(case: &Case, first: usize, last: usize) -> Duration {
+    let short = case
+        .lulls
+        .iter()
+        .filter(|(place, lull)| *lull < 5_000 && (first..=last).contains(place));
+    Duration::from_millis(short.map(|(_, lull)| lull).sum())
+}
