@@ -166,28 +166,6 @@ pub(super) fn play_under(
         });
     }
     let server = world.server();
-    if std::env::var_os("WDEBUG").is_some() {
-        server.core().read_log(|log| {
-            for e in log {
-                let marks: Vec<_> = e
-                    .json
-                    .as_ref()
-                    .and_then(|j| j["items"].as_array())
-                    .into_iter()
-                    .flatten()
-                    .map(|i| i["fieldData"]["mark"].to_string())
-                    .collect();
-                eprintln!(
-                    "{:?} {:?} {:?} {:?} {}",
-                    e.at,
-                    e.reply.as_ref().map(|r| r.status),
-                    e.fault,
-                    e.applied,
-                    marks.join(" ")
-                );
-            }
-        });
-    }
     let sent = server.core().read_log(|log| {
         let address = |index| {
             let key = case.key(index)?;

@@ -50,6 +50,12 @@ impl Told {
         updated.len() == self.lines.len()
     }
 
+    /// Whether nothing is left to do but to correct what is rejected.
+    pub(super) fn is_all_settled(&self) -> bool {
+        let is_open = |end| matches!(end, End::Unknown | End::NotAttempted(_));
+        self.ends_as(is_open).is_empty()
+    }
+
     pub(super) fn has_settled_anything(&self) -> bool {
         !self
             .ends_as(|end| matches!(end, End::Updated | End::Rejected))

@@ -109,7 +109,7 @@ impl<'a> Telling<'a> {
             if number == ENOUGH {
                 break;
             }
-            if !told.has_settled_anything() {
+            if !(told.is_all_settled() || told.has_settled_anything()) {
                 return Err(format!(
                     "calm run {number} settles nothing: {}",
                     told.rest()
