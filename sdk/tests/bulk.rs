@@ -381,6 +381,16 @@ async fn a_run_that_comes_to_nothing_says_why() {
     assert_eq!(report.statistics.requests, 3);
     let told = report.stopped.expect("it has stopped").to_string();
     assert!(told.contains("no connection to the service"), "{told}");
+    let not_sent = |outcome: &webflow_cms::bulk::Outcome| {
+        matches!(
+            outcome.settlement,
+            Settlement::NotAttempted(NotAttempted::NotSent(_))
+        )
+    };
+    assert!(
+        report.others.iter().all(not_sent),
+        "why it stopped is told once"
+    );
 }
 
 #[tokio::test]

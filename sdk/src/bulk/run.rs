@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::control::{Handle, lock};
 use super::engine::Engine;
 use super::progress::{Counts, Statistics};
-use super::{Outcome, SourceEnd, StopReason};
+use super::{NotAttempted, Outcome, Settlement, SourceEnd, StopReason};
 
 /// How many outcomes that are no update a report keeps.
 const KEPT: usize = 20;
@@ -61,7 +61,12 @@ impl End {
         };
         let is_whole = outcome.missing_fields.is_empty();
         self.missing_fields += u64::from(!is_whole);
-        if self.others.len() < KEPT && !(outcome.is_updated() && is_whole) {
+        // Why a run stopped is told once, not for each item that it did not come to.
+        let is_left = matches!(
+            outcome.settlement,
+            Settlement::NotAttempted(NotAttempted::Stopped(_))
+        );
+        if self.others.len() < KEPT && !is_left && !(outcome.is_updated() && is_whole) {
             self.others.push(outcome.without_content());
         }
     }
@@ -181,7 +186,7 @@ pub struct Report {
     /// Why the run stopped before everything was sent, if it did.
     pub stopped: Option<StopReason>,
     /// The first outcomes that are no update, or that lack fields, 20 at the most, with updates that only tell what they
-    /// address.
+    /// address. What was not attempted since the run stopped is not among them: [`stopped`](Self::stopped) says why.
     pub others: Vec<Outcome>,
 }
 
