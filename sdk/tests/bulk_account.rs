@@ -362,3 +362,24 @@ async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
     );
     assert_eq!(run(bulk).await.counts.updated_before, 3);
 }
+
+#[tokio::test]
+async fn an_item_is_not_rejected_for_what_was_refused_in_passing() {
+    const ITEMS: usize = 100;
+    // One of these is asked alone while two others are suspected for nothing.
+    for bad in 15..30 {
+        let (server, client) = server(model(ITEMS).reject(COLLECTION, &id(bad), None)).await;
+        server.script([403; 6].map(Reply::new));
+        let updates = (0..ITEMS).map(|number| update(number, 1));
+        let updates: Vec<_> = updates.collect();
+        let run = client.bulk(&collection()).run(updates).expect("a run");
+        for (number, settlement) in settled(run).await.into_iter().enumerate() {
+            let is_right = match settlement {
+                Settlement::Rejected(_) => number == bad,
+                Settlement::Updated(_) => number != bad,
+                _ => false,
+            };
+            assert!(is_right, "{bad} is bad, and {number} is {settlement:?}");
+        }
+    }
+}

@@ -72,6 +72,8 @@ pub(super) struct Group {
     pub(super) requests: u64,
     /// The last refusal of some of its items.
     pub(super) refusal: Option<Arc<Error>>,
+    /// What those were refused for of which one at least is at fault. An item that was alone is none of them.
+    pub(super) suspicion: Option<Arc<Error>>,
     /// The last failure of any kind.
     pub(super) failure: Option<Arc<Error>>,
     /// Items that were refused alone, while it is open whether everything is.
@@ -99,6 +101,7 @@ impl Group {
             watch: None,
             requests: 0,
             refusal: None,
+            suspicion: None,
             failure: None,
             held: Vec::new(),
             refused_once: None,

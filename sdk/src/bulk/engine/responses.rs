@@ -63,12 +63,12 @@ impl Engine {
         }
         self.settle_places(id, settled);
         if let Some(group) = self.groups.get_mut(&id) {
-            let refusal = group.refusal.clone();
-            let infer = refusal.as_deref().is_none_or(is_of_items);
+            let suspicion = group.suspicion.clone();
+            let infer = suspicion.as_deref().is_none_or(is_of_items);
             group.refused_once = None;
             let bad = group.isolation.accepted(infer).bad;
             self.odds = group.isolation.odds();
-            if let (Some(place), Some(error)) = (bad, refusal) {
+            if let (Some(place), Some(error)) = (bad, suspicion) {
                 self.reject(id, place, error);
             }
         }
@@ -141,6 +141,9 @@ impl Engine {
         }
         let group = self.groups.get_mut(&id)?;
         group.refusal = Some(error.clone());
+        if places.len() > 1 {
+            group.suspicion = Some(error.clone());
+        }
         if let [place] = places
             && !is_of_items(error)
             && group.refused_once != Some(*place)
