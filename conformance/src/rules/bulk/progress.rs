@@ -44,7 +44,7 @@ pub(super) fn gets_on() -> Rule {
                 let touched = touched(story);
                 super::among(&EDGES, &touched)
             },
-            |bench, story| tell::tell(bench, story),
+            tell::tell,
         ),
     )
 }
