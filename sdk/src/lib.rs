@@ -11,7 +11,7 @@
 //! # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
 //! # use webflow_cms::CollectionId;
 //! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-//! let report = client.bulk(&collection).create_journal("sync.journal").run(updates)?.report().await;
+//! let report = client.bulk(&collection).journal("sync.journal").run(updates)?.report().await;
 //! assert!(report.is_complete(), "{report}");
 //! # Ok(())
 //! # }
