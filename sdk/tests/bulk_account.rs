@@ -298,8 +298,11 @@ async fn the_doubt_of_a_batch_that_ends_the_run_is_kept() {
         Reply::new(500),
         refusal("beta"),
     ]);
-    let long = "x".repeat(80);
-    let input = (0..102).map(move |number| update(number, long.clone()));
+    // The last two go each in a batch of its own, and end the run together.
+    let input = (0..102).map(|number| match number {
+        ..100 => update(number, 1),
+        _ => update(number, "x".repeat(6_000)),
+    });
     let run = client
         .bulk(&collection())
         .retry(again)

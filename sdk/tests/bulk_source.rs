@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use support::{COLLECTION, builder, builder_in, collection, world};
-use webflow_cms::bulk::{Bulk, JsonLines, Report, Settlement, SourceEnd, StopReason};
+use webflow_cms::bulk::{Bulk, JsonLines, Outcome, Report, Settlement, SourceEnd, StopReason};
 use webflow_cms::{ItemId, ItemUpdate};
 use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Fault, FaultyServer, Model, ReferenceServer, Variant};
+use webflow_cms_conformance::reference::{
+    Fault, FaultyServer, Model, ReferenceServer, UndocumentedBody, Variant,
+};
 
 type Updates = Pin<Box<dyn Stream<Item = Result<ItemUpdate, &'static str>> + Send>>;
 
@@ -83,17 +85,35 @@ fn a_batch_that_is_not_full_leaves_after_five_seconds_of_silence() {
     assert!(!report.is_complete(), "who knows what else there was");
 }
 
-/// A producer that waits for what came of an item before it gives the next one.
+/// A producer that waits for what came of its items before it gives the next ones: after a batch that is not full, and
+/// after one that is.
 #[test]
 fn a_rejection_is_told_although_the_source_is_silent() {
-    let world = site(0);
-    let mut run = bulk(&world).run_stream(silent_after(1)).expect("a run");
-    let outcome = world.run(run.next()).expect("it is not waited for ever");
-    let outcome = outcome.expect("an outcome");
-    assert!(
-        matches!(outcome.settlement, Settlement::Rejected(_)),
-        "{outcome}"
-    );
+    for count in [1, 100] {
+        let world = world();
+        let last = id(count - 1);
+        let model = (0..count).fold(Model::new(), |model, number| {
+            model.insert(COLLECTION, &id(number), None, Variant::named("a", "a"))
+        });
+        // Of such a status nothing is inferred: the item is sent alone, after all others. A run that never had a success
+        // does not take a 403 for the item's.
+        let status = if count == 1 { 404 } else { 403 };
+        let page = UndocumentedBody::BlockPage.reply_with(status);
+        let model = model.reject_with(COLLECTION, &last, None, page);
+        world.reset(model).expect("a port");
+        let mut run = bulk(&world).run_stream(silent_after(count)).expect("a run");
+        let outcomes = world.run(async {
+            let mut outcomes = Vec::new();
+            while outcomes.len() < count {
+                outcomes.push(run.next().await.expect("an outcome"));
+            }
+            outcomes
+        });
+        let outcomes = outcomes.expect("they are not waited for ever");
+        let is_rejected =
+            |outcome: &&Outcome| matches!(outcome.settlement, Settlement::Rejected(_));
+        assert_eq!(outcomes.iter().filter(is_rejected).count(), 1);
+    }
 }
 
 #[test]
