@@ -10,10 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use webflow_cms::error::InvalidInput;
+use webflow_cms::model::FieldData;
+use webflow_cms::response::Returned as SdkReturned;
+use webflow_cms::retry::RetryBudget;
 use webflow_cms::{
-    Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
-    ItemUpdate, Pace, RetryBudget, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse,
-    reqwest,
+    Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, ItemId, ItemUpdate, RateLimiter,
+    RetryPolicy, Token, UpdateResponse, reqwest,
 };
 use webflow_cms_reference::VirtualTime;
 
@@ -62,18 +65,19 @@ impl ClientUnderTest for Sdk {
 impl Timed for Sdk {
     fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String> {
         let told = |error: Error| error.to_string();
-        let pace = match settings.pace {
-            client::Pace::Off => Pace::off(),
-            client::Pace::Learned(first) => Pace::starting_at(first).map_err(told)?,
-            client::Pace::Fixed(requests) => Pace::fixed(requests).map_err(told)?,
-            client::Pace::Share(share) => Pace::new().share(share).map_err(told)?,
+        let rate_limiter = match settings.pace {
+            client::Pace::Off => RateLimiter::unlimited(),
+            client::Pace::Learned(first) => RateLimiter::with_initial_limit(first).map_err(told)?,
+            client::Pace::Fixed(requests) => RateLimiter::fixed(requests).map_err(told)?,
+            client::Pace::Share(share) => RateLimiter::new().share(share).map_err(told)?,
         };
         let (first, longest) = settings.backoff;
         let policy = RetryPolicy::new()
-            .max_tries(settings.max_tries)
-            .if_may_have_acted(settings.if_may_have_acted)
+            .max_attempts(settings.max_tries)
+            .retry_ambiguous(settings.if_may_have_acted)
             .backoff(first, longest)
-            .max_wait(settings.max_wait);
+            .map_err(told)?
+            .max_retry_after(settings.max_wait);
         let token = Token::new(&settings.token).map_err(told)?;
         let time = SdkTime(time.clone());
         let mut builder = Client::builder(token)
@@ -81,7 +85,7 @@ impl Timed for Sdk {
             .http(plain_http())
             .clock(time.clone())
             .observer(time)
-            .pace(pace);
+            .rate_limiter(rate_limiter);
         if !settings.own_defaults {
             let budget = settings
                 .budget
@@ -89,8 +93,8 @@ impl Timed for Sdk {
             builder = builder
                 .retry(policy)
                 .retry_budget(budget)
-                .timeout(settings.timeout)
-                .deadline(settings.deadline.unwrap_or(FOREVER));
+                .attempt_timeout(settings.timeout)
+                .operation_timeout(settings.deadline.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
@@ -98,7 +102,8 @@ impl Timed for Sdk {
         };
         Ok(Box::new(TimedSdk {
             client: builder.build().map_err(told)?,
-            collection: CollectionId::new(&settings.collection_id).map_err(told)?,
+            collection: CollectionId::new(&settings.collection_id)
+                .map_err(|error| error.to_string())?,
         }))
     }
 }
@@ -122,12 +127,12 @@ impl Calls for TimedSdk {
             let called = async {
                 let updates = items.iter().map(update).collect::<Result<Vec<_>, _>>()?;
                 let batch = Batch::new(updates)?;
-                let mut request = client.update(&collection, &batch);
+                let mut request = client.update(collection, batch.clone());
                 if let Some(skip) = options.skip_invalid_files {
                     request = request.skip_invalid_files(skip);
                 }
                 if let Some(timeout) = options.attempt_timeout {
-                    request = request.timeout(timeout);
+                    request = request.attempt_timeout(timeout);
                 }
                 request.await
             };
@@ -139,7 +144,7 @@ impl Calls for TimedSdk {
     }
 
     fn waiting(&self) -> usize {
-        self.client.pace().waiting()
+        self.client.rate_limiter().waiting()
     }
 
     fn budget(&self) -> Option<u64> {
@@ -172,7 +177,7 @@ impl Sdk {
             .map(update)
             .collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::new(updates)?;
-        let mut request = client.update(&collection, &batch);
+        let mut request = client.update(collection, batch.clone());
         if let Some(skip) = call.skip_invalid_files {
             request = request.skip_invalid_files(skip);
         }
@@ -196,16 +201,16 @@ impl Sdk {
             .base_url(&call.base_url)
             .http(plain_http());
         if let Some(timeout) = call.timeout_ms {
-            builder = builder.timeout(Duration::from_millis(timeout));
+            builder = builder.attempt_timeout(Duration::from_millis(timeout));
         }
         if let Some(bytes) = call.max_answer_bytes {
-            builder = builder.max_answer_bytes(bytes);
+            builder = builder.max_response_bytes(bytes);
         }
-        if let Some(tries) = call.max_tries {
-            builder = builder.retry(RetryPolicy::new().max_tries(tries));
+        if let Some(attempts) = call.max_tries {
+            builder = builder.retry(RetryPolicy::new().max_attempts(attempts));
         }
         if call.unpaced {
-            builder = builder.pace(Pace::off());
+            builder = builder.rate_limiter(RateLimiter::unlimited());
         }
         let client = builder.build()?;
         clients.insert(settings, client.clone());
@@ -250,7 +255,7 @@ fn field_by_field(mut update: ItemUpdate, fields: &RawValue) -> Result<ItemUpdat
     };
     for (name, value) in members {
         update = match value.get() {
-            "null" => update.clear(&name)?,
+            "null" => update.clear_field(&name)?,
             _ => update.field(&name, &value)?,
         };
     }
@@ -275,13 +280,13 @@ fn updated(response: UpdateResponse) -> Updated {
         extra: response.extra().clone(),
         limit: rate_limit.limit,
         remaining: rate_limit.remaining,
-        tries: Some(response.tries()),
+        tries: Some(response.attempts()),
         renderings,
         items: response.into_items().into_iter().map(item).collect(),
     }
 }
 
-fn item(item: webflow_cms::CollectionItem) -> Item {
+fn item(item: webflow_cms::model::CollectionItem) -> Item {
     let text = |data: FieldData| serde_json::from_str(data.as_str()).ok();
     Item {
         id: item.id.to_string(),
@@ -326,7 +331,7 @@ fn failed(error: &Error) -> Outcome {
     renderings.extend(error.body().map(str::to_owned));
     renderings.push(format!("{:?} {:?}", error.headers(), error.details()));
     let rate_limit = error.rate_limit();
-    let detail = |detail: &webflow_cms::ErrorDetail| Detail {
+    let detail = |detail: &webflow_cms::error::ErrorDetail| Detail {
         field: detail.field().map(str::to_owned),
         message: detail.message().map(str::to_owned),
     };
@@ -345,9 +350,9 @@ fn failed(error: &Error) -> Outcome {
         body: error.body().map(str::to_owned),
         may_have_acted: error.may_have_acted(),
         retryable: error.is_retryable(),
-        tries: Some(error.tries()),
+        tries: Some(error.attempts()),
         tried: error
-            .failed_tries()
+            .failed_attempts()
             .iter()
             .map(|tried| kind(tried.kind))
             .collect(),
@@ -365,12 +370,12 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Conflict => FailureKind::Conflict,
         ErrorKind::PayloadTooLarge => FailureKind::PayloadTooLarge,
         ErrorKind::TooManyRequests => FailureKind::TooManyRequests,
-        ErrorKind::Server => FailureKind::Server,
-        ErrorKind::OtherStatus => FailureKind::OtherStatus,
-        ErrorKind::UnreadableAnswer => FailureKind::UnreadableAnswer,
-        ErrorKind::Connect | ErrorKind::Untrusted => FailureKind::Connect,
+        ErrorKind::ServerError => FailureKind::Server,
+        ErrorKind::UnexpectedStatus => FailureKind::OtherStatus,
+        ErrorKind::InvalidResponse => FailureKind::UnreadableAnswer,
+        ErrorKind::Connect | ErrorKind::InvalidCertificate => FailureKind::Connect,
         ErrorKind::Timeout => FailureKind::Timeout,
-        ErrorKind::ConnectionCut => FailureKind::ConnectionCut,
+        ErrorKind::ConnectionClosed => FailureKind::ConnectionCut,
         ErrorKind::Transport => FailureKind::Transport,
         ErrorKind::NotSent => FailureKind::NotSent,
         _ => FailureKind::Unknown,

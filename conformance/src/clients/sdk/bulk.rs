@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use webflow_cms::bulk::{
-    Handle, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded, Run as SdkRun,
-    Settlement, StopReason,
+    Handle, ItemStatus, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded,
+    Run as SdkRun, StopReason,
 };
 
 use super::{TimedSdk, update};
@@ -17,19 +17,19 @@ impl Bulk for TimedSdk {
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String> {
         let mut bulk = self
             .client
-            .bulk(&self.collection)
+            .bulk(self.collection)
             .concurrency(job.concurrency)
             .assume_atomic(job.assume_atomic)
-            .stop_after(job.stop_after)
+            .max_consecutive_failures(job.stop_after)
             .continue_after_unknown(job.after_unknown)
             .continue_after_source_error(job.after_source_error)
-            .resend_in_doubt(job.resend_in_doubt)
+            .resend_unknown(job.resend_in_doubt)
             .accept_other_input(job.accept_other_input);
         if let Some(skip) = job.options.skip_invalid_files {
             bulk = bulk.skip_invalid_files(skip);
         }
         if let Some(timeout) = job.options.attempt_timeout {
-            bulk = bulk.timeout(timeout);
+            bulk = bulk.attempt_timeout(timeout);
         }
         if let Some(bytes) = job.max_bytes {
             bulk = bulk.max_batch_bytes(bytes);
@@ -111,7 +111,7 @@ impl Run for Running {
         let counts = self.handle.progress().counts;
         Counts {
             updated: counts.updated,
-            updated_before: counts.updated_before,
+            updated_before: counts.already_updated,
             rejected: counts.rejected,
             not_attempted: counts.not_attempted,
             unknown: counts.unknown,
@@ -119,25 +119,25 @@ impl Run for Running {
     }
 
     fn is_complete(&mut self) -> bool {
-        let report = self.run.take().map(|run| run.report().now_or_never());
+        let report = self.run.take().map(|run| run.finish().now_or_never());
         report.flatten().is_some_and(|report| report.is_complete())
     }
 }
 
 fn settled(outcome: &Outcome) -> Settled {
-    let (end, reason) = match &outcome.settlement {
-        Settlement::Updated(_) => (End::Updated, String::new()),
-        Settlement::UpdatedBefore => (End::UpdatedBefore, String::new()),
-        Settlement::Rejected(error) => (End::Rejected, error.to_string()),
-        Settlement::RejectedBefore(reason) => (End::RejectedBefore, format!("{reason:?}")),
-        Settlement::NotAttempted(why) => (End::NotAttempted(not_attempted(why)), why.to_string()),
+    let (end, reason) = match &outcome.status {
+        ItemStatus::Updated(_) => (End::Updated, String::new()),
+        ItemStatus::AlreadyUpdated => (End::UpdatedBefore, String::new()),
+        ItemStatus::Rejected(error) => (End::Rejected, error.to_string()),
+        ItemStatus::RejectedBefore(reason) => (End::RejectedBefore, format!("{reason:?}")),
+        ItemStatus::NotAttempted(why) => (End::NotAttempted(not_attempted(why)), why.to_string()),
         // What is said in a word that this suite does not know is claimed of nothing.
-        Settlement::Unknown(why) => (End::Unknown, why.to_string()),
+        ItemStatus::Unknown(why) => (End::Unknown, why.to_string()),
         other => (End::Unknown, format!("{other:?}")),
     };
-    let may_have_acted = match &outcome.settlement {
-        Settlement::Rejected(error) => error.may_have_acted(),
-        Settlement::RejectedBefore(reason) => reason.may_have_acted(),
+    let may_have_acted = match &outcome.status {
+        ItemStatus::Rejected(error) => error.may_have_acted(),
+        ItemStatus::RejectedBefore(reason) => reason.may_have_acted(),
         _ => false,
     };
     Settled {
