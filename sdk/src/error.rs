@@ -33,13 +33,13 @@ use crate::id::ParseIdError;
 /// [`is_retryable`](Self::is_retryable) whether the same request may succeed at another time.
 ///
 /// ```
-/// use webflow_cms::{ErrorKind, ItemId};
 /// use webflow_cms::error::InvalidInput;
+/// use webflow_cms::{Error, ErrorKind, ItemId};
 ///
-/// let error = ItemId::new("a/b").unwrap_err();
+/// let error = Error::from(ItemId::new("a/b").unwrap_err());
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert!(!error.may_have_acted());
-/// assert!(matches!(error.invalid_input(), Some(InvalidInput::ItemId { .. })));
+/// assert!(matches!(error.invalid_input(), Some(InvalidInput::Id(_))));
 /// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
 /// ```
 ///

@@ -118,7 +118,7 @@ fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
     assert!((180 * SECOND..185 * SECOND).contains(&took), "{took:?}");
     let text = error.to_string();
     assert!(
-        text.contains("the deadline of the call, 180 s, leaves no time"),
+        text.contains("the operation timeout, 180 s, leaves no time"),
         "{text}"
     );
 }
@@ -142,13 +142,13 @@ fn a_wait_that_is_refused_is_told_with_both_times() {
     let error = call(&world, &client).expect_err("too long a wait");
     assert_eq!(
         error.to_string(),
-        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
     );
     let error = call(&world, &client).expect_err("still too long");
     assert_eq!(error.kind(), ErrorKind::NotSent);
     assert_eq!(
         error.to_string(),
-        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
     );
     assert_eq!(arrivals(&world).len(), 1);
 }

@@ -22,8 +22,8 @@ const BOUND: u64 = 1 << 20;
 const TIME: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
-const IN_TIME: &str = "the answer did not come to its end in time";
-const TOO_LARGE: &str = "the answer is larger than the bound for answers";
+const IN_TIME: &str = "the response timed out";
+const TOO_LARGE: &str = "the response is larger than max_response_bytes";
 
 fn client(base_url: &str, timeout: Duration) -> Client {
     watched(base_url, timeout).0
@@ -149,7 +149,7 @@ async fn faulty(fault: Fault) -> FaultyServer {
 
 #[tokio::test]
 async fn an_answer_without_end_ends_when_the_time_of_the_try_is_over() {
-    let silence = "the time for the request ran out: no answer came";
+    let silence = "the request timed out: no answer came";
     let drip = Fault::Drip {
         pause: Duration::from_millis(1),
     };

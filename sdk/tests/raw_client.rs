@@ -324,10 +324,7 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
         |world, _, raw| {
             world.faults([Fault::SilenceAfterActing]);
             let error = call(world, raw).expect_err("silence").to_string();
-            assert!(
-                error.contains("the time for the request ran out"),
-                "{error}"
-            );
+            assert!(error.contains("the request timed out"), "{error}");
             assert_eq!(world.time().elapsed(), 10 * SECOND);
 
             world.script([asking_for(60)]);

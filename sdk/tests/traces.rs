@@ -235,8 +235,12 @@ fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
     for (fault, kind, status) in [
         (Fault::SilenceAfterActing, "timeout", None),
         (Fault::HeadOnly, "timeout", Some("200")),
-        (Fault::ResetBeforeReading, "connection_cut", None),
-        (Fault::CutBody { after: 3 }, "connection_cut", Some("200")),
+        (Fault::ResetBeforeReading, "connection_closed", None),
+        (
+            Fault::CutBody { after: 3 },
+            "connection_closed",
+            Some("200"),
+        ),
         (Fault::Garbage(b"no".to_vec()), "transport", None),
     ] {
         let recorder = Recorder::default();
@@ -302,9 +306,9 @@ fn each_wait_is_an_event_with_its_cause() {
         waits,
         [
             waited("backoff", "500ms"),
-            waited("pace", "512.5ms"),
+            waited("rate-limit", "512.5ms"),
             waited("retry-after", "7s"),
-            waited("pace", "1.0125s"),
+            waited("rate-limit", "1.0125s"),
         ]
     );
 }

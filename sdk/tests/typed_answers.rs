@@ -265,7 +265,7 @@ mod gzip {
         assert!(error.may_have_acted());
         let text = error.to_string();
         assert!(
-            text.ends_with("it is larger than the bound for answers"),
+            text.ends_with("it is larger than max_response_bytes"),
             "{text}"
         );
         assert!(!error.is_body_complete());

@@ -42,7 +42,7 @@ pub(crate) fn of_plan(
         (plan.settled_before, "settled by an earlier run"),
         (
             plan.in_doubt,
-            "unknown after an earlier run, to be looked at, or sent again with --resend-in-doubt",
+            "unknown after an earlier run, to be looked at, or sent again with --resend-unknown",
         ),
         (plan.faults, "cannot be sent"),
     ] {
@@ -266,7 +266,7 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
     if unknown > 0 {
         lines.push(
             "- unknown: may have been changed, so look at them on the site; to send them again, the same command with \
-             --resend-in-doubt"
+             --resend-unknown"
                 .to_owned(),
         );
     }

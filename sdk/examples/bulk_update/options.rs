@@ -70,7 +70,7 @@ pub(crate) struct Options {
 
     /// Send so many requests a minute, whatever the service says; it says how many it takes if left out
     #[arg(long, value_name = "N", conflicts_with = "share", value_parser = clap::value_parser!(u32).range(1..))]
-    rate_limiter: Option<u32>,
+    rate_limit: Option<u32>,
 
     /// Take this part of the requests that the service grants, such as 0.5 for one of two processes with one token
     #[arg(long, value_name = "X", value_parser = share)]
@@ -140,11 +140,8 @@ impl Options {
         };
         let collection = self.collection.map(|collection| collection.to_string());
         add("--live --collection", collection);
-        add(
-            "--pace",
-            self.rate_limiter
-                .map(|rate_limiter| rate_limiter.to_string()),
-        );
+        let rate_limit = self.rate_limit.map(|requests| requests.to_string());
+        add("--rate-limit", rate_limit);
         add("--share", self.share.map(|share| share.to_string()));
         let skip = self.skip_invalid_files.map(|skip| skip.to_string());
         add("--skip-invalid-files", skip);
@@ -155,7 +152,7 @@ impl Options {
     }
 
     pub(crate) fn rate_limiter(&self) -> Result<RateLimiter, Failure> {
-        let rate_limiter = match (self.rate_limiter, self.share) {
+        let rate_limiter = match (self.rate_limit, self.share) {
             (Some(requests), _) => RateLimiter::fixed(requests),
             (None, Some(share)) => RateLimiter::new().share(share),
             (None, None) => Ok(RateLimiter::new()),

@@ -215,8 +215,8 @@ fn rebuilt(
     };
     let body = match body.end {
         End::Complete => reqwest::Body::from(bytes),
-        End::TooLarge => broken("the answer is larger than the bound for answers".into()),
-        End::TimedOut => broken("the answer did not come to its end in time".into()),
+        End::TooLarge => broken("the response is larger than max_response_bytes".into()),
+        End::TimedOut => broken("the response timed out".into()),
         End::Failed(error) => broken(error.into()),
     };
     let mut response = http::Response::new(body);
