@@ -3,6 +3,8 @@
 mod claims;
 mod layers;
 mod source;
+mod syntax;
+mod words;
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -64,6 +66,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         .into_iter()
         .chain(layers.findings)
         .chain(layers::package_findings(&metadata()?))
+        .chain(words::findings(&sources))
         .collect();
     for line in layers.summary {
         println!("{line}");

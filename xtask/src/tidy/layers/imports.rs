@@ -7,6 +7,7 @@ use syn::{Attribute, ImplItem, Item, ItemMod, ItemUse, Macro, Meta, UseTree, Vis
 
 use super::tokens;
 use super::tree::{Module, Path, Tree};
+use crate::tidy::syntax::{attributes, impl_attributes, is_test_only};
 
 /// A path that a file uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,14 +152,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_impl_item(&mut self, item: &'ast ImplItem) {
-        let attributes = match item {
-            ImplItem::Const(item) => item.attrs.as_slice(),
-            ImplItem::Fn(item) => &item.attrs,
-            ImplItem::Type(item) => &item.attrs,
-            ImplItem::Macro(item) => &item.attrs,
-            _ => &[],
-        };
-        self.under(attributes, |reader| visit::visit_impl_item(reader, item));
+        self.under(impl_attributes(item), |reader| {
+            visit::visit_impl_item(reader, item);
+        });
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
@@ -210,51 +206,6 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     /// `pub(in crate::bulk)` opens a door and takes nothing in.
     fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
-}
-
-/// Whether an attribute leaves its item out of all builds but those for tests.
-fn is_test_only(attribute: &Attribute) -> bool {
-    fn requires_test(meta: &Meta) -> bool {
-        match meta {
-            Meta::Path(path) => path.is_ident("test"),
-            Meta::List(list) if list.path.is_ident("all") => {
-                nested(list).any(|m| requires_test(&m))
-            }
-            _ => false,
-        }
-    }
-    fn nested(list: &syn::MetaList) -> impl Iterator<Item = Meta> + use<> {
-        type Metas = syn::punctuated::Punctuated<Meta, syn::Token![,]>;
-        list.parse_args_with(Metas::parse_terminated)
-            .into_iter()
-            .flatten()
-    }
-    match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("cfg") => nested(list).any(|m| requires_test(&m)),
-        Meta::Path(path) => path
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "test"),
-        _ => false,
-    }
-}
-
-fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Union(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
-    }
 }
 
 /// The name that an item has.
