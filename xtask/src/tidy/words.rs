@@ -286,6 +286,7 @@ mod tests {
         for text in [
             "/// Entries are retried; a shortcut, paced_ is not it.",
             "/// `TryFrom`, `try_from`, `Sender::try_send` may fail, and so may a `Result`.",
+            "/// The `go_by` that is a name.",
             "/// Calls can be told apart. Try it, and clear the cache.",
             "/// It gave. Up it went.",
             "// The answer is private.",

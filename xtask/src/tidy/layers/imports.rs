@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_module_in_a_file_is_a_place_of_its_own() {
-        let code = "mod b { use super::C; #[cfg(test)] mod d; } struct E;";
+        let code = "mod b { use super::C; struct F; #[cfg(test)] mod d; } struct E;";
         let syntax = syn::parse_file(code).expect("the code is Rust");
         let mut tree = Tree::default();
         let imports = read(&mut tree, 0, vec!["a".to_owned()], &syntax);
@@ -329,7 +329,17 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(imports[0].module, path(&["a", "b"]));
-        assert!(tree.modules[&path(&["a"])].items.contains("E"));
+        let items = |names: &[&str]| {
+            tree.modules[&path(names)]
+                .items
+                .iter()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (items(&["a"]), items(&["a", "b"])),
+            (path(&["E"]), path(&["F"]))
+        );
         assert!(tree.is_test(&path(&["a", "b", "d"])));
         assert!(!tree.is_test(&path(&["a", "b"])));
     }

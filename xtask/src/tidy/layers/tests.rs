@@ -230,6 +230,17 @@ fn a_facade_that_only_hands_on_is_in_no_circle() {
 }
 
 #[test]
+fn a_glob_takes_whatever_its_module_hands_on() {
+    let files = [
+        ("lib.rs", "mod error;"),
+        ("error.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
+        ("error/a.rs", "use super::*; pub struct A(B);"),
+        ("error/b.rs", "use super::A; pub struct B(Box<A>);"),
+    ];
+    assert!(shown(&files)[0].starts_with("a/src/error/a.rs: 2 files"));
+}
+
+#[test]
 fn a_facade_that_defines_what_its_modules_use_is_in_a_circle() {
     for import in [
         "use super::E;",
@@ -251,13 +262,14 @@ fn what_only_tests_import_makes_no_circle() {
         ("lib.rs", "mod error;"),
         (
             "error.rs",
-            "mod a; #[cfg(test)] mod help; pub use a::A; pub struct E;",
+            "mod a; #[cfg(test)] mod help; #[cfg(test)] mod more; pub use a::A; pub struct E;",
         ),
         (
             "error/a.rs",
             "pub struct A; #[cfg(test)] use super::E; #[cfg(test)] mod tests { use super::super::E; }",
         ),
-        ("error/help.rs", "use super::E;"),
+        ("error/help.rs", "use super::more::M; pub struct H;"),
+        ("error/more.rs", "use super::help::H; pub struct M;"),
     ];
     assert_eq!(shown(&files), [] as [&str; 0]);
 }

@@ -83,9 +83,6 @@ impl Tree {
                     child
                 } else {
                     let imported = self.modules.get(module)?.names.get(name)?;
-                    if imported == written {
-                        return None;
-                    }
                     self.absolute_within(module, imported, depth)?
                 }
             }

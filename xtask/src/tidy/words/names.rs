@@ -153,8 +153,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
-        // What an implementation of a trait is named, the trait has decided.
-        for member in item.items.iter().filter(|_| item.trait_.is_none()) {
+        for member in &item.items {
             match member {
                 ImplItem::Const(member) => self.add_if(&member.vis, &member.ident),
                 ImplItem::Fn(member) => self.add_if(&member.vis, &member.sig.ident),
