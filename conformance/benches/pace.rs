@@ -12,8 +12,8 @@ use webflow_cms::{
     Batch, Client, CollectionId, Error, ItemId, ItemUpdate, Observer, Pace, Token, TryEnded,
     TryStarted, WaitEnded, WaitStarted, reqwest,
 };
-use webflow_cms_conformance::reference::{Limiter, Model, Settings, Variant};
-use webflow_cms_conformance::{VirtualTime, World};
+use webflow_cms_conformance::clients::SdkTime;
+use webflow_cms_reference::{Limiter, Model, Settings, Variant, VirtualTime, World};
 
 const REQUESTS: usize = 1_000;
 const LIMIT: u32 = 120;
@@ -191,7 +191,7 @@ impl<'a> Trial<'a> {
             .base_url(self.world.base_url())
             // Nothing here is encrypted, so loading the system's certificates would be time wasted.
             .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
-            .clock(self.world.time())
+            .clock(SdkTime(self.world.time()))
             .observer(self.watch.clone())
             .pace(pace)
             .build()
@@ -275,7 +275,7 @@ fn latency(number: usize) -> (Duration, Duration) {
 /// Hands everything on to the virtual time, and counts what is under way.
 #[derive(Clone, Debug)]
 struct Watch {
-    time: VirtualTime,
+    time: SdkTime,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -289,7 +289,10 @@ struct Seen {
 impl Watch {
     fn new(time: VirtualTime) -> Self {
         let seen = Arc::default();
-        Self { time, seen }
+        Self {
+            time: SdkTime(time),
+            seen,
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 use tokio::runtime::Handle;
 
-use crate::World;
 use crate::client::{Call, ClientUnderTest, Entry, Outcome};
 use crate::panics;
-use crate::reference::{Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings};
 use crate::rules::site;
+use webflow_cms_reference::World;
+use webflow_cms_reference::{
+    Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings,
+};
 
 /// How long a call may take. The rules that wait for a client's own time limit set one that is far shorter.
 const PATIENCE: Duration = Duration::from_secs(30);

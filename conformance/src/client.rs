@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::VirtualTime;
+use webflow_cms_reference::VirtualTime;
 
 pub mod bulk;
 

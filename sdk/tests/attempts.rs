@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use support::{builder_in, collection, lamp, one, world};
 use webflow_cms::{Client, Error, ErrorKind, GaveUp, RetryPolicy, UpdateResponse};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Fault, Reply};
+use webflow_cms_reference::World;
+use webflow_cms_reference::{Fault, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 

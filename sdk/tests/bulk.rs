@@ -8,9 +8,7 @@ use std::time::Duration;
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{NotAttempted, Settlement, Unknown};
 use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy, WaitCause};
-use webflow_cms_conformance::reference::{
-    FaultyServer, Model, ReferenceServer, Reply, Step, Variant,
-};
+use webflow_cms_reference::{FaultyServer, Model, ReferenceServer, Reply, Step, Variant};
 
 fn id(number: usize) -> String {
     format!("66f6ed95{number:016x}")

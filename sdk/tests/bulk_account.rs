@@ -10,9 +10,7 @@ use futures_util::future::{Either, select};
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{NotAttempted, Run, Settlement, Unknown};
 use webflow_cms::{Client, Clock, ItemId, ItemUpdate, RetryPolicy, SystemClock};
-use webflow_cms_conformance::reference::{
-    Fault, FaultyServer, Model, ReferenceServer, Reply, Variant,
-};
+use webflow_cms_reference::{Fault, FaultyServer, Model, ReferenceServer, Reply, Variant};
 
 fn id(number: usize) -> String {
     format!("66f6ed95{number:016x}")

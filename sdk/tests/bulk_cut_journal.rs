@@ -11,7 +11,7 @@ use serde_json::Value;
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{Bulk, NotAttempted, Settlement, Unknown};
 use webflow_cms::{Client, ItemId, ItemUpdate};
-use webflow_cms_conformance::reference::{Model, ReferenceServer, Step, Variant};
+use webflow_cms_reference::{Model, ReferenceServer, Step, Variant};
 
 /// Which item each update is about. The second is refused, and the last is about an item that comes twice.
 const ITEMS: [u64; 6] = [0, 1, 2, 3, 4, 2];

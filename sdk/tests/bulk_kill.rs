@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use webflow_cms::bulk::{Bulk, Outcome, Settlement};
 use webflow_cms::{ItemId, ItemUpdate, RetryPolicy};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     Exchange, Fault, FaultyServer, Model, ReferenceServer, Reply, Step, Variant,
 };
 

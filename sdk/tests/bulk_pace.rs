@@ -4,10 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use support::{COLLECTION, collection};
+use support::{COLLECTION, SdkTime, collection};
 use webflow_cms::{Client, ItemId, ItemUpdate, Token, reqwest};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Exchange, Limiter, Model, Settings, Variant};
+use webflow_cms_reference::World;
+use webflow_cms_reference::{Exchange, Limiter, Model, Settings, Variant};
 
 const ITEMS: u64 = 2_100;
 const LIMIT: u32 = 120;
@@ -47,8 +47,8 @@ fn a_run_takes_the_time_of_its_pace_and_no_request_too_many() {
         let client = Client::builder(token)
             .base_url(world.base_url())
             .http(reqwest::Client::builder().no_proxy())
-            .clock(world.time())
-            .observer(world.time())
+            .clock(SdkTime(world.time()))
+            .observer(SdkTime(world.time()))
             .build()
             .expect("a client");
         let updates = (0..ITEMS).map(|number| {

@@ -11,8 +11,8 @@ use futures_util::{Stream, StreamExt, stream};
 use support::{COLLECTION, builder, builder_in, collection, world};
 use webflow_cms::bulk::{Bulk, JsonLines, Outcome, Report, Settlement, SourceEnd, StopReason};
 use webflow_cms::{ItemId, ItemUpdate};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::World;
+use webflow_cms_reference::{
     Fault, FaultyServer, Model, ReferenceServer, UndocumentedBody, Variant,
 };
 

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Client, Error, ErrorKind, Observer, TryEnded};
-use webflow_cms_conformance::reference::{Fault, FaultyServer, Reply};
+use webflow_cms_reference::{Fault, FaultyServer, Reply};
 
 const BOUND: u64 = 1 << 20;
 const TIME: Duration = Duration::from_millis(200);

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{join_all, select};
-use support::{builder_in, collection, one, world};
+use support::{SdkTime, builder_in, collection, one, world};
 use webflow_cms::{
     CallEnded, CallStarted, Client, ClientBuilder, ErrorKind, Observer, Pace, TryEnd, TryEnded,
     TryStarted, WaitCause, WaitEnded, WaitStarted,
 };
-use webflow_cms_conformance::reference::{Fault, Reply};
-use webflow_cms_conformance::{VirtualTime, World};
+use webflow_cms_reference::World;
+use webflow_cms_reference::{Fault, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,7 +31,7 @@ enum Heard {
 /// Takes down what it hears, after it has told the time of it.
 #[derive(Clone, Debug)]
 struct Listener {
-    time: VirtualTime,
+    time: SdkTime,
     heard: Arc<Mutex<Vec<Heard>>>,
     panics: bool,
 }
@@ -39,7 +39,7 @@ struct Listener {
 impl Listener {
     fn new(world: &World) -> Self {
         Self {
-            time: world.time(),
+            time: SdkTime(world.time()),
             heard: Arc::default(),
             panics: false,
         }

@@ -12,8 +12,8 @@ use support::{
 use webflow_cms::raw::types::{ItemUpdate, ItemUpdateFieldData, ItemUpdateList, UpdatedItems};
 use webflow_cms::raw::{self, ClientInfo as _};
 use webflow_cms::{Client, ClientBuilder, Pace, RetryPolicy, Transport, reqwest};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Fault, ReferenceServer, Reply};
+use webflow_cms_reference::World;
+use webflow_cms_reference::{Fault, ReferenceServer, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -14,7 +14,7 @@ use webflow_cms::{
     Batch, Client, ClientBuilder, CmsLocaleId, CollectionId, Error, ErrorKind, Fields,
     InvalidInput, ItemId, ItemUpdate, Token, UpdateResponse, reqwest,
 };
-use webflow_cms_conformance::reference::ReferenceServer;
+use webflow_cms_reference::ReferenceServer;
 
 type Answered = Result<UpdateResponse, Error>;
 

@@ -6,7 +6,7 @@ use support::{COLLECTION, client, collection, one, site};
 use tokio::runtime::{Builder, Runtime};
 use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Client, Error, ErrorKind, InvalidInput, UpdateResponse};
-use webflow_cms_conformance::reference::ReferenceServer;
+use webflow_cms_reference::ReferenceServer;
 
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().enable_all().build();

@@ -11,7 +11,7 @@ use support::{COLLECTION, builder, collection, faulty_site, one};
 use tokio::net::TcpListener;
 use webflow_cms::raw::{ClientInfo as _, types::ItemUpdateList};
 use webflow_cms::{Client, ErrorKind, Token, reqwest};
-use webflow_cms_conformance::reference::Fault;
+use webflow_cms_reference::Fault;
 
 const TOKEN: &str = "b7c1d0e2f3a4958677";
 

@@ -12,7 +12,7 @@ use support::{FRENCH, client, collection, lamp, one, site};
 use webflow_cms::{
     BASE_URL, Batch, CmsLocaleId, CollectionItem, DOCUMENTED_STATUSES, ErrorKind, REQUIRED_SCOPE,
 };
-use webflow_cms_conformance::reference::Reply;
+use webflow_cms_reference::Reply;
 
 fn document() -> Value {
     webflow_cms_spec::document().expect("a readable document")

@@ -16,8 +16,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Batch, Client, Pace, RetryPolicy};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Fault, Reply, Step};
+use webflow_cms_reference::World;
+use webflow_cms_reference::{Fault, Reply, Step};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PATH: &str = "/v2/collections/{collection_id}/items";

@@ -12,7 +12,7 @@ use support::{
     site,
 };
 use webflow_cms::{Batch, Clock, CmsLocaleId, ErrorKind, Returned, Sleep};
-use webflow_cms_conformance::reference::{Fault, Step};
+use webflow_cms_reference::{Fault, Step};
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Product {
@@ -221,7 +221,7 @@ mod gzip {
 
     use flate2::{Compression, write::GzEncoder};
     use webflow_cms::{Error, UpdateResponse};
-    use webflow_cms_conformance::reference::{ReferenceServer, Reply};
+    use webflow_cms_reference::{ReferenceServer, Reply};
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use support::{builder_in, collection, one, world};
 use webflow_cms::Pace;
-use webflow_cms_conformance::reference::{Limiter, Reply};
+use webflow_cms_reference::{Limiter, Reply};
 
 const MOST_CALLS: u64 = 1_000;
 const LIMIT: u32 = 120;

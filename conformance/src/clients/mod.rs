@@ -2,4 +2,4 @@
 
 mod sdk;
 
-pub use sdk::Sdk;
+pub use sdk::{Sdk, SdkTime};

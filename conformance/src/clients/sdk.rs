@@ -1,6 +1,7 @@
 //! The crate `webflow-cms`, in this process.
 
 mod bulk;
+mod time;
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
@@ -14,12 +15,14 @@ use webflow_cms::{
     ItemUpdate, Pace, RetryBudget, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse,
     reqwest,
 };
+use webflow_cms_reference::VirtualTime;
 
-use crate::VirtualTime;
 use crate::client::{
     self, Call, Calls, ClientUnderTest, Detail, Entrance, Entry, Failure, FailureKind, Item,
     Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
 };
+
+pub use self::time::SdkTime;
 
 /// The crate `webflow-cms` as a client under test.
 #[derive(Default)]
@@ -72,11 +75,12 @@ impl Timed for Sdk {
             .backoff(first, longest)
             .max_wait(settings.max_wait);
         let token = Token::new(&settings.token).map_err(told)?;
+        let time = SdkTime(time.clone());
         let mut builder = Client::builder(token)
             .base_url(&settings.base_url)
             .http(plain_http())
             .clock(time.clone())
-            .observer(time.clone())
+            .observer(time)
             .pace(pace);
         if !settings.own_defaults {
             let budget = settings

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::error_mapping::{answered, is_status};
 use super::site;
 use crate::client::{FailureKind, Outcome};
-use crate::reference::{Fault, Model, Reply, Step};
 use crate::rule::{Rule, property};
+use webflow_cms_reference::{Fault, Model, Reply, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

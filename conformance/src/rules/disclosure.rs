@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::error_mapping::{answered, is_status};
 use super::site;
-use crate::reference::{Model, Reply};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{Model, Reply};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![redirects_are_not_followed(), the_token_is_in_no_output()]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::retries::index;
 use super::site;
-use crate::reference::{Model, Reply};
 use crate::rule::{Rule, property};
+use webflow_cms_reference::{Model, Reply};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![in_every_spelling()]

@@ -9,8 +9,8 @@ use super::error_mapping;
 use super::retries::{AMBIGUOUS, NETWORK, ambiguous, index};
 use super::stage::{SECOND, Stage, UNPACED, entry, stage, within};
 use crate::client::{FailureKind, Options, Pace, Random};
-use crate::reference::{Fault, Reply, Step};
 use crate::rule::{Rule, property};
+use webflow_cms_reference::{Fault, Reply, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

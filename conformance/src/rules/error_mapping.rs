@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{REFERENCE, site};
 use crate::bench::Bench;
 use crate::client::{Detail, Failure, FailureKind};
-use crate::reference::{Model, Reply};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{Model, Reply};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

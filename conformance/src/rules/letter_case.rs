@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::locales::is_of;
 use super::{HOUSE, site};
-use crate::reference::Step;
 use crate::rule::{Rule, property};
+use webflow_cms_reference::Step;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![ids_are_matched_in_any_case()]

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{REFERENCE, site, wire};
 use crate::bench::Bench;
 use crate::client::{Entry, Returned};
-use crate::reference::{AnswerOrder, PrimaryEcho, Step};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{AnswerOrder, PrimaryEcho, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

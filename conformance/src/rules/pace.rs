@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::stage::{SECOND, UNPACED, busiest_minute, client, entry, guarded, stage, within};
 use crate::client::{Options, Outcome, Pace};
-use crate::reference::{Limiter, Reply};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{Limiter, Reply};
 
 const RATES: &str =
     "reference page of the rate limits; which kind of minute counts is not documented";

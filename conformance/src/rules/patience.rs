@@ -8,8 +8,8 @@ use proptest::sample::select;
 use super::retries::index;
 use super::stage::{SECOND, Stage, UNPACED, stage, within};
 use crate::client::{FailureKind, Pace, Random};
-use crate::reference::{Fault, ModelAnswer, Reply, Step};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{Fault, ModelAnswer, Reply, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

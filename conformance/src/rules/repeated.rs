@@ -13,8 +13,8 @@ use super::retries::{AMBIGUOUS, ambiguous, index};
 use super::stage::{SECOND, entry, stage_of, within};
 use super::{members, site, wire};
 use crate::client::{Entry, Options};
-use crate::reference::{Exchange, Fault, Reply, Step};
 use crate::rule::{Rule, property};
+use webflow_cms_reference::{Exchange, Fault, Reply, Step};
 
 const SAME: &str = "this suite: a request that is repeated is the same request";
 

@@ -5,8 +5,8 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
 use super::{REFERENCE, exact, site};
-use crate::reference::{AnswerShape, Reply, Step};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{AnswerShape, Reply, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

@@ -10,8 +10,8 @@ use proptest::sample::select;
 use super::stage::{SECOND, UNPACED, stage, within};
 use super::{REFERENCE, error_mapping};
 use crate::client::{FailureKind, Random};
-use crate::reference::{Fault, Reply};
 use crate::rule::{Rule, edges_first, property};
+use webflow_cms_reference::{Fault, Reply};
 
 const SDKS: &str = "measured: official clients come back too early, too late or not at all";
 pub(super) const NETWORK: &str = "this suite: networks break";
@@ -302,7 +302,7 @@ fn not_more_than() -> Rule {
                         Err(fault) => {
                             // A fault that acts takes a step of the script.
                             if fault.acts() {
-                                stage.world.script([crate::reference::Step::Model]);
+                                stage.world.script([webflow_cms_reference::Step::Model]);
                             }
                             kinds.push(match fault {
                                 Fault::SilenceAfterActing => FailureKind::Timeout,

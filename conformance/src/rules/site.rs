@@ -6,7 +6,7 @@ use proptest::sample::select;
 use serde_json::Value;
 
 use crate::client::Entry;
-use crate::reference::{Model, Variant};
+use webflow_cms_reference::{Model, Variant};
 
 pub(crate) const TOKEN: &str = "d0c5a3b1e7f94286b0c1d2e3f4a5968770fedcba98765432";
 pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::site;
-use crate::World;
 use crate::bench::Bench;
 use crate::client::{Calls, Entry, Options, Outcome, Pace, Random, Session};
 use crate::panics;
-use crate::reference::Model;
+use webflow_cms_reference::Model;
+use webflow_cms_reference::World;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

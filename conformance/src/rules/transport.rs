@@ -7,8 +7,8 @@ use proptest::sample::select;
 
 use super::site;
 use crate::client::FailureKind;
-use crate::reference::{Fault, Reply};
 use crate::rule::{Rule, property};
+use webflow_cms_reference::{Fault, Reply};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![

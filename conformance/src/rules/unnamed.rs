@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::site;
 use crate::client::{Entry, Returned};
-use crate::reference::Step;
 use crate::rule::{Rule, property};
+use webflow_cms_reference::Step;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![the_only_one_is_meant()]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::error_mapping::{answered, is_status};
 use crate::client::Failure;
-use crate::reference::Reply;
 use crate::rule::{Rule, property};
+use webflow_cms_reference::Reply;
 
 const WILD: &str = "such bodies were observed; the reference documents another one";
 

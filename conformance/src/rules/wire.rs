@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::exact;
 use crate::client::Entry;
-use crate::reference::Exchange;
+use webflow_cms_reference::Exchange;
 
 /// The entries of a request as they stand on the wire: each as its members' texts.
 pub(crate) fn entries(exchange: &Exchange) -> Result<Vec<BTreeMap<String, &RawValue>>, String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use webflow_cms::bulk::{JournalReader, Outcome, Recorded, Settlement};
 use webflow_cms::{Client, ClientBuilder, CollectionId, ItemUpdate, Token};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     Core, Fault, FaultyServer, Limiter, Model, ReferenceServer, Reply, Settings, Step, Variant,
     VariantKey,
 };

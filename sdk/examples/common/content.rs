@@ -1,7 +1,7 @@
 //! What the items hold before the updates, and what they have to hold after them by the text of the file.
 
 use serde_json::{Map, Value};
-use webflow_cms_conformance::reference::Variant;
+use webflow_cms_reference::Variant;
 
 use super::entry::Entry;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use webflow_cms::{CollectionId, Error};
-use webflow_cms_conformance::reference::{Model, Variant};
+use webflow_cms_reference::{Model, Variant};
 
 use super::content;
 use super::entry::Entry;

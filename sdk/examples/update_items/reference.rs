@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use webflow_cms::{Client, Error, Pace, Token};
-use webflow_cms_conformance::reference::{Model, ReferenceServer};
+use webflow_cms_reference::{Model, ReferenceServer};
 
 use crate::Failure;
 use crate::console::print;

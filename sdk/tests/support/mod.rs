@@ -5,14 +5,15 @@
     reason = "each test binary compiles this module and uses its own part"
 )]
 
+mod virtual_time;
+
 use webflow_cms::{
     Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Pace, RetryPolicy, Token,
     reqwest,
 };
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{
-    Builder, FaultyServer, ReferenceServer, Settings, Variant,
-};
+use webflow_cms_reference::{Builder, FaultyServer, ReferenceServer, Settings, Variant, World};
+
+pub(crate) use self::virtual_time::SdkTime;
 
 pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 pub(crate) const LAMP: &str = "66f6ed9576ddacf3149d5ea6";
@@ -69,8 +70,8 @@ pub(crate) fn builder_in(world: &World) -> ClientBuilder {
         .base_url(world.base_url())
         // Nothing there is encrypted, so loading the system's certificates would be time wasted.
         .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
-        .clock(world.time())
-        .observer(world.time())
+        .clock(SdkTime(world.time()))
+        .observer(SdkTime(world.time()))
 }
 
 pub(crate) fn client(server: &ReferenceServer) -> Client {

@@ -11,7 +11,7 @@ const WORKFLOW: &str = ".github/workflows/ci.yml";
 const COMMANDS: [&str; 2] = ["cargo test --workspace", "cargo xtask conformance"];
 
 /// The packages that are published, each of which has to carry the licences.
-const PUBLISHED: [&str; 3] = ["spec", "sdk", "conformance"];
+const PUBLISHED: [&str; 4] = ["spec", "sdk", "conformance", "conformance/reference"];
 
 pub(super) fn findings(sources: &[Source]) -> Vec<Finding> {
     let text = |path: &str| {
@@ -179,6 +179,7 @@ mod tests {
             "spec/LICENSE-MIT",
             "sdk/LICENSE-MIT",
             "conformance/LICENSE-MIT",
+            "conformance/reference/LICENSE-MIT",
         ] {
             files.push((name, "MIT"));
         }
@@ -187,6 +188,7 @@ mod tests {
             "spec/LICENSE-APACHE",
             "sdk/LICENSE-APACHE",
             "conformance/LICENSE-APACHE",
+            "conformance/reference/LICENSE-APACHE",
         ] {
             files.push((name, "Apache"));
         }

@@ -10,11 +10,11 @@ use proptest::sample::select;
 use super::case::Trouble;
 use super::follow::{Follow, Leg};
 use crate::client::{Entry, Options};
-use crate::reference::{Exchange, Fault, Model};
 use crate::rule::{Rule, edges_first, property};
 use crate::rules::repeated::{is_addressed, joined, same_head, skip, skip_edge};
 use crate::rules::stage::{SECOND, within};
 use crate::rules::{members, site, wire};
+use webflow_cms_reference::{Exchange, Fault, Model};
 
 const SAME: &str =
     "this suite: a request that is repeated is the same request, and options reach every request";

@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::json;
 
 use crate::client::{Entry, Pace};
-use crate::reference::{Fault, Model, Reply, Step, UndocumentedBody, Variant};
 use crate::rules::site;
+use webflow_cms_reference::{Fault, Model, Reply, Step, UndocumentedBody, Variant};
 
 /// An item and a locale, by their numbers.
 pub(super) type Key = (usize, usize);

@@ -71,7 +71,7 @@ fn unnamed_locales() -> Rule {
                 let edit = |lacks: bool| {
                     let form = *form;
                     move || {
-                        crate::reference::Step::model_then(move |answer| {
+                        webflow_cms_reference::Step::model_then(move |answer| {
                             answer.edit_items(|items| {
                                 items
                                     .iter_mut()

@@ -12,8 +12,8 @@ use super::play::{PAUSE, TIMEOUT};
 use crate::bench::Bench;
 use crate::client::bulk::{Job, Settled};
 use crate::client::{Entry, Options, Random, Session};
-use crate::reference::{Exchange, Model, Step};
 use crate::rules::stage::{SECOND, Stage, stage_of};
+use webflow_cms_reference::{Exchange, Model, Step};
 
 /// A run of several with the same journal and input.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +77,7 @@ impl<'a> Follow<'a> {
         self.stage.world.script(steps);
     }
 
-    pub(super) fn configure(&self, change: impl FnOnce(&mut crate::reference::Settings)) {
+    pub(super) fn configure(&self, change: impl FnOnce(&mut webflow_cms_reference::Settings)) {
         self.stage.world.configure(change);
     }
 

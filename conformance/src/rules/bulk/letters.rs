@@ -8,9 +8,9 @@ use super::case::Trouble;
 use super::follow::{Follow, Leg};
 use crate::client::bulk::{End, Settled};
 use crate::client::{Entry, Options};
-use crate::reference::{Fault, Reply};
 use crate::rule::{Rule, property};
 use crate::rules::{echoes, exact, members, site, wire};
+use webflow_cms_reference::{Fault, Reply};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![whole_letters(), no_token_in_an_account()]

@@ -6,8 +6,8 @@ use proptest::sample::select;
 
 use super::case::{At, Bad, Case, Cut, Leg, Slot, Trouble, Words};
 use crate::client::Pace;
-use crate::reference::Fault;
 use crate::rule::edges_first;
+use webflow_cms_reference::Fault;
 
 /// The sizes of inputs at which batches begin and end.
 pub(super) const EDGES: [usize; 8] = [0, 1, 99, 100, 101, 199, 200, 201];

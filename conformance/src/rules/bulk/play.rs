@@ -13,13 +13,13 @@ use futures_util::FutureExt;
 
 use super::case::{At, Case, Cut, Key, Tail};
 use super::wire::{self, Sent};
-use crate::VirtualTime;
 use crate::bench::Bench;
 use crate::client::bulk::{Counts, Job, Recorded, Run, Settled, Source};
 use crate::client::{Entry, Options, Random};
-use crate::reference::{AnswerOrder, Limiter};
 use crate::rules::site;
 use crate::rules::stage::{SECOND, client};
+use webflow_cms_reference::VirtualTime;
+use webflow_cms_reference::{AnswerOrder, Limiter};
 
 /// How long a try may take, which is longer than any request is under way.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,9 +7,9 @@ mod tell;
 
 use super::ACCOUNT;
 use super::case::{Cut, Trouble};
-use crate::reference::PrimaryEcho;
 use crate::rule::{Rule, property};
 use story::{Edit, Story};
+use webflow_cms_reference::PrimaryEcho;
 
 /// After how many runs without faults all must be updated, if what is rejected is corrected between them.
 const ENOUGH: usize = 4;

@@ -9,9 +9,9 @@ use super::case::{Case, Leg, Slot};
 use super::play::{PAUSE, play, play_under};
 use super::{ACCOUNT, laws, make};
 use crate::client::Pace;
-use crate::reference::Limiter;
 use crate::rule::{Rule, property};
 use crate::rules::stage::{SECOND, busiest_minute, within};
+use webflow_cms_reference::Limiter;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![bounded_read_ahead(), pace()]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::reference::{Basis, Exchange, Fault};
+use webflow_cms_reference::{Basis, Exchange, Fault};
 
 /// A request that the server has read.
 pub(super) struct Sent {

@@ -6,9 +6,9 @@ use proptest::sample::select;
 
 use super::story::{Act, Edit, Site, Story, flaws};
 use crate::client::Pace;
-use crate::reference::PrimaryEcho;
 use crate::rules::bulk::case::{Cut, Key};
 use crate::rules::bulk::make;
+use webflow_cms_reference::PrimaryEcho;
 
 /// A key out of so many items; one in some is of an item that is not there.
 fn key(items: usize, rare: u32) -> impl Strategy<Value = Key> {

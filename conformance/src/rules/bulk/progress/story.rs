@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{Entry, Pace};
-use crate::reference::{Model, PrimaryEcho, Variant};
 use crate::rules::bulk::case::{At, Cut, Key, Trouble, Words};
 use crate::rules::bulk::wire::Address;
 use crate::rules::site;
+use webflow_cms_reference::{Model, PrimaryEcho, Variant};
 
 /// From this number on items exist in the primary locale alone.
 const PRIMARY_ONLY: usize = 5_000;

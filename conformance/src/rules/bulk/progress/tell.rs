@@ -15,11 +15,11 @@ use crate::bench::Bench;
 use crate::client::Options;
 use crate::client::bulk::{End, Job, Settled};
 use crate::client::{Calls, Entry, Random};
-use crate::reference::{AnswerOrder, PrimaryEcho};
 use crate::rules::bulk::play::{PAUSE, TIMEOUT, drive};
 use crate::rules::bulk::wire;
 use crate::rules::site;
 use crate::rules::stage::{SECOND, client};
+use webflow_cms_reference::{AnswerOrder, PrimaryEcho};
 
 pub(super) fn tell(bench: &Bench<'_>, story: &Story) -> Result<(), String> {
     let mut telling = Telling::begin(bench, story)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use support::{A, C, rename_a, request, site};
-use webflow_cms_conformance::reference::{Fault, FaultyServer, ViolationKind};
+use webflow_cms_reference::{Fault, FaultyServer, ViolationKind};
 
 mod support;
 
@@ -319,7 +319,7 @@ async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_ref
     let server = faulty([Fault::ResetBeforeActing]).await;
     server
         .core()
-        .script([webflow_cms_conformance::reference::Reply::new(500)]);
+        .script([webflow_cms_reference::Reply::new(500)]);
     server.calm();
     assert_eq!(
         (server.pending_faults(), server.core().pending_steps()),

@@ -17,7 +17,7 @@ const TOKEN: u128 = MINUTE.as_nanos();
 ///
 /// ```
 /// use std::time::Duration;
-/// use webflow_cms_conformance::reference::Limiter;
+/// use webflow_cms_reference::Limiter;
 ///
 /// let mut limiter = Limiter::sliding_window(1);
 /// assert!(limiter.ask(Duration::from_secs(10)).admitted);
@@ -75,7 +75,7 @@ impl Limiter {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use webflow_cms_conformance::reference::Limiter;
+    /// use webflow_cms_reference::Limiter;
     ///
     /// let mut limiter = Limiter::window_from_first_request(2);
     /// let seconds = [17, 20, 76, 77].map(Duration::from_secs);

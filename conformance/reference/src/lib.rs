@@ -5,7 +5,7 @@
 //! a script or from the [`Model`], and keeps a [log](Exchange) of the wire.
 //!
 //! ```
-//! use webflow_cms_conformance::reference::{ReferenceServer, Variant};
+//! use webflow_cms_reference::{ReferenceServer, Variant};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
@@ -66,6 +66,8 @@ mod time;
 mod undocumented;
 mod update;
 mod validate;
+mod virtual_time;
+mod world;
 
 pub use answer::{AnswerOrder, AnswerShape, PrimaryEcho, RateHeaders, RetryAfterForm, Settings};
 pub use contract::ContractError;
@@ -81,3 +83,5 @@ pub use time::{Lasting, RealTime, Sleep, Time};
 pub use undocumented::UndocumentedBody;
 pub use update::{Entry, MAX_ENTRIES, Reason, Refusal, Update, Updated};
 pub use validate::{Violation, ViolationKind};
+pub use virtual_time::{Counted, Counts, Stalled, VirtualTime};
+pub use world::World;

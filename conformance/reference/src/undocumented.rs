@@ -9,7 +9,7 @@ use super::reply::{Basis, Reply};
 /// The forms were observed; the texts in them are ours where nothing was quoted.
 ///
 /// ```
-/// use webflow_cms_conformance::reference::UndocumentedBody;
+/// use webflow_cms_reference::UndocumentedBody;
 ///
 /// for body in UndocumentedBody::ALL {
 ///     let reply = body.reply();

@@ -3,7 +3,7 @@
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use support::{A, B, C, EN, FR, rename_a, request, site};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     AnswerOrder, AnswerShape, Basis, PrimaryEcho, ReferenceServer, Reply, Request, Step,
     ViolationKind,
 };

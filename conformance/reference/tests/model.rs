@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Map, Value, json};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     Entry, MAX_ENTRIES, Model, Reason, Reply, Update, Variant, VariantKey,
 };
 

@@ -140,7 +140,7 @@ impl FaultyServer {
     }
 
     /// Stops the server, and waits until its port and all connections are closed.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.generation.send_replace(CLOSED);
         let mut connections = self.connections.subscribe();
         // There is a sender, so this is no error.

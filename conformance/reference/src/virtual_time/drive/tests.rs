@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select};
 use tokio::sync::Notify;
-use webflow_cms::Clock as _;
 
 use super::super::{Counts, VirtualTime};
 
@@ -227,7 +226,7 @@ async fn time_waits_for_a_woken_owner_that_takes_a_while_to_look() {
 #[tokio::test]
 async fn a_request_that_was_given_up_is_not_taken_for_one_that_has_yet_to_arrive() {
     let time = VirtualTime::new();
-    let server: Arc<dyn crate::reference::Time> = Arc::new(time.clone());
+    let server: Arc<dyn crate::Time> = Arc::new(time.clone());
     let given_up = (server.arrived(), server.held());
     drop(time.trying());
     let slow = time.caller(async {
@@ -281,7 +280,7 @@ async fn a_stall_is_told_with_who_is_where_instead_of_a_hang() {
 #[tokio::test]
 async fn a_lost_try_does_not_stop_time_for_ever() {
     let time = VirtualTime::new();
-    let server: Arc<dyn crate::reference::Time> = Arc::new(time.clone());
+    let server: Arc<dyn crate::Time> = Arc::new(time.clone());
     drop(time.trying());
     time.run(time.caller(async {
         let (_trying, _arrived, _held) = (time.trying(), server.arrived(), server.held());

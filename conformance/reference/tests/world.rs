@@ -5,11 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{join_all, select};
-use webflow_cms::{
-    Batch, Client, CollectionId, Error, ItemId, ItemUpdate, Pace, RetryPolicy, Token, reqwest,
-};
-use webflow_cms_conformance::reference::{Fault, Limiter, Model, Reply, Settings, Variant};
-use webflow_cms_conformance::{Counts, World};
+use reqwest::Client;
+use webflow_cms_reference::{Counts, Fault, Limiter, Model, Reply, Settings, Variant, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
@@ -19,46 +16,41 @@ fn model() -> Model {
     Model::new().insert(COLLECTION, ITEM, None, Variant::named("Lamp", "lamp"))
 }
 
-fn client(world: &World) -> Client {
-    // Nothing here is encrypted, so loading the system's certificates would be time wasted.
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
-    Client::builder(Token::new(world.server().token()).unwrap())
-        .base_url(world.base_url())
-        .clock(world.time())
-        .http(http)
-        // It has no observer, so time would not learn of its waits.
-        .pace(Pace::off())
-        .retry(RetryPolicy::never())
-        .build()
-        .unwrap()
+fn client() -> Client {
+    Client::builder().no_proxy().build().unwrap()
 }
 
 /// One request. The status that came back, and when it came.
 async fn update(world: &World, client: &Client) -> (Option<u16>, Duration) {
     let time = world.time();
-    let update = ItemUpdate::new(ItemId::new(ITEM).unwrap()).field("name", "Star lamp");
-    let batch = Batch::new([update.unwrap()]).unwrap();
-    let collection = CollectionId::new(COLLECTION).unwrap();
-    let outcome: Result<_, Error> = time
+    let request = client
+        .patch(format!(
+            "{}/collections/{COLLECTION}/items",
+            world.base_url()
+        ))
+        .bearer_auth(world.server().token())
+        .header("content-type", "application/json")
+        .body(format!(
+            r#"{{"items":[{{"id":"{ITEM}","fieldData":{{"name":"Star lamp"}}}}]}}"#
+        ));
+    let outcome = time
         .caller(async {
             let _trying = time.trying();
-            client.update(&collection, &batch).await
+            let response = request.send().await?;
+            let status = response.status();
+            response.bytes().await.map(|_| status)
         })
         .await;
-    let status = match outcome {
-        Ok(response) => Some(response.status()),
-        Err(error) => error.status(),
-    };
-    (status.map(|status| status.as_u16()), time.elapsed())
+    (outcome.ok().map(|status| status.as_u16()), time.elapsed())
 }
 
 #[test]
-fn a_hundred_requests_of_the_sdk_are_answered_by_the_limit_and_by_latency() {
+fn a_hundred_requests_are_answered_by_the_limit_and_by_latency() {
     let world = World::new(Settings::default()).unwrap();
     world.reset(model()).unwrap();
     world.limit(Limiter::sliding_window(60));
     world.latency(|number| (Duration::from_millis(number as u64), SECOND));
-    let client = client(&world);
+    let client = client();
     let calls = join_all((0..100).map(|_| update(&world, &client)));
     let mut answers = world.run(calls).unwrap();
     answers.sort_by_key(|(_, at)| *at);
@@ -78,7 +70,7 @@ fn a_case_leaves_nothing_to_the_next() {
         assert_eq!(world.time().elapsed(), Duration::ZERO);
         assert_eq!(world.time().counts(), Counts::default());
         assert!(world.log().is_empty());
-        let client = client(&world);
+        let client = client();
         let first = world.run(update(&world, &client)).unwrap();
         assert_eq!(first, (Some(200), Duration::ZERO));
 
@@ -100,7 +92,7 @@ fn a_case_leaves_nothing_to_the_next() {
 fn no_connection_outlives_its_case() {
     let world = World::new(Settings::default()).unwrap();
     world.reset(model()).unwrap();
-    let (server, client) = (world.server(), client(&world));
+    let (server, client) = (world.server(), client());
     server.otherwise(Fault::SilenceAfterActing);
     let time = world.time();
     world
@@ -135,7 +127,7 @@ fn settings_are_again_what_the_world_was_made_with() {
     .unwrap();
     for _ in 0..2 {
         world.reset(model()).unwrap();
-        let client = client(&world);
+        let client = client();
         let answers = [(); 2].map(|()| world.run(update(&world, &client)).unwrap().0);
         assert_eq!(answers, [Some(200), Some(429)]);
         world.configure(|settings| settings.limiter = None);

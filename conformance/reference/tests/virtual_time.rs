@@ -7,11 +7,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, join_all, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use webflow_cms::Clock as _;
-use webflow_cms_conformance::reference::{
-    Core, Fault, FaultyServer, Limiter, Model, RetryAfterForm, Settings, Variant,
+use webflow_cms_reference::{
+    Core, Counts, Fault, FaultyServer, Limiter, Model, RetryAfterForm, Settings, Variant,
+    VirtualTime,
 };
-use webflow_cms_conformance::{Counts, VirtualTime};
 
 const SECOND: Duration = Duration::from_secs(1);
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b700";

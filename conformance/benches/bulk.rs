@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use webflow_cms::bulk::Report;
 use webflow_cms::{Client, CollectionId, ItemId, ItemUpdate, Token, reqwest};
-use webflow_cms_conformance::World;
-use webflow_cms_conformance::reference::{Limiter, Model, Settings, Variant};
+use webflow_cms_conformance::clients::SdkTime;
+use webflow_cms_reference::{Limiter, Model, Settings, Variant, World};
 
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 
@@ -80,7 +80,7 @@ fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool,
 }
 
 fn run(world: &World, items: u64) -> Result<Report, Box<dyn Error>> {
-    let time = world.time();
+    let time = SdkTime(world.time());
     let client = Client::builder(Token::new(world.server().token())?)
         .base_url(world.base_url())
         .http(reqwest::Client::builder().no_proxy())

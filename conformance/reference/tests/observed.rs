@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 use support::{A, B, C, EN, FR, rename_a, request, site};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     Basis, Core, PrimaryEcho, Reply, Request, Settings, Step, UndocumentedBody, ViolationKind,
 };
 
@@ -48,7 +48,7 @@ fn an_unknown_query_parameter_is_ignored_and_shown_in_the_log() {
     let log = core.log();
     assert_eq!(log[0].query.as_deref(), Some(query.as_str()));
     assert_eq!(log[0].applied, 1);
-    let unknown = |violation: &webflow_cms_conformance::reference::Violation| {
+    let unknown = |violation: &webflow_cms_reference::Violation| {
         violation.kind == ViolationKind::UnknownQuery && !violation.is_refused()
     };
     assert_eq!(log[0].violations.len(), 3);

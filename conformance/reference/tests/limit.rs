@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 use support::{A, B, C, rename_a, request, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use webflow_cms_conformance::reference::{
+use webflow_cms_reference::{
     Basis, Core, Fault, FaultyServer, Lasting, Limiter, RateHeaders, ReferenceServer, Reply,
     Request, RetryAfterForm, Settings, Sleep, Time,
 };
@@ -211,7 +211,7 @@ fn the_log_tells_when_requests_came_and_when_the_core_acted() {
         time.set(milliseconds);
         patch(&core);
     }
-    let times = |log: &[webflow_cms_conformance::reference::Exchange]| {
+    let times = |log: &[webflow_cms_reference::Exchange]| {
         log.iter()
             .map(|exchange| {
                 (

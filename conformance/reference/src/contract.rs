@@ -176,7 +176,7 @@ mod tests {
     use serde_json::json;
 
     use super::{Contract, compile, widen_nullable};
-    use crate::reference::{Model, PrimaryEcho, Settings, Update, Variant};
+    use crate::{Model, PrimaryEcho, Settings, Update, Variant};
 
     #[test]
     fn nullable_becomes_a_union_with_null() {

@@ -176,7 +176,7 @@ impl Model {
     ///
     /// ```
     /// use serde_json::json;
-    /// use webflow_cms_conformance::reference::{Model, Reply, Update, Variant};
+    /// use webflow_cms_reference::{Model, Reply, Update, Variant};
     ///
     /// let conflict = json!({"message": "Conflict", "code": "conflict", "externalReference": null, "details": []});
     /// let mut model = Model::new()

@@ -2,7 +2,7 @@
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use webflow_cms_conformance::reference::{Builder, ReferenceServer, Variant};
+use webflow_cms_reference::{Builder, ReferenceServer, Variant};
 
 pub(crate) const C: &str = "580e63fc8c9a982ac9b8b700";
 pub(crate) const EN: &str = "66f6e966c9e1dc700a857c01";

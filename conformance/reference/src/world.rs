@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::reference::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Settings, Step};
 use crate::virtual_time::{Stalled, VirtualTime};
+use crate::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Settings, Step};
 
 /// A [virtual time](VirtualTime) and a server that lives in it, on a runtime of their own. It is made once and used for
 /// case after case, each of which [begins](Self::reset) with a new time and a new server: nothing of a case is left in
@@ -17,8 +17,8 @@ use crate::virtual_time::{Stalled, VirtualTime};
 ///
 /// ```
 /// use std::time::Duration;
-/// use webflow_cms_conformance::World;
-/// use webflow_cms_conformance::reference::{Limiter, Model, Settings};
+/// use webflow_cms_reference::World;
+/// use webflow_cms_reference::{Limiter, Model, Settings};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let world = World::new(Settings::default())?;

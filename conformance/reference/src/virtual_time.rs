@@ -11,11 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use webflow_cms::{
-    CallEnded, CallStarted, Clock, Observer, TryEnded, TryStarted, WaitEnded, WaitStarted,
-};
-
-use crate::reference::{Lasting, Sleep, Time};
+use crate::{Lasting, Sleep, Time};
 use state::Shared;
 use timer::Timer;
 
@@ -28,9 +24,10 @@ const START: u64 = 1_767_225_600;
 /// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by
 /// in a millisecond, and each wait ends at the exact instant.
 ///
-/// It is the clock *and* the observer of the clients (a client that tells it of no calls goes through
-/// [`caller`](Self::caller)), and the [time of the server](crate::reference::Core::with_time). From them it knows when
-/// time may pass:
+/// A client under test has to use it as its clock, by [`now`](Self::now), [`elapsed`](Self::elapsed) and
+/// [`sleep`](Self::sleep), and to report its calls, requests and waits, by [`call_started`](Self::call_started) and the
+/// methods that follow, or by going through [`caller`](Self::caller). The server uses it by
+/// [`Core::with_time`](crate::Core::with_time). From them it knows when time may pass:
 ///
 /// - each caller waits, or has a request under way;
 /// - each request under way was read by the server, and is held there on purpose: by a latency, a silence, a dripping
@@ -48,7 +45,7 @@ const START: u64 = 1_767_225_600;
 ///
 /// ```
 /// use std::time::Duration;
-/// use webflow_cms_conformance::VirtualTime;
+/// use webflow_cms_reference::VirtualTime;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -134,8 +131,60 @@ impl VirtualTime {
         }
     }
 
+    /// A sleep of a client's clock: ready when this much time has passed since the call.
+    #[must_use]
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(self.timer(duration))
+    }
+
     fn timer(&self, duration: Duration) -> Timer {
         Timer::new(Arc::clone(&self.0), duration)
+    }
+
+    /// Records that a call begins. `call` is a number that no other call under way has. A call within a call is part of
+    /// it.
+    ///
+    /// This method and the five below are the hooks for the observer of a client, so that its calls need no
+    /// [`caller`](Self::caller) around them.
+    pub fn call_started(&self, call: u64) {
+        if !within::a_call() {
+            self.0.change(|state| {
+                state.calls.insert(call);
+                state.counts.callers += 1;
+            });
+        }
+    }
+
+    /// Records that a call has ended, or was dropped.
+    pub fn call_ended(&self, call: u64) {
+        self.0.change(|state| {
+            if state.calls.remove(&call) {
+                state.counts.callers -= 1;
+            }
+        });
+    }
+
+    /// Records that a request is about to be sent.
+    pub fn request_started(&self) {
+        self.0.change(|state| {
+            state.started += 1;
+            state.counts.in_flight += 1;
+        });
+    }
+
+    /// Records that a response was read, or that there will be none.
+    pub fn request_ended(&self) {
+        self.0.change(|state| state.counts.in_flight -= 1);
+    }
+
+    /// Records that a call begins to wait.
+    pub fn wait_started(&self) {
+        self.0.change(|state| state.counts.waiting += 1);
+    }
+
+    /// Records that a call has waited.
+    pub fn wait_ended(&self) {
+        self.0.change(|state| state.counts.waiting -= 1);
     }
 }
 
@@ -165,59 +214,6 @@ impl Drop for Counted {
 impl fmt::Debug for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Counted").finish_non_exhaustive()
-    }
-}
-
-impl Clock for VirtualTime {
-    fn now(&self) -> SystemTime {
-        self.now()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> webflow_cms::Sleep {
-        Box::pin(self.timer(duration))
-    }
-}
-
-impl Observer for VirtualTime {
-    fn call_started(&self, started: &CallStarted) {
-        // A call within another one is part of it.
-        if !within::a_call() {
-            self.0.change(|state| {
-                state.calls.insert(started.call);
-                state.counts.callers += 1;
-            });
-        }
-    }
-
-    fn call_ended(&self, ended: &CallEnded) {
-        self.0.change(|state| {
-            if state.calls.remove(&ended.call) {
-                state.counts.callers -= 1;
-            }
-        });
-    }
-
-    fn try_started(&self, _: &TryStarted) {
-        self.0.change(|state| {
-            state.started += 1;
-            state.counts.in_flight += 1;
-        });
-    }
-
-    fn try_ended(&self, _: &TryEnded) {
-        self.0.change(|state| state.counts.in_flight -= 1);
-    }
-
-    fn wait_started(&self, _: &WaitStarted) {
-        self.0.change(|state| state.counts.waiting += 1);
-    }
-
-    fn wait_ended(&self, _: &WaitEnded) {
-        self.0.change(|state| state.counts.waiting -= 1);
     }
 }
 

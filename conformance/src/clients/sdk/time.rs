@@ -1,0 +1,52 @@
+//! The virtual time of the reference server, as the clock and observer of the SDK's client.
+
+use std::time::{Duration, SystemTime};
+
+use webflow_cms::{
+    CallEnded, CallStarted, Clock, Observer, Sleep, TryEnded, TryStarted, WaitEnded, WaitStarted,
+};
+use webflow_cms_reference::VirtualTime;
+
+/// A [`VirtualTime`] for [`ClientBuilder::clock`](webflow_cms::ClientBuilder::clock) and `observer`.
+#[derive(Clone, Debug)]
+pub struct SdkTime(pub VirtualTime);
+
+impl Clock for SdkTime {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.0.sleep(duration)
+    }
+}
+
+impl Observer for SdkTime {
+    fn call_started(&self, started: &CallStarted) {
+        self.0.call_started(started.call);
+    }
+
+    fn call_ended(&self, ended: &CallEnded) {
+        self.0.call_ended(ended.call);
+    }
+
+    fn try_started(&self, _: &TryStarted) {
+        self.0.request_started();
+    }
+
+    fn try_ended(&self, _: &TryEnded) {
+        self.0.request_ended();
+    }
+
+    fn wait_started(&self, _: &WaitStarted) {
+        self.0.wait_started();
+    }
+
+    fn wait_ended(&self, _: &WaitEnded) {
+        self.0.wait_ended();
+    }
+}
