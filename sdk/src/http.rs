@@ -7,6 +7,7 @@ pub(crate) mod classify;
 mod failure;
 pub(crate) mod generated;
 pub(crate) mod home;
+#[cfg(feature = "raw")]
 mod raw;
 pub(crate) mod refusal;
 pub(crate) mod span;

@@ -105,6 +105,7 @@ pub use reqwest;
 pub use response::UpdateResponse;
 pub use retry::RetryPolicy;
 
+#[cfg(feature = "raw")]
 pub mod raw {
     //! The client that the build generates from the OpenAPI document, one to one.
     //!

@@ -8,6 +8,7 @@ mod item;
 mod item_update;
 mod lenient;
 mod members;
+mod missing_fields;
 
 pub use self::batch::Batch;
 pub use self::field_data::FieldData;

@@ -1,5 +1,6 @@
 //! What a client tells of its work while it is at it.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -228,16 +229,19 @@ impl Observers {
         Self(all)
     }
 
-    fn tell(&self, tell: impl Fn(&dyn Observer)) {
+    fn notify(&self, notify: impl Fn(&dyn Observer)) {
         for observer in &self.0 {
-            // The panic hook has reported it, and nothing of ours was in its hands.
-            let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+            // Nothing of ours is in the hands of an observer, so its panic leaves nothing half-changed.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| notify(&**observer))) {
+                let message = message_of(&*panic);
+                tracing::error!(?observer, message, "an observer panicked");
+            }
         }
     }
 
     pub(crate) fn call_started<'a>(&'a self, clock: &'a dyn Clock) -> CallGuard<'a> {
         let call = CallId::next();
-        self.tell(|observer| observer.call_started(&CallStarted { call }));
+        self.notify(|observer| observer.call_started(&CallStarted { call }));
         CallGuard {
             observers: self,
             clock,
@@ -253,7 +257,7 @@ impl Observers {
         number: u32,
         bytes_sent: u64,
     ) -> AttemptGuard<'a> {
-        self.tell(|observer| {
+        self.notify(|observer| {
             observer.attempt_started(&AttemptStarted {
                 call,
                 number,
@@ -284,7 +288,7 @@ impl Observers {
         expected: Duration,
     ) -> WaitGuard<'a> {
         tracing::debug!(cause = cause.as_str(), ?expected, "waiting");
-        self.tell(|observer| {
+        self.notify(|observer| {
             observer.wait_started(&WaitStarted {
                 call,
                 cause,
@@ -299,6 +303,15 @@ impl Observers {
             started: clock.elapsed(),
         }
     }
+}
+
+/// The message of a panic.
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
 }
 
 /// Reports the end of a call when dropped.
@@ -321,7 +334,8 @@ impl Drop for CallGuard<'_> {
             call: self.call,
             took: self.clock.elapsed().saturating_sub(self.started),
         };
-        self.observers.tell(|observer| observer.call_ended(&ended));
+        self.observers
+            .notify(|observer| observer.call_ended(&ended));
     }
 }
 
@@ -350,7 +364,7 @@ impl Drop for AttemptGuard<'_> {
     fn drop(&mut self) {
         self.ended.took = self.clock.elapsed().saturating_sub(self.started);
         self.observers
-            .tell(|observer| observer.attempt_ended(&self.ended));
+            .notify(|observer| observer.attempt_ended(&self.ended));
     }
 }
 
@@ -370,6 +384,7 @@ impl Drop for WaitGuard<'_> {
             cause: self.cause,
             waited: self.clock.elapsed().saturating_sub(self.started),
         };
-        self.observers.tell(|observer| observer.wait_ended(&ended));
+        self.observers
+            .notify(|observer| observer.wait_ended(&ended));
     }
 }

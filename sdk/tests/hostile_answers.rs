@@ -149,7 +149,7 @@ async fn faulty(fault: Fault) -> FaultyServer {
 
 #[tokio::test]
 async fn an_answer_without_end_ends_when_the_time_of_the_try_is_over() {
-    let silence = "the request timed out: no answer came";
+    let silence = "the request timed out: no response arrived";
     let drip = Fault::Drip {
         pause: Duration::from_millis(1),
     };

@@ -335,7 +335,7 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
                 .expect_err("its turn is too late")
                 .to_string();
             assert!(error.contains("the request was not sent"), "{error}");
-            assert!(error.contains("deadline"), "{error}");
+            assert!(error.contains("the operation timeout"), "{error}");
             assert_eq!(world.time().elapsed(), 10 * SECOND);
             assert_eq!(arrivals(world).len(), 2);
         },

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::Client;
 use super::base_url::{checked_base_url, is_this_machine, without_slash};
+use super::handle::Client;
 use crate::error::{Error, InvalidInput};
 use crate::http::attempts::{CallOptions, Effects, OperationTimeout};
-use crate::http::generated::wire;
 use crate::http::home::Home;
 use crate::http::token::Token;
 use crate::http::transport::{Parts, Transport};
@@ -20,6 +19,22 @@ use crate::rate_limit::RateLimiter;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::spec;
 use crate::time::{Clock, SystemClock};
+
+impl Client {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::build`].
+    pub fn new(token: Token) -> Result<Self, Error> {
+        Self::builder(token).build()
+    }
+
+    /// Starts a client with settings of your own.
+    pub fn builder(token: Token) -> ClientBuilder {
+        ClientBuilder::new(token)
+    }
+}
 
 /// Makes a [`Client`].
 #[must_use = "a builder does nothing until it builds"]
@@ -204,7 +219,7 @@ impl ClientBuilder {
             .build()
             .map_err(Error::set_up)?;
         let transport = Transport::new(Parts {
-            http: http.clone(),
+            http,
             home: Arc::new(Home::default()),
             base_url: base_url.clone(),
             token: self.token,
@@ -212,13 +227,7 @@ impl ClientBuilder {
             options: self.options,
             effects: self.effects,
         });
-        let base_url = without_slash(&base_url);
-        let wire = wire::Client::new_with_client(base_url, http, transport.clone());
-        Ok(Client {
-            base_url: base_url.into(),
-            transport,
-            wire,
-        })
+        Ok(Client::connect(without_slash(&base_url), transport))
     }
 }
 

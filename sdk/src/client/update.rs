@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode};
 use progenitor_client::{ByteStream, Error as GeneratedError, ResponseValue};
 use serde::de::DeserializeOwned;
 
-use super::Client;
+use super::handle::Client;
 use crate::error::Error;
 use crate::http::attempts::{
     Attempt, CallOptions, Ended, OperationTimeout, Progress, Read, Timer, Watch,
@@ -27,6 +27,13 @@ use crate::retry::{Failed, RetryPolicy};
 
 /// How much of the body of a refusal is read at the most, in bytes.
 const MAX_REFUSAL_BYTES: usize = 256 * 1024;
+
+impl Client {
+    /// Prepares the update of a batch of items in a collection; `.await` sends it, as one request.
+    pub fn update(&self, collection: CollectionId, batch: Batch) -> UpdateRequest {
+        UpdateRequest::new(self.clone(), collection, batch)
+    }
+}
 
 /// An update that is about to be sent: `.await` sends it.
 ///

@@ -7,6 +7,7 @@
 /// about, and how its errors look, is the generator's choice and may change with the generator's version: in
 /// particular an error whose body is not of the documented form loses its status, and what a server repeats of the
 /// token stays in it.
+#[cfg(feature = "raw")]
 #[allow(
     clippy::all,
     clippy::allow_attributes_without_reason,

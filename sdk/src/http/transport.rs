@@ -17,6 +17,10 @@ use super::token::Token;
 /// It adds the token, and sends it to the client's own server only; it keeps the pace, tries again as the
 /// [policy](crate::RetryPolicy) says, follows no redirect, and ends a body that grows beyond the bound for answers or
 /// takes too long.
+#[cfg_attr(
+    not(feature = "raw"),
+    expect(unreachable_pub, reason = "it is named by the raw client only")
+)]
 #[derive(Clone)]
 pub struct Transport(Arc<Parts>);
 

@@ -1,7 +1,6 @@
 //! The fields that an item update sets or clears.
 
 mod documented;
-mod missing;
 mod raw;
 mod strict;
 
@@ -13,15 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::members::Members;
 use crate::error::{Error, InvalidInput};
-pub(crate) use missing::missing;
 use raw::What;
-use strict::{Findings, Strictly};
-
-/// How many arrays and objects may be nested in the value of a field.
-///
-/// Webflow documents no limit. Readers of JSON commonly take fewer than 128 levels, `serde_json` among them, and the
-/// value stands in 4 of the request: the body, its list, the entry and the field data.
-const MAX_NESTING: usize = 128 - 1 - 4;
+use strict::{Findings, MAX_NESTING, Strictly};
 
 /// Values for the fields of an item, by slug: what is not in here stays as it is.
 ///

@@ -4,8 +4,9 @@ mod json;
 
 use serde::Serialize;
 
-use super::fields::{self, Fields};
+use super::fields::Fields;
 use super::generated::{self, CollectionItem};
+use super::missing_fields;
 use crate::error::Error;
 use crate::id::{CmsLocaleId, ItemId, ItemKey};
 
@@ -108,17 +109,47 @@ impl ItemUpdate {
         Ok(self)
     }
 
-    /// What the update addresses.
+    /// The item and the locale.
     #[must_use]
     pub fn key(&self) -> ItemKey {
         self.key
+    }
+
+    /// The id of the item.
+    #[must_use]
+    pub fn id(&self) -> ItemId {
+        self.key.id
+    }
+
+    /// The locale; `None` for the primary one.
+    #[must_use]
+    pub fn cms_locale_id(&self) -> Option<CmsLocaleId> {
+        self.key.locale
+    }
+
+    /// The value of [`archived`](Self::archived), if it is set.
+    #[must_use]
+    pub fn is_archived(&self) -> Option<bool> {
+        self.archived
+    }
+
+    /// The value of [`draft`](Self::draft), if it is set.
+    #[must_use]
+    pub fn is_draft(&self) -> Option<bool> {
+        self.draft
+    }
+
+    /// The fields that are set or cleared, if there are any.
+    #[must_use]
+    pub fn field_data(&self) -> Option<&Fields> {
+        self.fields.as_ref()
     }
 
     /// The slugs of the fields that were sent with a value and that the returned item lacks. None, if the item has no
     /// field data.
     pub(crate) fn missing_fields(&self, item: &CollectionItem) -> Vec<Box<str>> {
         match (&self.fields, &item.field_data) {
-            (Some(sent), Some(received)) => fields::missing(sent, received),
+            (Some(sent), Some(received)) => missing_fields::missing_fields(sent, received),
             _ => Vec::new(),
         }
     }

@@ -35,7 +35,7 @@ const CRATES: &[Layered] = &[Layered {
     root: "sdk/src",
     layers: &[
         "text",
-        "generated",
+        "spec",
         "id",
         "error",
         "json",

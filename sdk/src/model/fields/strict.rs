@@ -8,9 +8,14 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 
-use super::MAX_NESTING;
 use super::raw::{self, Names, What};
 use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
+
+/// How many arrays and objects may be nested in the value of a field.
+///
+/// Webflow documents no limit. Readers of JSON commonly take fewer than 128 levels, `serde_json` among them, and the
+/// value stands in 4 of the request: the body, its list, the entry and the field data.
+pub(super) const MAX_NESTING: usize = 128 - 1 - 4;
 
 /// How many arrays and objects may be nested: the object of the fields, and a value in it.
 const LEVELS: usize = MAX_NESTING + 1;

@@ -2,9 +2,10 @@
 
 mod words;
 
+use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use words::{SHOWN, found, syntax};
@@ -197,6 +198,16 @@ impl ItemUpdate {
         }
     }
 
+    fn written(&self) -> Written<'_> {
+        Written {
+            id: self.key.id,
+            cms_locale_id: self.key.locale,
+            is_archived: self.archived,
+            is_draft: self.draft,
+            field_data: self.fields.as_ref(),
+        }
+    }
+
     /// The update as a JSON object on one line, without a line break at its end: what is sent for it, in an order that
     /// people read more easily.
     ///
@@ -204,22 +215,57 @@ impl ItemUpdate {
     ///
     /// None is known: everything in an update has been serialized once.
     pub fn to_json(&self) -> Result<String, Error> {
-        let line = Written {
-            id: self.key.id,
-            cms_locale_id: self.key.locale,
-            is_archived: self.archived,
-            is_draft: self.draft,
-            field_data: self.fields.as_ref(),
-        };
-        let text = serde_json::to_string(&line).map_err(|error| InvalidInput::Unserializable {
-            path: Box::default(),
-            reason: error.to_string().into(),
+        let text = serde_json::to_string(&self.written()).map_err(|error| {
+            InvalidInput::Unserializable {
+                path: Box::default(),
+                reason: error.to_string().into(),
+            }
         })?;
         if text.contains(['\n', '\r']) {
             // Fields that were given as JSON text may have them between tokens; in a string of JSON they are escaped.
             return Ok(text.replace(['\n', '\r'], " "));
         }
         Ok(text)
+    }
+}
+
+impl FromStr for ItemUpdate {
+    type Err = Error;
+
+    /// As [`ItemUpdate::from_json`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::from_json(text)
+    }
+}
+
+impl TryFrom<&str> for ItemUpdate {
+    type Error = Error;
+
+    /// As [`ItemUpdate::from_json`].
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::from_json(text)
+    }
+}
+
+impl fmt::Display for ItemUpdate {
+    /// As [`ItemUpdate::to_json`].
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.to_json().map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for ItemUpdate {
+    /// As the JSON object of [`ItemUpdate::to_json`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ItemUpdate {
+    /// From the JSON object of [`ItemUpdate::from_json`]; other formats than JSON are not supported.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Self::from_json(text.get()).map_err(serde::de::Error::custom)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::Fields;
-use crate::model::FieldData;
-use crate::model::members::{Members, type_of};
+use super::field_data::FieldData;
+use super::fields::Fields;
+use super::members::{Members, type_of};
 
 /// How many sent fields are looked for in one pass over the received ones. A collection has at most 60, and each item a
 /// name and a slug.
@@ -14,7 +14,7 @@ const AT_ONCE: usize = 64;
 ///
 /// A field without a value may be left out of a response, so one that was sent empty is never missing. It takes no
 /// memory if none is missing.
-pub(crate) fn missing(sent: &Fields, received: &FieldData) -> Vec<Box<str>> {
+pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str>> {
     let received = received.as_str();
     let mut missing = Vec::new();
     if type_of(received) != "an object" {
@@ -68,7 +68,7 @@ mod tests {
 
     fn told(sent: &Fields, received: &str) -> Vec<String> {
         let received: FieldData = serde_json::from_str(received).expect("JSON");
-        missing(sent, &received)
+        missing_fields(sent, &received)
             .into_iter()
             .map(String::from)
             .collect()
