@@ -4,6 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use serde_json::Value;
+
 use crate::failure::Failure;
 
 /// The root of the workspace.
@@ -79,6 +81,33 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
         "`{}` ended with {status}",
         shown(command)
     )))
+}
+
+/// Runs a command to its end, and hands out how it ended and what it wrote to standard error.
+///
+/// # Errors
+///
+/// If it cannot be started, or if what it wrote is not UTF-8.
+pub(crate) fn complaints(command: &mut Command) -> Result<(ExitStatus, String), Failure> {
+    eprintln!("$ {}", shown(command));
+    let done = command
+        .stdout(Stdio::inherit())
+        .output()
+        .map_err(|error| Failure::to(format_args!("start `{}`", shown(command)), error))?;
+    let text = String::from_utf8(done.stderr)
+        .map_err(|error| Failure::to(format_args!("read `{}`", shown(command)), error))?;
+    Ok((done.status, text))
+}
+
+/// Cargo's metadata of the workspace's own packages.
+///
+/// # Errors
+///
+/// As [`output`], or if it is no JSON.
+pub(crate) fn metadata() -> Result<Value, Failure> {
+    let mut metadata = cargo(["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata = output(metadata.current_dir(root()))?;
+    serde_json::from_str(&metadata).map_err(|error| Failure::to("read cargo's metadata", error))
 }
 
 /// The command as one would type it.
