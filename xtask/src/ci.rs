@@ -4,6 +4,7 @@ mod docs;
 mod features;
 mod minimal_versions;
 mod semver;
+mod user_crate;
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -44,6 +45,8 @@ enum Check {
     Tests,
     /// The SDK keeps the rules of the conformance suite
     Conformance,
+    /// A crate outside of the workspace can be tested with the SDK and the reference server alone
+    UserCrate,
     /// Each dependency may be used under a licence that we accept
     Licences,
     /// The oldest versions of the dependencies that the manifests allow are enough
@@ -143,6 +146,7 @@ impl Check {
             Self::Docs => return docs::run(),
             Self::Tests => cargo("test --workspace --locked"),
             Self::Conformance => conformance::run(&conformance::Options::default()),
+            Self::UserCrate => return user_crate::run(),
             Self::Licences => licences::run(),
             Self::MinimalVersions => return minimal_versions::run(),
             Self::Semver => return semver::run(),
@@ -196,6 +200,7 @@ mod tests {
             "docs",
             "tests",
             "conformance",
+            "user-crate",
             "licences",
             "minimal-versions",
             "semver",

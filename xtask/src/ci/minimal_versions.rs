@@ -38,7 +38,7 @@ pub(super) fn run() -> Result<Outcome, Failure> {
 
     let mut choose = process::cargo(["update", "--workspace", "-Z", "direct-minimal-versions"]);
     choose.current_dir(&copy).env("RUSTC_BOOTSTRAP", "1");
-    let (status, errors) = process::complaints(&mut choose)?;
+    let (status, _, errors) = process::both(&mut choose)?;
     if !status.success() {
         let is_offline = env::var_os("CARGO_NET_OFFLINE").is_some_and(|value| value == "true");
         return match unavailable(&errors, is_offline) {
