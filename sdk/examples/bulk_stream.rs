@@ -52,8 +52,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let running = tokio::spawn(run.finish());
+    let mut ticks = tokio::time::interval(Duration::from_millis(200));
     while !running.is_finished() {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        ticks.tick().await;
         let progress = handle.progress();
         let (updated, left) = (
             progress.counts.updated,

@@ -54,8 +54,8 @@ fn line(number: u64) -> String {
     )
 }
 
-/// Whether the update in this line has an unknown field. The first 900 lines are good, so that the failures of the first
-/// requests are not caused by their content.
+/// Whether the update in this line has an unknown field. The first 900 lines are good, so that the failures of the
+/// first requests are not caused by their content.
 fn is_bad(line: u64) -> bool {
     line > 900 && line % 250 == 151
 }

@@ -75,7 +75,7 @@ impl<'a> Notices<'a> {
         let name = self.reading.name();
         match self.printed {
             ..=MAX_NOTICES if first == last => {
-                self.display.say(&format!("{name}:{first}{item}: {reason}"))
+                self.display.say(&format!("{name}:{first}{item}: {reason}"));
             }
             ..=MAX_NOTICES => self
                 .display

@@ -13,7 +13,7 @@ use super::{Failure, token};
 /// Without --live the updates go to an embedded reference server with a rate limit and injected faults. After the run,
 /// its content is compared with the report.
 ///
-/// The run keeps a journal. The same command resumes a run, whatever ended it. Updated rows are not sent again, and rows
+/// The run keeps a journal. The same command resumes a run, whatever ended it. Updated rows are not resent, and rows
 /// may be corrected, added and dropped in between.
 ///
 /// Ctrl-C, SIGTERM and SIGHUP end the run with a full report. A second one ends the process at once.

@@ -43,8 +43,8 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Starts a server that has each item of the input with older content. Items that an earlier run has updated, by its
-    /// journal, have their new content, as they would on Webflow.
+    /// Starts a server that has each item of the input with older content. Items that an earlier run has updated, by
+    /// its journal, have their new content, as they would on Webflow.
     pub(crate) async fn start(
         input: &mut Input,
         files: &Files,

@@ -190,7 +190,7 @@ fn effort(report: &Report) -> Vec<String> {
     }
     let waits: Vec<_> = [
         (statistics.waited_for_pace, "for the rate limit"),
-        (statistics.waited_for_service, "as the service asked"),
+        (statistics.waited_for_service, "for Retry-After"),
         (statistics.waited_by_itself, "after failures"),
     ]
     .into_iter()
@@ -255,7 +255,8 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
     let stopped = report.stopped.as_ref();
     if stopped.is_some_and(is_common_fault) {
         lines.push(format!(
-            "- not attempted: if all rows have the same fault, correct it in {input}; the same command resumes from {journal}"
+            "- not attempted: if all rows have the same fault, correct it in {input}; \
+             the same command resumes from {journal}"
         ));
     } else if not_attempted > *invalid || !reading.is_complete() {
         let first = match stopped {
@@ -275,7 +276,7 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
     }
     if rejected > 0 {
         lines.push(format!(
-            "- rejected: correct them in {input} and run the same command again; updated rows are not sent again"
+            "- rejected: correct them in {input} and run the same command again; updated rows are not resent"
         ));
         if dead_letters.is_kept && not_attempted + unknown == 0 {
             lines.push(format!(
