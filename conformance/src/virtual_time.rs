@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use webflow_cms::{
-    CallEnded, CallStarted, Clock, Observer, TryEnded, TryStarted, WaitEnded, WaitStarted,
+    CallEnded, CallStarted, Clock, JournalWriteEnded, JournalWriteStarted, Observer, TryEnded,
+    TryStarted, WaitEnded, WaitStarted,
 };
 
 use crate::reference::{Lasting, Sleep, Time};
@@ -218,6 +219,15 @@ impl Observer for VirtualTime {
 
     fn wait_ended(&self, _: &WaitEnded) {
         self.0.change(|state| state.counts.waiting -= 1);
+    }
+
+    // A run that writes is at work, though no call of it may be under way.
+    fn journal_write_started(&self, _: &JournalWriteStarted) {
+        self.0.change(|state| state.counts.callers += 1);
+    }
+
+    fn journal_write_ended(&self, _: &JournalWriteEnded) {
+        self.0.change(|state| state.counts.callers -= 1);
     }
 }
 

@@ -118,8 +118,8 @@ pub use id::{CmsLocaleId, CollectionId, ItemId, ReceivedId};
 pub use item::{ItemKey, ItemUpdate};
 pub use matching::Returned;
 pub use observer::{
-    CallEnded, CallStarted, Observer, TryEnd, TryEnded, TryStarted, WaitCause, WaitEnded,
-    WaitStarted,
+    CallEnded, CallStarted, JournalWriteEnded, JournalWriteStarted, Observer, TryEnd, TryEnded,
+    TryStarted, WaitCause, WaitEnded, WaitStarted,
 };
 pub use pace::Pace;
 pub use rate_limit::RateLimit;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::text::panic_text;
 use crate::{Clock, ErrorKind};
 
 /// Hears of every try and every wait of a client, for metrics. Each method does nothing unless written.
 ///
 /// What it hears holds no secret. It is called on the way of the request, so it should be quick; if it panics, the
-/// request goes on.
+/// request goes on, and an event of `tracing` at level ERROR tells of the panic.
 ///
 /// Each start is followed by its end, also when the call is dropped in between.
 ///
@@ -58,6 +59,16 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
 
     /// A call has waited.
     fn wait_ended(&self, ended: &WaitEnded) {
+        let _ = ended;
+    }
+
+    /// A bulk run begins to write to its journal, on a thread that may block.
+    fn journal_write_started(&self, started: &JournalWriteStarted) {
+        let _ = started;
+    }
+
+    /// A bulk run has written to its journal, or was dropped meanwhile.
+    fn journal_write_ended(&self, ended: &JournalWriteEnded) {
         let _ = ended;
     }
 }
@@ -150,6 +161,19 @@ pub struct WaitEnded {
     pub waited: Duration,
 }
 
+/// A bulk run begins to write to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteStarted {}
+
+/// A bulk run has written to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteEnded {
+    /// How long the run has waited for the write, and for the disk if [`fsync`](crate::bulk::Bulk::fsync) is set.
+    pub took: Duration,
+}
+
 /// Why a call waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -198,8 +222,11 @@ impl Observers {
 
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
         for observer in &self.0 {
-            // The panic hook has reported it, and nothing of ours was in its hands.
-            let _ = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+            // Nothing of ours was in its hands, so the request goes on.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(&**observer))) {
+                let panic = panic_text(&*panic).unwrap_or_default();
+                tracing::error!(?observer, panic, "an observer panicked");
+            }
         }
     }
 
@@ -234,6 +261,15 @@ impl Observers {
                 bytes_received: 0,
                 took: Duration::ZERO,
             },
+        }
+    }
+
+    pub(crate) fn write_started<'a>(&'a self, clock: &'a dyn Clock) -> WriteGuard<'a> {
+        self.tell(|observer| observer.journal_write_started(&JournalWriteStarted {}));
+        WriteGuard {
+            observers: self,
+            clock,
+            started: clock.elapsed(),
         }
     }
 
@@ -311,5 +347,21 @@ impl Drop for WaitGuard<'_> {
             waited: self.clock.elapsed().saturating_sub(self.started),
         };
         self.observers.tell(|observer| observer.wait_ended(&ended));
+    }
+}
+
+/// Tells the end of a write to a journal when it goes.
+pub(crate) struct WriteGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    started: Duration,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        let took = self.clock.elapsed().saturating_sub(self.started);
+        let ended = JournalWriteEnded { took };
+        self.observers
+            .tell(|observer| observer.journal_write_ended(&ended));
     }
 }

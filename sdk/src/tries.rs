@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
@@ -106,13 +106,13 @@ impl fmt::Display for FailedTry {
     }
 }
 
-/// Is with a call in the moments that decide what is known of it.
+/// Hooks that a call runs before each attempt is sent and after each failed one. The call waits for them.
 pub(crate) trait Watch: fmt::Debug + Send + Sync {
     /// A request is about to leave. Whether it may.
-    fn leaving(&self) -> bool;
+    fn leaving(&self) -> BoxFuture<'_, bool>;
 
-    /// The try failed.
-    fn failed(&self, failed: &Failed);
+    /// The attempt failed.
+    fn failed<'a>(&'a self, failed: &'a Failed) -> BoxFuture<'a, ()>;
 }
 
 /// The tries of a call so far.
@@ -128,11 +128,11 @@ impl Tries {
     /// More than this many are counted, but not kept one by one.
     const KEPT: usize = 32;
 
-    fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
+    async fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
         let may_have_acted = failed.may_have_acted();
         self.may_have_acted |= may_have_acted;
         if let Some(watch) = &self.watch {
-            watch.failed(failed);
+            watch.failed(failed).await;
         }
         if self.failed.len() == Self::KEPT {
             self.failed.remove(0);
@@ -238,11 +238,11 @@ impl Effects {
             let (fault, draw) = before
                 .take()
                 .map_or((None, None), |(fault, draw)| (Some(fault), draw));
-            let may_leave = |()| match &tries.watch {
-                Some(watch) if !watch.leaving() => Err(NotNow::Forbidden),
-                _ => Ok(()),
+            let may_leave = match (turn, &tries.watch) {
+                (Ok(()), Some(watch)) if !watch.leaving().await => Err(NotNow::Forbidden),
+                (turn, _) => turn,
             };
-            if let Err(why) = turn.and_then(may_leave) {
+            if let Err(why) = may_leave {
                 return Err(match fault {
                     Some(fault) => Ended::NotAgain(fault, why),
                     None => Ended::NotSent(why),
@@ -275,7 +275,7 @@ impl Effects {
             let (wait, cause) = match next {
                 Next::Wait { wait, cause } => (wait, cause),
                 Next::Stop(why) => {
-                    tries.failed(&failed, None);
+                    tries.failed(&failed, None).await;
                     return Err(Ended::Failed(fault, why));
                 }
             };
@@ -285,12 +285,12 @@ impl Effects {
                 match self.budget.draw() {
                     Some(draw) => Some(draw),
                     None => {
-                        tries.failed(&failed, None);
+                        tries.failed(&failed, None).await;
                         return Err(Ended::Failed(fault, GaveUp::BudgetSpent));
                     }
                 }
             };
-            tries.failed(&failed, Some(wait));
+            tries.failed(&failed, Some(wait)).await;
             self.wait(cause, wait).await;
             before = Some((fault, draw));
         }

@@ -25,10 +25,8 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::Fingerprint;
 use super::{Parameters, Position};
 use crate::CollectionId;
-use crate::bulk::Reason;
-
-/// The number of this format.
-pub(super) const VERSION: u64 = 2;
+use crate::bulk::core::reason::Reason;
+use crate::error::JOURNAL_FORMAT as VERSION;
 
 /// The most bytes of a line with its line break. A longer one was not written here.
 pub(super) const MAX_LINE: usize = 64 * 1024;

@@ -1,11 +1,11 @@
-//! The account: each item is settled once, in the journal before it is handed out.
+//! The account: each item is settled once.
 
-use super::super::control::lock;
-use super::super::journal::{Position, Settled};
-use super::super::{NotAttempted, Outcome, Reason, Settlement, StopReason};
-use super::Engine;
-use super::group::{Group, GroupId, Item};
-use crate::{Batch, ItemKey};
+use super::super::group::{Group, GroupId, Item};
+use super::super::status::{NotAttempted, Settlement};
+use super::super::stop::StopReason;
+use super::{Command, Machine, Settled};
+use crate::batch::Batch;
+use crate::item::{ItemKey, ItemUpdate};
 
 /// Whether the next update of a key may be sent when one is settled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,8 @@ enum NextOfKey {
     Blocked,
 }
 
-impl Engine {
-    /// Ends a group all of whose probes are answered. What is left of it goes into a batch again.
+impl Machine {
+    /// Ends a group of which nothing is left to be asked. Its unsettled items go into a batch again.
     pub(super) fn end_group(&mut self, id: GroupId) {
         let Some(mut group) = self.groups.remove(&id) else {
             return;
@@ -24,7 +24,7 @@ impl Engine {
         if group.is_halved {
             return;
         }
-        self.isolation.batches += 1;
+        self.tally.batches += 1;
         self.count_failures(&group);
     }
 
@@ -48,7 +48,7 @@ impl Engine {
         self.failures.0 += 1;
         self.failures.1 += group.len();
         let (batches, items) = self.failures;
-        if batches >= self.bulk.settings.stop_after && items >= Batch::MAX_ITEMS {
+        if batches >= self.rules.stop_after && items >= Batch::MAX_ITEMS {
             self.stop(StopReason::ConsecutiveFailures {
                 batches,
                 items,
@@ -64,7 +64,7 @@ impl Engine {
         self.settle_places(id, settled);
     }
 
-    /// Settles items of a group: in the journal, in one write, before any of them is handed out.
+    /// Settles items of a group, in one write.
     pub(super) fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, Settlement)>) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -80,22 +80,22 @@ impl Engine {
     }
 
     /// Settles items, which hold their keys, and lets the next of each key go.
-    fn settle_all(&mut self, mut items: Vec<(Item, Settlement)>) {
-        for (item, settlement) in &mut items {
-            *settlement = item.over_all(settlement.clone());
-        }
-        self.record(&items);
+    fn settle_all(&mut self, items: Vec<(Item, Settlement)>) {
+        let mut settled = Vec::with_capacity(items.len());
         let mut keys = Vec::with_capacity(items.len());
         for (item, settlement) in items {
+            let settlement = item.over_all(settlement);
             let key = item.update.key();
-            self.count_sent(&settlement);
-            if let Settlement::Rejected(_) = settlement {
-                self.isolation.rejected += 1;
-                *self.rejected_in.entry(key.locale).or_default() += 1;
-            }
+            self.count(key, &settlement);
             keys.push((key, self.next_of_key(key, &settlement)));
-            let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
-            self.hand_out(outcome);
+            settled.push(Settled {
+                index: item.index,
+                update: Some(item.update),
+                settlement,
+            });
+        }
+        if !settled.is_empty() {
+            self.commands.push(Command::Settle(settled));
         }
         for (key, next) in keys {
             match next {
@@ -107,7 +107,7 @@ impl Engine {
 
     fn next_of_key(&mut self, key: ItemKey, settlement: &Settlement) -> NextOfKey {
         match settlement {
-            Settlement::Unknown(_) if self.bulk.settings.continue_after_unknown => NextOfKey::Free,
+            Settlement::Unknown(_) if self.rules.continue_after_unknown => NextOfKey::Free,
             Settlement::Unknown(_) => NextOfKey::Blocked,
             // A resumed run sends it, and must not do so after a later one.
             Settlement::NotAttempted(_) => {
@@ -118,40 +118,15 @@ impl Engine {
         }
     }
 
-    /// Counts what the minimum of requests is reckoned from: items that a request was sent for.
-    fn count_sent(&mut self, settlement: &Settlement) {
-        self.sent_items += match settlement {
-            Settlement::Updated(_) | Settlement::Unknown(_) | Settlement::Rejected(_) => 1,
-            _ => 0,
-        };
-    }
-
-    fn record(&self, items: &[(Item, Settlement)]) {
-        let Some(journal) = &self.journal else { return };
-        let reasons: Vec<_> = items
-            .iter()
-            .map(|(_, settlement)| match settlement {
-                Settlement::Rejected(error) => Some(Reason::of(error)),
-                Settlement::Unknown(why) => Some(why.reason()),
-                _ => None,
-            })
-            .collect();
-        let settled = items.iter().zip(&reasons);
-        let settled: Vec<(Position, Settled<'_>)> = settled
-            .filter_map(|((item, settlement), reason)| {
-                let settled = match (settlement, reason) {
-                    (Settlement::Updated(_), _) => Settled::Updated,
-                    (Settlement::Rejected(_), Some(reason)) => Settled::Rejected(reason),
-                    (Settlement::Unknown(_), Some(reason)) => Settled::Unknown(reason),
-                    _ => return None,
-                };
-                Some((item.position, settled))
-            })
-            .collect();
-        if !settled.is_empty()
-            && let Err(error) = lock(journal).settled(&settled)
-        {
-            self.control.journal_failed(error);
+    fn count(&mut self, key: ItemKey, settlement: &Settlement) {
+        let was_sent = matches!(
+            settlement,
+            Settlement::Updated(_) | Settlement::Unknown(_) | Settlement::Rejected(_)
+        );
+        self.tally.sent_items += u64::from(was_sent);
+        if let Settlement::Rejected(_) = settlement {
+            self.tally.rejected += 1;
+            *self.rejected_in.entry(key.locale).or_default() += 1;
         }
     }
 
@@ -181,15 +156,22 @@ impl Engine {
         NotAttempted::Stopped(why.unwrap_or(StopReason::Cancelled))
     }
 
-    /// Hands out an item that this run does not send. There is nothing to be recorded of it.
+    /// Hands out an item that is not sent, or not sent again. The journal has all that is known of it.
     fn hold_back(&mut self, item: Item, why: NotAttempted) {
         let settlement = item.over_all(Settlement::NotAttempted(why));
-        let index = item.position.index;
-        self.hand_out(Outcome::new(index, Some(item.update), settlement));
+        self.hand_out(item.index, Some(item.update), settlement);
     }
 
-    pub(super) fn hand_out(&mut self, outcome: Outcome) {
-        self.counts.count(&outcome);
-        self.settled.push_back(outcome);
+    pub(super) fn hand_out(
+        &mut self,
+        index: u64,
+        update: Option<ItemUpdate>,
+        settlement: Settlement,
+    ) {
+        self.commands.push(Command::HandOut(Settled {
+            index,
+            update,
+            settlement,
+        }));
     }
 }

@@ -2,52 +2,28 @@
 
 use std::sync::Arc;
 
-use super::super::control::is_of_content;
-use super::super::{NotAttempted, Settlement, StopReason, Unknown};
-use super::Engine;
-use super::group::{GroupId, Sent};
+use super::super::classify::{Meaning, is_hopeless, is_of_items, meaning};
+use super::super::group::GroupId;
+use super::super::hint;
+use super::super::status::{NotAttempted, Settlement, Unknown};
+use super::super::stop::StopReason;
+use super::Machine;
 use crate::error::Error;
-use crate::{ErrorKind, GaveUp, Returned, UpdateResponse};
+use crate::matching::Returned;
+use crate::response::UpdateResponse;
+use crate::retry::GaveUp;
 
-/// What a request's failure says about the items in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// Something in the batch is not accepted, or nothing is that is sent.
-    Refused,
-    /// The request had too many bytes.
-    TooLarge,
-    /// No request of this run can succeed.
-    Hopeless,
-    /// Nothing was changed, for reasons that are not the items'.
-    NotSent,
-    /// Something may have been changed.
-    Unknown,
-}
-
-impl Engine {
-    /// Takes in what came of a request.
-    pub(super) fn sent(&mut self, sent: Sent) {
-        let id = sent.group;
-        match sent.answer {
-            Ok(Ok(response)) => self.accepted(id, &sent.places, &response),
-            Ok(Err(error)) => self.failed(id, &sent.places, &sent.named, error),
-            Err(may_have_acted) => {
-                let settlement = match may_have_acted {
-                    true => Settlement::Unknown(Unknown::Cancelled),
-                    false => Settlement::NotAttempted(self.why_not_attempted()),
-                };
-                self.settle_each(id, &sent.places, &settlement);
-            }
+impl Machine {
+    /// Takes in how a request ended.
+    pub(super) fn responded(&mut self, id: GroupId, result: Result<UpdateResponse, Error>) {
+        let Some(places) = self.under_way(id) else {
+            return;
+        };
+        match result {
+            Ok(response) => self.accepted(id, &places, &response),
+            Err(error) => self.failed(id, &places, error),
         }
-        // Until here, the group is not to be ended by whatever follows from the response.
-        if let Some(group) = self.groups.get_mut(&id) {
-            group.watch = None;
-        }
-        if self.stopped.is_some() {
-            self.give_up(id);
-        } else {
-            self.go_on(id);
-        }
+        self.request_ended(id);
     }
 
     fn accepted(&mut self, id: GroupId, places: &[usize], response: &UpdateResponse) {
@@ -75,16 +51,16 @@ impl Engine {
         self.refusals_speak_of_items();
     }
 
-    fn failed(&mut self, id: GroupId, places: &[usize], named: &[usize], error: Error) {
+    fn failed(&mut self, id: GroupId, places: &[usize], error: Error) {
         let meaning = meaning(&error, places.len());
-        let is_in_part = !self.bulk.settings.assume_atomic && places.len() > 1;
+        let is_in_part = !self.rules.assume_atomic && places.len() > 1;
         let error = Arc::new(error);
         if let Some(group) = self.groups.get_mut(&id) {
             group.failure = Some(error.clone());
         }
         match meaning {
             Meaning::Refused if self.may_tell_apart(places) => {
-                let bad = self.refused(id, places, named, &error);
+                let bad = self.refused(id, places, &error);
                 if error.may_have_acted() || is_in_part {
                     let others = places.iter().copied().filter(|place| Some(*place) != bad);
                     self.remember(id, &others.collect::<Vec<_>>(), &error, true);
@@ -111,8 +87,7 @@ impl Engine {
             }
             Meaning::Hopeless => self.stop(StopReason::of(error)),
             Meaning::NotSent if error.gave_up() == Some(GaveUp::Forbidden) => {
-                // Either the run was cancelled, or its journal cannot be written, which is told in its own place.
-                self.look_at_journal();
+                // The run was cancelled. Had it another reason to stop, it would have stopped before.
                 self.stop(StopReason::Cancelled);
             }
             Meaning::NotSent => {
@@ -124,23 +99,16 @@ impl Engine {
 
     /// Whether some of what was refused can be sent again to find what is at fault. An item that was alone is.
     fn may_tell_apart(&self, places: &[usize]) -> bool {
-        self.bulk.settings.may_isolate() || places.len() == 1
+        self.rules.may_isolate() || places.len() == 1
     }
 
     /// A group, or a part of it, was refused. Which item was, if it was alone.
-    fn refused(
-        &mut self,
-        id: GroupId,
-        places: &[usize],
-        named: &[usize],
-        error: &Arc<Error>,
-    ) -> Option<usize> {
+    fn refused(&mut self, id: GroupId, places: &[usize], error: &Arc<Error>) -> Option<usize> {
         if self.evidence.refused(id, places.len(), error) {
             self.refusals_speak_of_items();
             self.evidence.refused(id, places.len(), error);
         }
         let group = self.groups.get_mut(&id)?;
-        group.refusal = Some(error.clone());
         if places.len() > 1 {
             group.suspicion = Some(error.clone());
         }
@@ -153,9 +121,10 @@ impl Engine {
             return None;
         }
         group.refused_once = None;
-        let named: Vec<_> = named
-            .iter()
-            .filter_map(|position| places.get(*position).copied())
+        let updates = places.iter().filter_map(|place| group.update_at(*place));
+        let named: Vec<_> = hint::named(error, &updates.collect::<Vec<_>>())
+            .into_iter()
+            .filter_map(|position| places.get(position).copied())
             .collect();
         let place = group.isolation.refused(&named).bad?;
         self.odds = group.isolation.odds();
@@ -166,7 +135,7 @@ impl Engine {
     /// Concludes from the refusals so far what can be concluded.
     fn weigh(&mut self, error: &Arc<Error>) {
         self.weigh_cost(error);
-        if self.bulk.settings.stop_after == u32::MAX {
+        if self.rules.stop_after == u32::MAX {
             return self.refusals_speak_of_items();
         }
         if !self.evidence.is_conclusive() {
@@ -209,33 +178,5 @@ impl Engine {
         if let Some(group) = self.groups.get_mut(&id) {
             group.remember(places, error, in_doubt);
         }
-    }
-}
-
-/// Whether no request of this token can succeed.
-fn is_hopeless(kind: ErrorKind) -> bool {
-    kind == ErrorKind::Unauthorized
-}
-
-/// Whether such a refusal speaks of items, if it does not speak of everything. Another one, such as a 403, may be the
-/// whim of a firewall, so an item is asked for a second time before it is held for rejected.
-pub(super) fn is_of_items(error: &Error) -> bool {
-    matches!(
-        error.status().map(|status| status.as_u16()),
-        Some(400 | 404 | 409 | 413 | 422)
-    )
-}
-
-/// What a failure of a request with so many items means, its earlier attempts included.
-fn meaning(error: &Error, items: usize) -> Meaning {
-    match error.kind() {
-        // The batch as it is can never be accepted, so the others in it can be told apart from those at fault.
-        ErrorKind::PayloadTooLarge if items > 1 => Meaning::TooLarge,
-        ErrorKind::PayloadTooLarge => Meaning::Refused,
-        kind if is_of_content(kind, error.status()) => Meaning::Refused,
-        _ if error.may_have_acted() => Meaning::Unknown,
-        kind if is_hopeless(kind) => Meaning::Hopeless,
-        ErrorKind::InvalidInput => Meaning::Hopeless,
-        _ => Meaning::NotSent,
     }
 }

@@ -2,67 +2,39 @@
 
 use std::sync::Arc;
 
-use super::super::control::{RequestWatch, lock};
+use super::super::classify::is_of_items;
+use super::super::group::{Group, GroupId, Item, Probe};
 use super::super::plan::Entry;
-use super::super::{Settlement, StopReason};
-use super::Engine;
-use super::group::{Group, GroupId, Item, Sent};
-use super::responses::is_of_items;
-use crate::{Batch, Error};
+use super::super::status::Settlement;
+use super::super::stop::StopReason;
+use super::{Command, Machine, Request};
+use crate::batch::Batch;
+use crate::error::Error;
 
 /// How many requests may be spent on finding the items at fault before their number is held against the limit.
 const ISOLATION_GRACE: u64 = 200;
 
-impl Engine {
+impl Machine {
     /// Sends what can be sent.
     pub(super) fn launch(&mut self) {
-        if !self.may_begin() {
-            return;
-        }
-        while self.stopped.is_none() && self.calls.len() < self.requests_at_once() {
+        while self.is_admitted && self.stopped.is_none() {
+            let under_way = self.requests_under_way();
             let has_launched = match self.evidence.is_suspicious() {
-                true => self.calls.is_empty() && self.launch_alone(),
+                _ if under_way >= self.requests_at_once() => false,
+                true => under_way == 0 && self.launch_alone(),
                 false => self.launch_next(),
             };
-            if !has_launched {
-                break;
+            let is_stuck = !has_launched && under_way == 0 && self.is_all_for_now();
+            if !has_launched && !(is_stuck && self.decide_on_held()) {
+                return;
             }
         }
-        if self.calls.is_empty() && self.stopped.is_none() && self.gives_nothing_more() {
-            self.decide_on_held();
-        }
-    }
-
-    /// Whether what is here has to do, since the source has ended or gives nothing, or enough is here.
-    fn gives_nothing_more(&self) -> bool {
-        self.source.is_ended() || self.flush || !self.planner.wants_more()
-    }
-
-    /// Whether the journal is of this input, as far as that can be told by now.
-    fn may_begin(&mut self) -> bool {
-        let Some(journal) = &self.journal else {
-            return true;
-        };
-        if self.bulk.settings.accept_other_input || self.stopped.is_some() {
-            return true;
-        }
-        let judged = {
-            let journal = lock(journal);
-            if !journal.is_judged() && !self.gives_nothing_more() {
-                return false;
-            }
-            journal.judge()
-        };
-        if let Err(error) = judged {
-            self.stop(StopReason::Journal(Arc::new(error)));
-        }
-        true
     }
 
     /// Before anything was accepted, one request is enough to learn whether anything will be.
     fn requests_at_once(&self) -> usize {
         match self.has_accepted {
-            true => self.bulk.settings.concurrency,
+            true => self.rules.concurrency,
             false => 1,
         }
     }
@@ -78,7 +50,7 @@ impl Engine {
         let place = ready.position(|id| !self.evidence.has_asked(*id));
         let next = match place {
             Some(place) => self.ready.remove(place),
-            None if !self.gives_nothing_more() && self.planner.is_empty() => return false,
+            None if !self.is_all_for_now() && self.planner.is_empty() => return false,
             None => self.new_group().or_else(|| self.ready.pop_front()),
         };
         let Some(id) = next else { return false };
@@ -91,7 +63,7 @@ impl Engine {
     }
 
     fn new_group(&mut self) -> Option<GroupId> {
-        let flush = self.flush || self.source.is_ended();
+        let flush = self.flush || self.source_end.is_some();
         let mut batch = self.planner.next_batch(flush)?;
         // Those of a locale of which many were rejected stand together, since that is where to look first.
         if !self.rejected_in.is_empty() {
@@ -110,7 +82,7 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Sends the next probe of a group, or ends the group if there is none.
+    /// Sends the next probe of a group, or ends the group if it has none.
     fn send(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -119,51 +91,24 @@ impl Engine {
             return self.rest(id);
         };
         group.requests += 1;
-        if group.requests > 1 {
-            self.isolation.requests += 1;
+        self.tally.isolation_requests += u64::from(group.requests > 1);
+        let Probe {
+            places,
+            indices,
+            updates,
+        } = probe;
+        match Batch::new(updates) {
+            Ok(batch) => {
+                group.under_way = Some(places);
+                self.commands.push(Command::Send(Request {
+                    group: id,
+                    batch,
+                    indices,
+                }));
+            }
+            // A fault of the planner: its batches are within the limits.
+            Err(error) => self.stop(StopReason::Failed(Arc::new(error))),
         }
-        let batch = match Batch::new(probe.updates) {
-            Ok(batch) => batch,
-            // The planner lets nothing through that is no batch.
-            Err(error) => {
-                self.stop(StopReason::Failed(Arc::new(error)));
-                return self.give_up(id);
-            }
-        };
-        let watch = Arc::new(RequestWatch::new(
-            self.control.clone(),
-            self.journal.clone(),
-            probe.positions,
-            self.bulk.settings.assume_atomic,
-        ));
-        if let Some(group) = self.groups.get_mut(&id) {
-            group.watch = Some(watch.clone());
-        }
-        let (client, bulk) = (self.client.clone(), self.bulk.clone());
-        let (retry, places) = (self.retry.clone(), probe.places);
-        self.calls.push(Box::pin(async move {
-            let mut request = client
-                .update(&bulk.collection, &batch)
-                .retry(retry)
-                .watched(watch.clone());
-            if let Some(skip) = bulk.settings.skip_invalid_files {
-                request = request.skip_invalid_files(skip);
-            }
-            if let Some(timeout) = bulk.settings.timeout {
-                request = request.timeout(timeout);
-            }
-            let answer = watch.until_cancelled(request.send()).await;
-            let named = match &answer {
-                Ok(Err(error)) => super::super::hint::named(error, batch.updates()),
-                _ => Vec::new(),
-            };
-            Sent {
-                group: id,
-                places,
-                named,
-                answer,
-            }
-        }));
     }
 
     /// A group has more to be asked, or has come to its end.
@@ -186,14 +131,16 @@ impl Engine {
         }
     }
 
-    /// Nothing is left to be asked, and nothing was accepted since items were refused alone.
-    fn decide_on_held(&mut self) {
+    /// Decides on the items that are held, if any is: nothing is left to be asked, and nothing was accepted since they were
+    /// refused alone. Whether it has decided.
+    fn decide_on_held(&mut self) -> bool {
         let held = |group: &Group| group.held.first().map(|(_, error)| error.clone());
         let Some(error) = self.groups.values().find_map(held) else {
-            return;
+            return false;
         };
         if is_of_items(&error) || self.has_accepted {
-            return self.refusals_speak_of_items();
+            self.refusals_speak_of_items();
+            return true;
         }
         let (items, requests) = self.evidence.refusals();
         self.stop(StopReason::RefusedAlike {
@@ -201,17 +148,15 @@ impl Engine {
             requests,
             error,
         });
+        true
     }
 
     /// The items that were refused alone were refused for themselves.
     pub(super) fn refusals_speak_of_items(&mut self) {
         self.evidence.clear();
-        let holding = self
-            .groups
-            .iter()
-            .filter(|(_, group)| !group.held.is_empty());
-        let mut holding: Vec<_> = holding.map(|(id, _)| *id).collect();
-        holding.sort_unstable();
+        let groups = self.groups.iter();
+        let holding = groups.filter(|(_, group)| !group.held.is_empty());
+        let holding: Vec<_> = holding.map(|(id, _)| *id).collect();
         for id in holding {
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
@@ -229,10 +174,10 @@ impl Engine {
 
     /// Whether finding the items at fault takes more requests than are granted.
     fn is_isolation_too_costly(&self) -> bool {
-        let granted = u64::from(self.bulk.settings.isolation_limit);
-        let spent = self.isolation.requests;
+        let granted = u64::from(self.rules.isolation_limit);
+        let spent = self.tally.isolation_requests;
         // Of those that are not at their end, one is counted.
-        let batches = self.isolation.batches.saturating_add(1);
+        let batches = self.tally.batches.saturating_add(1);
         spent >= ISOLATION_GRACE && spent > granted.saturating_mul(batches)
     }
 
@@ -240,9 +185,9 @@ impl Engine {
     pub(super) fn weigh_cost(&mut self, error: &Arc<Error>) {
         if self.is_isolation_too_costly() {
             self.stop(StopReason::TooManyRejected {
-                rejected: self.isolation.rejected,
-                items: self.sent_items,
-                requests: self.isolation.requests,
+                rejected: self.tally.rejected,
+                items: self.tally.sent_items,
+                requests: self.tally.isolation_requests,
                 error: error.clone(),
             });
         }

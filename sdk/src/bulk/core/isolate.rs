@@ -365,3 +365,8 @@ impl Odds {
         best
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trial;
