@@ -367,6 +367,8 @@ impl Odds {
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trial;
