@@ -5,18 +5,18 @@ use http::StatusCode;
 use crate::error::{Error, ErrorKind};
 use crate::retry::Failed;
 
-/// What a request's failure says about the items in it.
+/// The meaning of a failed request for the items in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Something in the batch is not accepted, or nothing is that is sent.
+    /// The service accepts not all of the items, or nothing at all.
     Refused,
     /// The request had too many bytes.
     TooLarge,
     /// No request of this run can succeed.
     Hopeless,
-    /// Nothing was changed, for reasons that are not the items'.
+    /// Nothing was changed, for reasons that have nothing to do with the items.
     NotSent,
-    /// Something may have been changed.
+    /// Some items may have been changed.
     Unknown,
 }
 
@@ -25,19 +25,19 @@ pub(super) fn is_hopeless(kind: ErrorKind) -> bool {
     kind == ErrorKind::Unauthorized
 }
 
-/// Whether such a refusal speaks of items, if it does not speak of everything. Another one, such as a 403, may be the
-/// whim of a firewall, so an item is asked for a second time before it is held for rejected.
-pub(crate) fn is_of_items(error: &Error) -> bool {
+/// Whether such a refusal is about items, unless it is about everything. Another one, such as a 403, may be the whim of a
+/// firewall, so an item is sent alone a second time before it counts as rejected.
+pub(super) fn is_of_items(error: &Error) -> bool {
     matches!(
         error.status().map(|status| status.as_u16()),
         Some(400 | 404 | 409 | 413 | 422)
     )
 }
 
-/// What a failure of a request with so many items means, its earlier attempts included.
+/// The meaning of a failed request with so many items, its earlier attempts included.
 pub(super) fn meaning(error: &Error, items: usize) -> Meaning {
     match error.kind() {
-        // The batch as it is can never be accepted, so the others in it can be told apart from those at fault.
+        // The service can never accept such a batch, so nothing was changed and it can be split.
         ErrorKind::PayloadTooLarge if items > 1 => Meaning::TooLarge,
         ErrorKind::PayloadTooLarge => Meaning::Refused,
         kind if is_of_content(kind, error.status()) => Meaning::Refused,
@@ -54,7 +54,7 @@ pub(crate) fn may_have_changed(failed: &Failed, items: usize, assume_atomic: boo
     failed.may_have_acted() || in_part
 }
 
-/// Whether a request may have been refused for the items in it. Whoever did may have changed those before the one at
+/// Whether a request may have been refused for the items in it. The service may have changed those before the one at
 /// fault.
 fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool {
     match kind {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::isolate::{Isolation, Odds};
 use super::plan::Entry;
-use super::status::{NotAttempted, Settlement, Unknown};
+use super::status::{Settlement, Unknown};
 use crate::error::Error;
 use crate::item::ItemUpdate;
 use crate::tries::FailedTry;
@@ -23,7 +23,7 @@ pub(super) struct Item {
     pub(super) update: ItemUpdate,
     /// Whether an earlier request, perhaps of an earlier run, may have changed it.
     pub(super) in_doubt: bool,
-    /// The failed attempts of earlier requests of this run that said nothing of it.
+    /// The failed attempts of earlier requests of this run that may have changed it.
     pub(super) attempts: Attempts,
 }
 
@@ -39,16 +39,13 @@ impl Item {
 
     /// The settlement over all requests, given that of the last one.
     pub(super) fn over_all(&self, settlement: Settlement) -> Settlement {
-        if !self.in_doubt && self.attempts.is_empty() {
+        if !self.in_doubt {
             return settlement;
         }
         let with_earlier =
-            |error: &Error| Arc::new(error.clone().after_earlier(&self.attempts, self.in_doubt));
+            |error: &Error| Arc::new(error.clone().after_earlier(&self.attempts, true));
         match settlement {
-            Settlement::NotAttempted(_) if self.in_doubt => Settlement::Unknown(Unknown::InDoubt),
-            Settlement::NotAttempted(NotAttempted::NotSent(error)) => {
-                Settlement::NotAttempted(NotAttempted::NotSent(with_earlier(&error)))
-            }
+            Settlement::NotAttempted(_) => Settlement::Unknown(Unknown::InDoubt),
             Settlement::Rejected(error) => Settlement::Rejected(with_earlier(&error)),
             Settlement::Unknown(Unknown::Failed(error)) => {
                 Settlement::Unknown(Unknown::Failed(with_earlier(&error)))
@@ -58,6 +55,7 @@ impl Item {
     }
 }
 
+/// A batch and the search for the items in it that the service refuses.
 pub(super) struct Group {
     entries: Vec<Option<Entry<Item>>>,
     pub(super) isolation: Isolation,
@@ -140,15 +138,15 @@ impl Group {
         Some(&entry.payload.update)
     }
 
-    /// Keeps the attempts of a failed request with these items; `in_doubt` if one of them may have changed the items.
-    pub(super) fn remember(&mut self, places: &[usize], error: &Error, in_doubt: bool) {
+    /// Keeps the attempts of a failed request that may have changed these items.
+    pub(super) fn doubt(&mut self, places: &[usize], error: &Error) {
         let mut known: Option<(Attempts, Attempts)> = None;
         for place in places {
             let Some(Some(entry)) = self.entries.get_mut(*place) else {
                 continue;
             };
             let item = &mut entry.payload;
-            item.in_doubt |= in_doubt;
+            item.in_doubt = true;
             let after = match &known {
                 Some((before, after)) if Arc::ptr_eq(before, &item.attempts) => after.clone(),
                 _ => Arc::new([&item.attempts[..], error.failed_tries()].concat()),
@@ -162,7 +160,7 @@ impl Group {
     pub(super) fn doubt_held(&mut self) {
         for (place, error) in std::mem::take(&mut self.held) {
             if error.may_have_acted() {
-                self.remember(&[place], &error, true);
+                self.doubt(&[place], &error);
             }
         }
     }

@@ -5,6 +5,7 @@ mod files;
 mod history;
 mod inputs;
 mod killed;
+mod writer;
 
 use std::fs;
 use std::path::PathBuf;

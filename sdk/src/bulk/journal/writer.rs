@@ -145,7 +145,7 @@ impl Writer {
     }
 
     /// Writes a record. A write that has begun is finished even if this future is dropped. Whether it is written.
-    async fn write<F>(&self, record: F) -> bool
+    pub(super) async fn write<F>(&self, record: F) -> bool
     where
         F: FnOnce(&mut Journal) -> Result<(), JournalError> + Send + 'static,
     {

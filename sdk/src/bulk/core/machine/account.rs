@@ -15,7 +15,7 @@ enum NextOfKey {
 }
 
 impl Machine {
-    /// Ends a group of which nothing is left to be asked. Its unsettled items go into a batch again.
+    /// Ends a group with nothing left to send. Its unsettled items go into a batch again.
     pub(super) fn end_group(&mut self, id: GroupId) {
         let Some(mut group) = self.groups.remove(&id) else {
             return;

@@ -31,7 +31,7 @@ impl Machine {
         }
     }
 
-    /// Before anything was accepted, one request is enough to learn whether anything will be.
+    /// Until the service has accepted a request, one at a time is enough to learn whether it accepts any.
     fn requests_at_once(&self) -> usize {
         match self.has_accepted {
             true => self.rules.concurrency,
@@ -44,7 +44,7 @@ impl Machine {
         next.map(|id| self.send(id)).is_some()
     }
 
-    /// Sends one item alone, of a group of which none was asked so, if there is any.
+    /// Sends one item alone: of a group of which none was, if there is one.
     fn launch_alone(&mut self) -> bool {
         let mut ready = self.ready.iter();
         let place = ready.position(|id| !self.evidence.has_asked(*id));
@@ -65,7 +65,7 @@ impl Machine {
     fn new_group(&mut self) -> Option<GroupId> {
         let flush = self.flush || self.source_end.is_some();
         let mut batch = self.planner.next_batch(flush)?;
-        // Those of a locale of which many were rejected stand together, since that is where to look first.
+        // Items of the locales with the most rejections go first, since the search begins at the front.
         if !self.rejected_in.is_empty() {
             batch.sort_by_key(|entry| std::cmp::Reverse(self.rejected_like(entry)));
         }
@@ -111,7 +111,7 @@ impl Machine {
         }
     }
 
-    /// A group has more to be asked, or has come to its end.
+    /// Sends the next part of a group when its turn comes, or ends the group.
     pub(super) fn go_on(&mut self, id: GroupId) {
         match self.groups.get(&id) {
             Some(group) if group.has_probe() => self.ready.push_back(id),
@@ -120,26 +120,23 @@ impl Machine {
         }
     }
 
-    /// A group has nothing more to be asked: it is at its end, unless it is open why items of it were refused.
+    /// Ends a group with nothing left to send, unless it holds items until it is decided why they were refused.
     fn rest(&mut self, id: GroupId) {
-        if self
-            .groups
-            .get(&id)
-            .is_some_and(|group| group.held.is_empty())
-        {
+        let group = self.groups.get(&id);
+        if group.is_some_and(|group| group.held.is_empty()) {
             self.end_group(id);
         }
     }
 
-    /// Decides on the items that are held, if any is: nothing is left to be asked, and nothing was accepted since they were
-    /// refused alone. Whether it has decided.
+    /// Decides on the held items when nothing is left to send and nothing was accepted since they were refused alone.
+    /// Whether there were any.
     fn decide_on_held(&mut self) -> bool {
         let held = |group: &Group| group.held.first().map(|(_, error)| error.clone());
         let Some(error) = self.groups.values().find_map(held) else {
             return false;
         };
         if is_of_items(&error) || self.has_accepted {
-            self.refusals_speak_of_items();
+            self.reject_held();
             return true;
         }
         let (items, requests) = self.evidence.refusals();
@@ -151,8 +148,8 @@ impl Machine {
         true
     }
 
-    /// The items that were refused alone were refused for themselves.
-    pub(super) fn refusals_speak_of_items(&mut self) {
+    /// Rejects the held items: refusals are about items, not about everything.
+    pub(super) fn reject_held(&mut self) {
         self.evidence.clear();
         let groups = self.groups.iter();
         let holding = groups.filter(|(_, group)| !group.held.is_empty());
@@ -176,7 +173,7 @@ impl Machine {
     fn is_isolation_too_costly(&self) -> bool {
         let granted = u64::from(self.rules.isolation_limit);
         let spent = self.tally.isolation_requests;
-        // Of those that are not at their end, one is counted.
+        // The batches that are not at their end count as one.
         let batches = self.tally.batches.saturating_add(1);
         spent >= ISOLATION_GRACE && spent > granted.saturating_mul(batches)
     }

@@ -48,7 +48,7 @@ impl Machine {
                 self.reject(id, place, error);
             }
         }
-        self.refusals_speak_of_items();
+        self.reject_held();
     }
 
     fn failed(&mut self, id: GroupId, places: &[usize], error: Error) {
@@ -63,7 +63,7 @@ impl Machine {
                 let bad = self.refused(id, places, &error);
                 if error.may_have_acted() || is_in_part {
                     let others = places.iter().copied().filter(|place| Some(*place) != bad);
-                    self.remember(id, &others.collect::<Vec<_>>(), &error, true);
+                    self.doubt(id, &others.collect::<Vec<_>>(), &error);
                 }
                 self.weigh(&error);
             }
@@ -74,7 +74,7 @@ impl Machine {
             Meaning::TooLarge => {
                 self.evidence.refused(id, places.len(), &error);
                 if error.may_have_acted() {
-                    self.remember(id, places, &error, true);
+                    self.doubt(id, places, &error);
                 }
                 self.too_large(id, places);
             }
@@ -97,15 +97,15 @@ impl Machine {
         }
     }
 
-    /// Whether some of what was refused can be sent again to find what is at fault. An item that was alone is.
+    /// Whether refused items can be sent again to find those at fault. An item that was alone is at fault itself.
     fn may_tell_apart(&self, places: &[usize]) -> bool {
         self.rules.may_isolate() || places.len() == 1
     }
 
-    /// A group, or a part of it, was refused. Which item was, if it was alone.
+    /// Takes in that the service refused a group or a part of it. The item, if it was alone and is not sent again.
     fn refused(&mut self, id: GroupId, places: &[usize], error: &Arc<Error>) -> Option<usize> {
         if self.evidence.refused(id, places.len(), error) {
-            self.refusals_speak_of_items();
+            self.reject_held();
             self.evidence.refused(id, places.len(), error);
         }
         let group = self.groups.get_mut(&id)?;
@@ -116,7 +116,7 @@ impl Machine {
             && !is_of_items(error)
             && group.refused_once != Some(*place)
         {
-            // A firewall that was busy, say. It is asked once more, by the same request.
+            // The refusal of a busy firewall, say: the same request is sent once more.
             group.refused_once = Some(*place);
             return None;
         }
@@ -136,7 +136,7 @@ impl Machine {
     fn weigh(&mut self, error: &Arc<Error>) {
         self.weigh_cost(error);
         if self.rules.stop_after == u32::MAX {
-            return self.refusals_speak_of_items();
+            return self.reject_held();
         }
         if !self.evidence.is_conclusive() {
             return;
@@ -149,19 +149,19 @@ impl Machine {
         });
     }
 
-    /// An item was refused for itself.
+    /// Settles an item that is at fault itself.
     fn reject(&mut self, id: GroupId, place: usize, error: Arc<Error>) {
         self.settle_places(id, vec![(place, Settlement::Rejected(error))]);
     }
 
-    /// The request had too many bytes: two halves go in its place.
+    /// Sends a request that had too many bytes in two halves.
     fn too_large(&mut self, id: GroupId, places: &[usize]) {
-        // What is put back now would never be sent; the group is given up as it is.
+        // The planner sends nothing any more; the group is given up as it is.
         if self.stopped.is_some() {
             return;
         }
-        // What was held was refused alone, and for another reason.
-        self.refusals_speak_of_items();
+        // The held items were refused alone, so for another reason than their size.
+        self.reject_held();
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
@@ -174,9 +174,9 @@ impl Machine {
         self.end_group(id);
     }
 
-    fn remember(&mut self, id: GroupId, places: &[usize], error: &Error, in_doubt: bool) {
+    fn doubt(&mut self, id: GroupId, places: &[usize], error: &Error) {
         if let Some(group) = self.groups.get_mut(&id) {
-            group.remember(places, error, in_doubt);
+            group.doubt(places, error);
         }
     }
 }
