@@ -109,9 +109,9 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::Token;
     use crate::body::{Body, End};
     use crate::error::Head;
+    use crate::token::Token;
 
     fn refusal(status: u16, message: &str) -> Error {
         let token = Token::new("b7c1d0").expect("a token");

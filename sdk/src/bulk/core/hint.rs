@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn refusal(field: &str) -> Error {
-        let token = crate::Token::new("b7c1d0").expect("a token");
+        let token = crate::token::Token::new("b7c1d0").expect("a token");
         let head = crate::error::Head {
             status: http::StatusCode::BAD_REQUEST,
             headers: http::HeaderMap::new(),
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_field_that_few_entries_have_names_them() {
         let updates = (0..8_u64).map(|number| {
-            let id = crate::ItemId::new(format!("66f6ed95{number:016x}")).expect("an id");
+            let id = crate::id::ItemId::new(format!("66f6ed95{number:016x}")).expect("an id");
             let update = ItemUpdate::new(id).field("name", "a").expect("a field");
             match number {
                 2 | 5 => update.clear("old-price").expect("a field"),

@@ -139,7 +139,8 @@ mod tests {
     use super::*;
     use crate::body::{Body, End};
     use crate::error::Head;
-    use crate::{ItemId, Token};
+    use crate::id::ItemId;
+    use crate::token::Token;
 
     #[test]
     fn a_reason_has_the_name_and_the_text_of_its_error() {

@@ -17,18 +17,25 @@ const ISOLATION_GRACE: u64 = 200;
 impl Machine {
     /// Sends what can be sent.
     pub(super) fn launch(&mut self) {
-        while self.is_admitted && self.stopped.is_none() {
-            let under_way = self.requests_under_way();
-            let has_launched = match self.evidence.is_suspicious() {
-                _ if under_way >= self.requests_at_once() => false,
-                true => under_way == 0 && self.launch_alone(),
-                false => self.launch_next(),
-            };
-            let is_stuck = !has_launched && under_way == 0 && self.is_all_for_now();
-            if !has_launched && !(is_stuck && self.decide_on_held()) {
-                return;
-            }
+        while self.is_admitted
+            && self.stopped.is_none()
+            && (self.launch_one() || self.get_unstuck())
+        {}
+    }
+
+    /// Sends a request, if one may be sent now. Whether it is worth to try again.
+    fn launch_one(&mut self) -> bool {
+        let under_way = self.requests_under_way();
+        match self.evidence.is_suspicious() {
+            _ if under_way >= self.requests_at_once() => false,
+            true => under_way == 0 && self.launch_alone(),
+            false => self.launch_next(),
         }
+    }
+
+    /// Decides on the held items, if nothing else can happen any more. Whether it has.
+    fn get_unstuck(&mut self) -> bool {
+        self.requests_under_way() == 0 && self.is_all_for_now() && self.decide_on_held()
     }
 
     /// Until the service has accepted a request, one at a time is enough to learn whether it accepts any.

@@ -47,22 +47,16 @@ fn a_batch_leaves_when_it_is_full() {
 
 #[test]
 fn a_batch_that_is_not_full_leaves_when_the_source_ends_or_is_silent() {
-    for event in [Given::End.into_event(), Event::Silent] {
+    for ends in [true, false] {
         let mut run = Run::new(rules(3));
         run.give(0);
         assert_eq!(run.machine.patience(), Some(Duration::from_secs(5)));
-        run.handle(event);
+        match ends {
+            true => run.end(),
+            false => run.handle(Event::Silent),
+        }
         assert_eq!(run.sizes, [1]);
         assert_eq!(run.machine.patience(), None);
-    }
-}
-
-impl Given {
-    fn into_event(self) -> Event {
-        Event::Given {
-            given: self,
-            waited: Duration::ZERO,
-        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use proptest::prelude::*;
 
 use super::{ENVELOPE, Entry, Limits, Planner, READ_AHEAD};
-use crate::{Batch, ItemId, ItemKey, ItemUpdate};
+use crate::batch::Batch;
+use crate::id::ItemId;
+use crate::item::{ItemKey, ItemUpdate};
 
 fn key(number: usize) -> ItemKey {
     ItemKey {

@@ -11,7 +11,7 @@ use crate::bulk::core::stop::StopReason;
 use crate::error::Error;
 
 /// Something that happens to a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Give(usize, u8),
     GiveMany(usize),
