@@ -1,6 +1,6 @@
 //! Performs what the [machine](super::core::machine) decides: requests, reads of the source, and the journal's records.
 
-mod request;
+mod call;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::runtime;
 
-use self::request::Request;
+use self::call::Call;
 use super::builder::Bulk;
 use super::control::Control;
 use super::core::machine::{Command, Event, Given, Machine};
@@ -34,8 +34,8 @@ pub(crate) struct Driver {
     bulk: Bulk,
     clock: Arc<dyn Clock>,
     source: Source,
-    requests: FuturesUnordered<Request>,
-    /// Where the requests and waits under way live.
+    calls: FuturesUnordered<Call>,
+    /// Where the calls under way live.
     runtime: Option<runtime::Id>,
 }
 
@@ -52,7 +52,7 @@ impl Driver {
             outbox: Outbox::new(recorder, bulk.settings.expected_items),
             writer: Writer::new(journal, observers, clock.clone()),
             control: Arc::default(),
-            requests: FuturesUnordered::new(),
+            calls: FuturesUnordered::new(),
             runtime: None,
             bulk,
             clock,
@@ -84,8 +84,8 @@ impl Driver {
         for command in self.machine.handle(event) {
             match command {
                 Command::Send(request) => {
-                    let request = Request::new(request, &self.bulk, &self.writer, &self.control);
-                    self.requests.push(request);
+                    let call = Call::new(request, &self.bulk, &self.writer, &self.control);
+                    self.calls.push(call);
                 }
                 Command::Settle(settled) => {
                     self.writer.settle(&settled).await;
@@ -103,14 +103,14 @@ impl Driver {
                 }
             }
         }
-        self.outbox.tell(self.machine.tally());
+        self.outbox.tell(self.machine.totals());
     }
 
-    /// Has all requests polled, after a change to each.
-    fn poll_all(&mut self, change: impl Fn(&mut Request)) {
-        let mut requests: Vec<_> = std::mem::take(&mut self.requests).into_iter().collect();
-        requests.iter_mut().for_each(change);
-        self.requests.extend(requests);
+    /// Has all calls polled, after a change to each.
+    fn poll_all(&mut self, change: impl Fn(&mut Call)) {
+        let mut calls: Vec<_> = std::mem::take(&mut self.calls).into_iter().collect();
+        calls.iter_mut().for_each(change);
+        self.calls.extend(calls);
     }
 
     /// Waits for whatever comes first.
@@ -130,14 +130,14 @@ impl Driver {
             let here = runtime::Handle::try_current().ok().map(|here| here.id());
             let before = std::mem::replace(&mut self.runtime, here);
             if before.is_some() && before != here {
-                self.poll_all(Request::abandon);
+                self.poll_all(Call::abandon);
                 let error = Arc::new(Error::from(InvalidInput::OtherRuntime));
                 return Poll::Ready(Err(Event::Stop(StopReason::Failed(error))));
             }
             if is_running && cancelled.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(Event::Stop(StopReason::Cancelled)));
             }
-            if let Poll::Ready(Some(event)) = self.requests.poll_next_unpin(context) {
+            if let Poll::Ready(Some(event)) = self.calls.poll_next_unpin(context) {
                 return Poll::Ready(Err(event));
             }
             match wants_more {
@@ -167,7 +167,7 @@ impl Driver {
             Ok(line) => line,
             Err(error) => return Given::Invalid { update, error },
         };
-        let index = self.machine.tally().taken;
+        let index = self.machine.totals().taken;
         let resend = self.bulk.settings.resend();
         let recorded = self.writer.look_up(index, update.key(), &line, resend);
         Given::Update {

@@ -15,7 +15,6 @@ mod in_flight;
 mod past;
 mod reader;
 mod replay;
-mod write_ahead;
 mod writer;
 
 use std::borrow::Cow;
@@ -26,7 +25,6 @@ use std::path::Path;
 pub use reader::{JournalReader, Tally};
 
 pub(crate) use fingerprint::Fingerprint;
-pub(crate) use write_ahead::WriteAhead;
 pub(crate) use writer::Writer;
 
 use super::core::reason::Reason;

@@ -62,6 +62,7 @@ mod outcome;
 mod progress;
 mod run;
 mod source;
+mod write_ahead;
 
 pub use self::core::reason::Reason;
 pub use self::core::status::{NotAttempted, Recorded, Settlement, Unknown};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Outcome;
-use super::core::machine::{Settled, Tally};
+use super::core::machine::{SettledItem, Totals};
 use super::progress::{Counts, Recorder};
 
 /// Outcomes that are not handed out yet, and the progress of the run that they are a part of.
@@ -30,7 +30,7 @@ impl Outbox {
         self.counts
     }
 
-    pub(crate) fn extend(&mut self, settled: impl IntoIterator<Item = Settled>) {
+    pub(crate) fn extend(&mut self, settled: impl IntoIterator<Item = SettledItem>) {
         for settled in settled {
             let outcome = Outcome::new(settled.index, settled.update, settled.settlement);
             self.counts.count(&outcome);
@@ -44,7 +44,7 @@ impl Outbox {
     }
 
     /// Publishes how far the run is.
-    pub(crate) fn tell(&self, tally: Tally) {
-        self.recorder.tell_step(tally, self.counts, self.expected);
+    pub(crate) fn tell(&self, totals: Totals) {
+        self.recorder.tell_step(totals, self.counts, self.expected);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::core::machine::Tally;
+use super::core::machine::Totals;
 use super::{Outcome, Settlement};
 use crate::{Batch, Clock, Observer, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
 
@@ -150,7 +150,7 @@ impl Recorder {
     }
 
     /// Tells how far the run is after a step of it.
-    pub(crate) fn tell_step(&self, tally: Tally, counts: Counts, expected: Option<u64>) {
+    pub(crate) fn tell_step(&self, totals: Totals, counts: Counts, expected: Option<u64>) {
         let settled = counts.settled();
         #[expect(
             clippy::cast_precision_loss,
@@ -165,9 +165,9 @@ impl Recorder {
         let remaining =
             left.and_then(|left| Duration::try_from_secs_f64(left as f64 * 60.0 / rate).ok());
         self.tell(|progress| {
-            progress.taken = tally.taken;
+            progress.taken = totals.taken;
             progress.counts = counts;
-            progress.isolation_requests = tally.isolation_requests;
+            progress.isolation_requests = totals.isolation_requests;
             progress.rate = rate;
             progress.remaining = remaining;
         });
@@ -186,14 +186,14 @@ impl Recorder {
         });
     }
 
-    pub(crate) fn statistics(&self, tally: Tally) -> Statistics {
+    pub(crate) fn statistics(&self, totals: Totals) -> Statistics {
         let most = u64::try_from(Batch::MAX_ITEMS).unwrap_or(u64::MAX);
         let waits = self.waits();
         Statistics {
             requests: self.requests.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
-            isolation_requests: tally.isolation_requests,
-            least_requests: tally.sent_items.div_ceil(most),
+            isolation_requests: totals.isolation_requests,
+            least_requests: totals.sent_items.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             bytes_received: self.bytes_received.load(Ordering::Relaxed),
             waited_for_pace: waits.pace,

@@ -20,7 +20,8 @@ const KEPT: usize = 20;
 /// A bulk update that is under way: a stream of what came of each item. Made by [`Bulk::run`](super::Bulk::run).
 ///
 /// Outcomes come as items are settled, and those of one request in the order of the source. Nothing happens unless the
-/// run is polled, and dropping it stops it at once; with a journal it can be resumed. Whoever takes their time between
+/// run is polled, and dropping it stops it at once, but for a write to the journal that has begun, which the drop waits
+/// for; with a journal it can be resumed. Whoever takes their time between
 /// two outcomes should have it run in a task of its own, since the answers to requests under way wait meanwhile.
 ///
 /// # Panics
@@ -51,8 +52,8 @@ impl End {
     fn see(&mut self, driver: &Driver, outcome: Option<&Outcome>) {
         let machine = &driver.machine;
         self.counts = driver.outbox.counts();
-        self.statistics = driver.outbox.recorder.statistics(machine.tally());
-        self.taken = machine.tally().taken;
+        self.statistics = driver.outbox.recorder.statistics(machine.totals());
+        self.taken = machine.totals().taken;
         self.expected = driver.outbox.expected;
         self.source = Some(machine.source_end());
         self.stopped = machine.stopped().cloned();

@@ -1,13 +1,13 @@
 //! The state machine of a bulk run: events in, commands out.
 //!
-//! The [driver](crate::bulk) tells the machine what happened, and performs what the machine decides:
+//! The driver tells the machine what happened, and performs what the machine decides:
 //!
 //! ```text
-//!              Given, Silent                      Send, Stop
-//!   source ───────────────────▶ ┌───────────┐ ───────────────────▶ requests
+//!            Given, Silent      ┌───────────┐      Send, Stop
+//!   source ───────────────────▶ │           │ ───────────────────▶ requests
 //!                               │  Machine  │
-//! requests ───────────────────▶ └───────────┘ ───────────────────▶ journal, then outcomes
-//!              Response, Aborted                  Settle, HandOut
+//! requests ───────────────────▶ │           │ ───────────────────▶ journal, then outcomes
+//!          Response, Aborted    └───────────┘     Settle, HandOut
 //! ```
 //!
 //! An item that the source gives is settled at once, or planned ([`Planner`]). A batch becomes a [`Group`], of which one
@@ -116,9 +116,9 @@ pub(crate) enum Command {
     /// Send a request. It ends with one [`Response`](Event::Response) or one [`Aborted`](Event::Aborted).
     Send(Request),
     /// Record the settlements of sent items in one write, and hand the outcomes out after that.
-    Settle(Vec<Settled>),
+    Settle(Vec<SettledItem>),
     /// Hand an outcome out. There is nothing to record.
-    HandOut(Settled),
+    HandOut(SettledItem),
     /// The run has stopped: no request leaves from now on, and those that wait are aborted. Comes once.
     Stop,
     /// Drop the source. Comes once, unless the source ends by itself.
@@ -136,7 +136,7 @@ pub(crate) struct Request {
 
 /// The settlement of one item.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct SettledItem {
     /// The position in the source, counted from 0.
     pub(crate) index: u64,
     /// `None` if the source gave an error in its place.
@@ -146,7 +146,7 @@ pub(crate) struct Settled {
 
 /// The numbers of a run so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct Totals {
     /// Items taken from the source, errors included.
     pub(crate) taken: u64,
     /// Settled items that a request was sent for.
@@ -169,7 +169,7 @@ pub(crate) struct Machine {
     odds: Odds,
     /// How many items of each locale were rejected.
     rejected_in: BTreeMap<Option<CmsLocaleId>, u64>,
-    tally: Tally,
+    totals: Totals,
     /// Whether the service has accepted a batch, of this run or of an earlier one with the same journal.
     has_accepted: bool,
     is_admitted: bool,
@@ -200,7 +200,7 @@ impl Machine {
             evidence: Evidence::default(),
             odds: Odds::default(),
             rejected_in: BTreeMap::new(),
-            tally: Tally::default(),
+            totals: Totals::default(),
             has_accepted,
             is_admitted,
             failures: (0, 0),
@@ -261,8 +261,8 @@ impl Machine {
         self.is_admitted
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
     }
 
     pub(crate) fn stopped(&self) -> Option<&StopReason> {

@@ -97,10 +97,10 @@ impl Writer {
     }
 
     /// Records the settlements of sent items, in one write.
-    pub(crate) async fn settle(&self, settled: &[machine::Settled]) {
+    pub(crate) async fn settle(&self, settled: &[machine::SettledItem]) {
         let records: Vec<_> = {
             let positions = lock(&self.0.positions);
-            let record = |settled: &machine::Settled| {
+            let record = |settled: &machine::SettledItem| {
                 let position = positions.get(&settled.index)?;
                 Some((*position, Settled::of(&settled.settlement)?))
             };

@@ -3,7 +3,7 @@
 use super::super::group::{Group, GroupId, Item};
 use super::super::status::{NotAttempted, Settlement};
 use super::super::stop::StopReason;
-use super::{Command, Machine, Settled};
+use super::{Command, Machine, SettledItem};
 use crate::batch::Batch;
 use crate::item::{ItemKey, ItemUpdate};
 
@@ -24,7 +24,7 @@ impl Machine {
         if group.is_halved {
             return;
         }
-        self.tally.batches += 1;
+        self.totals.batches += 1;
         self.count_failures(&group);
     }
 
@@ -88,7 +88,7 @@ impl Machine {
             let key = item.update.key();
             self.count(key, &settlement);
             keys.push((key, self.next_of_key(key, &settlement)));
-            settled.push(Settled {
+            settled.push(SettledItem {
                 index: item.index,
                 update: Some(item.update),
                 settlement,
@@ -123,9 +123,9 @@ impl Machine {
             settlement,
             Settlement::Updated(_) | Settlement::Unknown(_) | Settlement::Rejected(_)
         );
-        self.tally.sent_items += u64::from(was_sent);
+        self.totals.sent_items += u64::from(was_sent);
         if let Settlement::Rejected(_) = settlement {
-            self.tally.rejected += 1;
+            self.totals.rejected += 1;
             *self.rejected_in.entry(key.locale).or_default() += 1;
         }
     }
@@ -168,7 +168,7 @@ impl Machine {
         update: Option<ItemUpdate>,
         settlement: Settlement,
     ) {
-        self.commands.push(Command::HandOut(Settled {
+        self.commands.push(Command::HandOut(SettledItem {
             index,
             update,
             settlement,

@@ -45,8 +45,8 @@ impl Machine {
                 self.leave_source();
             }
         }
-        let index = self.tally.taken;
-        self.tally.taken += u64::from(!matches!(given, Given::End));
+        let index = self.totals.taken;
+        self.totals.taken += u64::from(!matches!(given, Given::End));
         match given {
             Given::End => self.source_end = Some(SourceEnd::Ended),
             Given::Failed { error, is_last } => {

@@ -98,7 +98,7 @@ impl Machine {
             return self.rest(id);
         };
         group.requests += 1;
-        self.tally.isolation_requests += u64::from(group.requests > 1);
+        self.totals.isolation_requests += u64::from(group.requests > 1);
         let Probe {
             places,
             indices,
@@ -179,9 +179,9 @@ impl Machine {
     /// Whether finding the items at fault takes more requests than are granted.
     fn is_isolation_too_costly(&self) -> bool {
         let granted = u64::from(self.rules.isolation_limit);
-        let spent = self.tally.isolation_requests;
+        let spent = self.totals.isolation_requests;
         // The batches that are not at their end count as one.
-        let batches = self.tally.batches.saturating_add(1);
+        let batches = self.totals.batches.saturating_add(1);
         spent >= ISOLATION_GRACE && spent > granted.saturating_mul(batches)
     }
 
@@ -189,9 +189,9 @@ impl Machine {
     pub(super) fn weigh_cost(&mut self, error: &Arc<Error>) {
         if self.is_isolation_too_costly() {
             self.stop(StopReason::TooManyRejected {
-                rejected: self.tally.rejected,
-                items: self.tally.sent_items,
-                requests: self.tally.isolation_requests,
+                rejected: self.totals.rejected,
+                items: self.totals.sent_items,
+                requests: self.totals.isolation_requests,
                 error: error.clone(),
             });
         }

@@ -490,11 +490,11 @@ fn an_event_of_a_request_that_is_not_under_way_changes_nothing() {
 }
 
 #[test]
-fn the_tally_counts_what_was_taken_sent_and_searched() {
+fn the_totals_count_what_was_taken_sent_and_searched() {
     let mut run = given(rules(2), [0, 1, 2]);
     run.serve(400, |key| key == 1);
-    let tally = run.machine.tally();
-    assert_eq!((tally.taken, tally.sent_items), (3, 3));
+    let totals = run.machine.totals();
+    assert_eq!((totals.taken, totals.sent_items), (3, 3));
     let first = 2;
-    assert_eq!(tally.isolation_requests, run.sizes.len() as u64 - first);
+    assert_eq!(totals.isolation_requests, run.sizes.len() as u64 - first);
 }

@@ -12,13 +12,9 @@ use futures_util::FutureExt;
 use futures_util::future::join;
 
 use super::*;
-use crate::bulk::control::Control;
 use crate::clock::SystemClock;
-use crate::error::ErrorKind;
 use crate::item::ItemKey;
 use crate::observer::{JournalWriteEnded, JournalWriteStarted, Observer, Observers};
-use crate::retry::Failed;
-use crate::tries::Watch;
 
 /// Longer than anything here takes, unless it waits for itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -201,95 +197,4 @@ async fn observers_hear_of_each_write_when_it_begins_and_when_it_ends_or_is_drop
     drop(write);
     assert_eq!(counts(), [2, 2]);
     writer.close();
-}
-
-/// The hooks of a request with one item.
-async fn write_ahead(writer: &Writer) -> (WriteAhead, Arc<Control>) {
-    look_up(writer, [0]).await;
-    let control = Arc::<Control>::default();
-    let hooks = WriteAhead::new(writer.clone(), control.clone(), vec![0], true);
-    (hooks, control)
-}
-
-fn failed(kind: ErrorKind, status: Option<http::StatusCode>) -> Failed {
-    Failed {
-        kind,
-        status,
-        retry_after: None,
-    }
-}
-
-/// What the next run finds of the item.
-async fn found_next(writer: &Writer, path: &Path) -> Recorded {
-    writer.close();
-    look_up(&self::writer(path), [0]).await.remove(0)
-}
-
-#[tokio::test]
-async fn an_attempt_is_recorded_before_it_leaves() {
-    let (_directory, path) = place();
-    let writer = writer(&path);
-    let (hooks, _) = write_ahead(&writer).await;
-    assert!(!hooks.may_have_acted());
-    assert!(hooks.leaving().await && hooks.may_have_acted());
-    assert_eq!(found_next(&writer, &path).await, Recorded::Unknown(None));
-}
-
-#[tokio::test]
-async fn an_attempt_that_changed_nothing_is_taken_back_and_each_other_one_is_not() {
-    let too_many = failed(
-        ErrorKind::TooManyRequests,
-        Some(http::StatusCode::TOO_MANY_REQUESTS),
-    );
-    let silent = failed(ErrorKind::Timeout, None);
-    for (failures, recorded) in [
-        (vec![too_many, too_many], Recorded::New),
-        (vec![too_many, silent], Recorded::Unknown(None)),
-        (vec![silent, too_many], Recorded::Unknown(None)),
-    ] {
-        let (_directory, path) = place();
-        let writer = writer(&path);
-        let (hooks, _) = write_ahead(&writer).await;
-        for failed in &failures {
-            assert!(hooks.leaving().await && hooks.is_under_way());
-            hooks.failed(failed).await;
-            assert!(!hooks.is_under_way());
-        }
-        assert_eq!(hooks.may_have_acted(), recorded != Recorded::New);
-        assert_eq!(found_next(&writer, &path).await, recorded);
-    }
-}
-
-#[tokio::test]
-async fn a_run_that_is_cancelled_while_an_attempt_is_recorded_takes_the_record_back() {
-    let (_directory, path) = place();
-    let writer = writer(&path);
-    let (hooks, control) = write_ahead(&writer).await;
-    let (busy, has_begun, end) = held(&writer);
-    let (mut busy, mut leaving) = (Box::pin(busy), hooks.leaving());
-    assert!(!poll_once(busy.as_mut()));
-    has_begun.recv_timeout(PATIENCE).expect("it begins");
-    assert!(!poll_once(leaving.as_mut()));
-    // The run waits for it.
-    assert!(hooks.is_under_way());
-    control.cancel();
-    end.send(()).expect("the write waits for it");
-    let (may_leave, _) = join(leaving, busy).await;
-    assert!(!may_leave && !hooks.may_have_acted());
-    assert!(!hooks.leaving().await, "nothing leaves any more");
-    assert_eq!(found_next(&writer, &path).await, Recorded::New);
-}
-
-#[tokio::test]
-async fn an_attempt_that_cannot_be_recorded_does_not_leave() {
-    let (_directory, path) = place();
-    let writer = writer(&path);
-    let (hooks, _) = write_ahead(&writer).await;
-    let forbid = |journal: &mut Journal| {
-        journal.file.forbid_writing();
-        Ok(())
-    };
-    assert!(writer.write(forbid).await);
-    assert!(!hooks.leaving().await && !hooks.may_have_acted());
-    assert!(writer.take_fault().is_some());
 }

@@ -118,6 +118,8 @@ pub(super) struct Run {
     pub(super) settled: BTreeMap<u64, Settlement>,
     /// The positions of items that a request, perhaps of an earlier run, may have changed.
     pub(super) acted: BTreeSet<u64>,
+    /// The positions of items whose request was refused with no other item in it.
+    refused_alone: BTreeSet<u64>,
     /// The sizes of the requests, in their order.
     pub(super) sizes: Vec<usize>,
     pub(super) has_accepted: bool,
@@ -139,6 +141,7 @@ impl Run {
             under_way: BTreeMap::new(),
             settled: BTreeMap::new(),
             acted: BTreeSet::new(),
+            refused_alone: BTreeSet::new(),
             sizes: Vec::new(),
             has_stopped: false,
             has_left_source: false,
@@ -216,6 +219,11 @@ impl Run {
             };
             assert!(is_right, "{index} may be changed: {settlement:?}");
         }
+        if let Settlement::Rejected(error) = &settlement {
+            let is_of_items = matches!(code(error), Some(400 | 404 | 409 | 413 | 422) | None);
+            let is_right = is_of_items || self.refused_alone.contains(&index);
+            assert!(is_right, "{index} was never refused alone: {error}");
+        }
         let before = self.settled.insert(index, settlement);
         assert!(before.is_none(), "{index} is settled twice");
     }
@@ -226,7 +234,7 @@ impl Run {
 
     pub(super) fn give_recorded(&mut self, key: usize, recorded: Recorded) {
         let update = update(key);
-        let index = self.machine.tally().taken;
+        let index = self.machine.totals().taken;
         self.keys.insert(index, key);
         let is_resent = match &recorded {
             Recorded::Unknown(_) => true,
@@ -276,6 +284,9 @@ impl Run {
         if error.may_have_acted() || (is_in_part && is_refusal) {
             self.acted.extend(&request.indices);
         }
+        if let [index] = request.indices[..] {
+            self.refused_alone.insert(index);
+        }
         self.respond(request.group, Err(error));
     }
 
@@ -316,7 +327,7 @@ impl Run {
             self.settled
                 .keys()
                 .copied()
-                .eq(0..self.machine.tally().taken)
+                .eq(0..self.machine.totals().taken)
         );
     }
 

@@ -1,4 +1,4 @@
-//! A request under way.
+//! A call under way: a request with its retries.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use futures_util::future::BoxFuture;
 use crate::bulk::builder::Bulk;
 use crate::bulk::control::Control;
 use crate::bulk::core::machine::{self, Event};
-use crate::bulk::journal::{WriteAhead, Writer};
+use crate::bulk::journal::Writer;
+use crate::bulk::write_ahead::WriteAhead;
 use crate::error::Error;
 use crate::response::UpdateResponse;
 
 /// A call that ends with an event for the machine: when it is over; or, once the run is cancelled, as soon as no attempt
 /// is under way.
-pub(super) struct Request {
+pub(super) struct Call {
     group: u64,
     call: BoxFuture<'static, Result<UpdateResponse, Error>>,
     attempts: Arc<WriteAhead>,
@@ -23,7 +24,7 @@ pub(super) struct Request {
     is_abandoned: bool,
 }
 
-impl Request {
+impl Call {
     pub(super) fn new(
         request: machine::Request,
         bulk: &Bulk,
@@ -44,7 +45,7 @@ impl Request {
         }
     }
 
-    /// Has it end as it is: it lives on another runtime.
+    /// Has the call end where it is, since it lives on another runtime.
     pub(super) fn abandon(&mut self) {
         self.is_abandoned = true;
     }
@@ -55,7 +56,7 @@ impl Request {
     }
 }
 
-impl Future for Request {
+impl Future for Call {
     type Output = Event;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Event> {

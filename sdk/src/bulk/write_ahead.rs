@@ -1,17 +1,17 @@
-//! The hooks of a request that keep the journal ahead of the network.
+//! The hooks of a call that keep the journal ahead of the network.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 
-use super::Writer;
-use crate::bulk::control::Control;
-use crate::bulk::core::classify;
+use super::control::Control;
+use super::core::classify;
+use super::journal::Writer;
 use crate::retry::Failed;
 use crate::tries::Watch;
 
-/// Records each attempt of a request before it leaves, and takes the record back if the attempt changed nothing.
+/// Records each attempt of a call before it leaves, and takes the record back if the attempt changed nothing.
 #[derive(Debug)]
 pub(crate) struct WriteAhead {
     writer: Writer,
@@ -79,3 +79,6 @@ impl Watch for WriteAhead {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
