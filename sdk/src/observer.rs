@@ -11,7 +11,7 @@ use http::StatusCode;
 use crate::text::panic_text;
 use crate::{Clock, ErrorKind};
 
-/// Hears of every try and every wait of a client, for metrics. Each method does nothing unless written.
+/// Hears of every try and every wait of a client, and of every write to a journal, for metrics. Each method does nothing unless written.
 ///
 /// What it hears holds no secret. It is called on the way of the request, so it should be quick; if it panics, the
 /// request goes on, and an event of `tracing` at level ERROR tells of the panic.

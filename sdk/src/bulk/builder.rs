@@ -266,7 +266,7 @@ impl Bulk {
     /// The file is of JSON lines, each with a checksum. It holds positions, fingerprints and reasons, but no content of the
     /// items and no token, and takes less than 80 bytes an item. In memory each update that an earlier run has recorded
     /// takes 12 bytes.
-    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`](super::JournalReader) looks at
+    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`] looks at
     /// it.
     pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.journal = Some(path.into());

@@ -290,7 +290,6 @@ impl Machine {
         for entry in planner.into_entries() {
             self.not_attempted(entry.payload);
         }
-        self.ready.clear();
         let groups = self.groups.iter();
         let idle = groups.filter(|(_, group)| !group.is_under_way());
         for id in idle.map(|(id, _)| *id).collect::<Vec<_>>() {
