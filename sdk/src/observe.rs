@@ -1,6 +1,5 @@
 //! What a client tells of its work while it is at it.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::ErrorKind;
+use crate::text::panic_text;
 use crate::time::Clock;
 
 /// Hears of every try and every wait of a client, for metrics. Each method does nothing unless written.
@@ -60,6 +60,16 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
 
     /// A call has waited.
     fn wait_ended(&self, ended: &WaitEnded) {
+        let _ = ended;
+    }
+
+    /// Called when a bulk run begins to write to its journal, on a thread that may block.
+    fn journal_write_started(&self, started: &JournalWriteStarted) {
+        let _ = started;
+    }
+
+    /// Called when a bulk run has written to its journal, or was dropped meanwhile.
+    fn journal_write_ended(&self, ended: &JournalWriteEnded) {
         let _ = ended;
     }
 }
@@ -183,6 +193,19 @@ pub struct WaitEnded {
     pub waited: Duration,
 }
 
+/// A bulk run begins to write to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteStarted {}
+
+/// A bulk run has written to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteEnded {
+    /// How long the run has waited for the write, and for the disk if [`fsync`](crate::bulk::Bulk::fsync) is set.
+    pub took: Duration,
+}
+
 /// Why a call waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -233,8 +256,8 @@ impl Observers {
         for observer in &self.0 {
             // Nothing of ours is in the hands of an observer, so its panic leaves nothing half-changed.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| notify(&**observer))) {
-                let message = message_of(&*panic);
-                tracing::error!(?observer, message, "an observer panicked");
+                let panic = panic_text(&*panic).unwrap_or_default();
+                tracing::error!(?observer, panic, "an observer panicked");
             }
         }
     }
@@ -280,6 +303,15 @@ impl Observers {
         }
     }
 
+    pub(crate) fn write_started<'a>(&'a self, clock: &'a dyn Clock) -> WriteGuard<'a> {
+        self.notify(|observer| observer.journal_write_started(&JournalWriteStarted {}));
+        WriteGuard {
+            observers: self,
+            clock,
+            started: clock.elapsed(),
+        }
+    }
+
     pub(crate) fn wait_started<'a>(
         &'a self,
         clock: &'a dyn Clock,
@@ -303,15 +335,6 @@ impl Observers {
             started: clock.elapsed(),
         }
     }
-}
-
-/// The message of a panic.
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
 }
 
 /// Reports the end of a call when dropped.
@@ -386,5 +409,21 @@ impl Drop for WaitGuard<'_> {
         };
         self.observers
             .notify(|observer| observer.wait_ended(&ended));
+    }
+}
+
+/// Reports the end of a write to a journal when dropped.
+pub(crate) struct WriteGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    started: Duration,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        let took = self.clock.elapsed().saturating_sub(self.started);
+        let ended = JournalWriteEnded { took };
+        self.observers
+            .notify(|observer| observer.journal_write_ended(&ended));
     }
 }

@@ -1,5 +1,7 @@
 //! Text that is read, and text that is kept for people to read.
 
+use std::any::Any;
+
 /// The text without the byte order mark that some write before it, and that is no part of JSON.
 pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
@@ -11,6 +13,12 @@ pub(crate) fn beginning(text: &str, most: usize) -> Box<str> {
         None => text.into(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
     }
+}
+
+/// The message of a panic, if it has one.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
 #[cfg(test)]

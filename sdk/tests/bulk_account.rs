@@ -3,6 +3,7 @@
 mod support;
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -384,5 +385,33 @@ async fn an_item_is_not_rejected_for_what_was_refused_in_passing() {
             };
             assert!(is_right, "{bad} is bad, and {number} is {status:?}");
         }
+    }
+}
+
+/// Whatever the run is at, also in the middle of a write to its journal.
+#[tokio::test]
+async fn a_run_that_is_dropped_anywhere_leaves_its_journal_to_the_next_one_at_once() {
+    let (_server, client) = server(model(3)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let bulk = client.bulk(collection()).resend_unknown(true);
+    let bulk = bulk.journal(folder.path().join("run.journal"));
+    for polls in 0..60 {
+        let updates = || (0..3).map(move |number| update(number, polls));
+        let mut run = bulk.clone().run(updates()).expect("a run");
+        let mut left = polls;
+        let polled = std::future::poll_fn(|context| {
+            while left > 0 {
+                left -= 1;
+                if run.poll_next_unpin(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        });
+        polled.await;
+        drop(run);
+        let next = bulk.clone().run(updates()).expect("the journal is free");
+        let report = next.finish().await;
+        assert!(report.is_complete(), "after {polls} polls: {report}");
     }
 }

@@ -7,15 +7,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{join_all, select};
+use futures_util::future::{join, join_all, select};
 use support::{SdkTime, builder_in, collection, one, world};
 use webflow_cms::observe::{
-    AttemptEnd, AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, WaitCause,
-    WaitEnded, WaitStarted,
+    AttemptEnd, AttemptEnded, AttemptStarted, CallEnded, CallStarted, JournalWriteEnded,
+    JournalWriteStarted, Observer, WaitCause, WaitEnded, WaitStarted,
 };
 use webflow_cms::{Client, ClientBuilder, ErrorKind, RateLimiter};
-use webflow_cms_reference::World;
-use webflow_cms_reference::{Fault, Reply};
+use webflow_cms_reference::{Fault, Reply, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,6 +26,8 @@ enum Heard {
     AttemptEnded(AttemptEnded),
     WaitStarted(WaitStarted),
     WaitEnded(WaitEnded),
+    WriteStarted,
+    WriteEnded,
 }
 
 /// Takes down what it hears, after it has told the time of it.
@@ -82,6 +83,8 @@ impl Listener {
                 Heard::AttemptEnded(ended) => (tried(ended.number, ended.bytes_sent), -1),
                 Heard::WaitStarted(WaitStarted { cause, .. }) => (format!("wait {cause:?}"), 1),
                 Heard::WaitEnded(WaitEnded { cause, .. }) => (format!("wait {cause:?}"), -1),
+                Heard::WriteStarted => ("write".to_owned(), 1),
+                Heard::WriteEnded => ("write".to_owned(), -1),
             };
             let count = open.entry(what).or_insert(0);
             *count += more;
@@ -125,6 +128,16 @@ impl Observer for Listener {
     fn wait_ended(&self, ended: &WaitEnded) {
         self.time.wait_ended(ended);
         self.heard(Heard::WaitEnded(ended.clone()));
+    }
+
+    fn journal_write_started(&self, started: &JournalWriteStarted) {
+        self.time.journal_write_started(started);
+        self.heard(Heard::WriteStarted);
+    }
+
+    fn journal_write_ended(&self, ended: &JournalWriteEnded) {
+        self.time.journal_write_ended(ended);
+        self.heard(Heard::WriteEnded);
     }
 }
 
@@ -247,4 +260,38 @@ fn an_observer_that_panics_loses_nothing() {
     assert_eq!(listener.attempts().len(), 3);
     assert_eq!(listener.open(), BTreeMap::new());
     assert_eq!(client.rate_limiter().waiting(), 0);
+}
+
+#[test]
+fn a_run_is_at_work_while_it_writes_to_its_journal() {
+    let world = world();
+    let listener = Listener::new(&world);
+    let client = client(&world, &listener, |builder| builder);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bulk = client.bulk(collection()).fsync(true);
+    let bulk = bulk.journal(folder.path().join("run.journal"));
+    let run = bulk.run(one().into_updates()).expect("a run");
+    let time = world.time();
+    let ended = async {
+        let report = run.finish().await;
+        (report.is_complete(), time.elapsed())
+    };
+    // Time would pass at once if nobody seemed to be at work.
+    let other = time.pause(3_600 * SECOND);
+    let ((is_complete, ended), ()) = world.run(join(ended, other)).expect("time passes");
+    assert!(is_complete && ended < SECOND, "{ended:?}");
+    let heard = listener.all();
+    let place = |is: fn(&Heard) -> bool| {
+        let places = heard.iter().enumerate().filter(|(_, heard)| is(heard));
+        places.map(|(place, _)| place).collect::<Vec<_>>()
+    };
+    let started = place(|heard| matches!(heard, Heard::WriteStarted));
+    let ended = place(|heard| matches!(heard, Heard::WriteEnded));
+    let sent = place(|heard| matches!(heard, Heard::AttemptStarted(_)));
+    let received = place(|heard| matches!(heard, Heard::AttemptEnded(_)));
+    let ([start, settle], [started, settled]) = (&started[..], &ended[..]) else {
+        panic!("{heard:?}");
+    };
+    assert!(start < started && *started < sent[0], "{heard:?}");
+    assert!(received[0] < *settle && settle < settled, "{heard:?}");
 }

@@ -14,6 +14,7 @@ use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
+use webflow_cms::observe::{AttemptEnded, AttemptStarted, Observer};
 use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Batch, Client, RateLimiter, RetryPolicy};
 use webflow_cms_reference::World;
@@ -380,4 +381,64 @@ fn a_span_of_the_callers_own_is_left_as_it_is() {
         let own = all.iter().find(|seen| seen.metadata.target() == "shop");
         assert_eq!(own.expect("a span").fields, Fields::new(), "{blind_to:?}");
     }
+}
+
+/// Panics whatever it hears, after the time has.
+#[derive(Debug)]
+struct Panicking(SdkTime);
+
+impl Observer for Panicking {
+    fn attempt_started(&self, started: &AttemptStarted) {
+        self.0.attempt_started(started);
+        panic!("no room");
+    }
+
+    fn attempt_ended(&self, ended: &AttemptEnded) {
+        self.0.attempt_ended(ended);
+    }
+}
+
+#[test]
+fn a_panic_of_an_observer_is_an_event() {
+    let world = world();
+    let builder = builder_in(&world).rate_limiter(RateLimiter::unlimited());
+    let client = builder.observer(Panicking(SdkTime(world.time()))).build();
+    let (client, collection, batch) = (client.expect("a client"), collection(), one());
+    let recorder = Recorder::default();
+    let call = world
+        .time()
+        .caller(client.update(collection, batch.clone()).send());
+    let updated = recorder.during(|| world.run(call).expect("time passes"));
+    updated.expect("the request goes on");
+    let all = recorder.all();
+    let errors = all
+        .iter()
+        .filter(|seen| *seen.metadata.level() == Level::ERROR);
+    let texts: Vec<_> = errors.map(|seen| format!("{:?}", seen.fields)).collect();
+    assert!(
+        matches!(&texts[..], [text] if text.contains("no room") && text.contains("observer")),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_blocks_its_thread_is_an_event_once() {
+    let client = support::builder("http://127.0.0.1:1/v2", "b7c1d0e2f3a4").build();
+    let bulk = client.expect("a client").bulk(collection());
+    let updates = one().into_updates().into_iter().cycle().take(3);
+    let run = bulk.run(updates.inspect(|_| std::thread::sleep(SECOND * 3 / 20)));
+    let run = run.expect("a run");
+    let recorder = Recorder {
+        blind_to: "hyper",
+        ..Recorder::default()
+    };
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    run.finish().await;
+    let all = recorder.all().into_iter();
+    let warnings = all.filter(|seen| seen.is_own() && *seen.metadata.level() == Level::WARN);
+    let texts: Vec<_> = warnings.map(|seen| format!("{:?}", seen.fields)).collect();
+    assert!(
+        matches!(&texts[..], [text] if text.contains("blocks its thread")),
+        "{texts:?}"
+    );
 }

@@ -177,6 +177,16 @@ impl VirtualTime {
         self.0.change(|state| state.counts.in_flight -= 1);
     }
 
+    /// Records that the client begins to work beside its calls, such as writing to a file on another thread.
+    pub fn work_started(&self) {
+        self.0.change(|state| state.counts.callers += 1);
+    }
+
+    /// Records that the client has ended such work.
+    pub fn work_ended(&self) {
+        self.0.change(|state| state.counts.callers -= 1);
+    }
+
     /// Records that a call begins to wait.
     pub fn wait_started(&self) {
         self.0.change(|state| state.counts.waiting += 1);

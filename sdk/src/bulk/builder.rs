@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_util::Stream;
 
+use super::core::machine::Rules;
+use super::core::plan::Limits;
+use super::driver::Driver;
 use super::dry_run::{self, DryRun};
-use super::engine::Engine;
 use super::journal::{Journal, JournalReader, Parameters, Resend};
-use super::plan::Limits;
 use super::run::Run;
 use super::source::Source;
-use crate::client::Client;
+use crate::client::{Client, UpdateRequest};
 use crate::error::{Error, InvalidInput};
 use crate::id::CollectionId;
 use crate::model::{Batch, ItemUpdate};
@@ -116,11 +117,6 @@ impl Settings {
             unknown: self.resend_unknown,
             rejected: self.resend_rejected,
         }
-    }
-
-    /// Whether items of a refused batch may be sent again to find what is at fault.
-    pub(crate) fn may_isolate(&self) -> bool {
-        self.assume_atomic || self.resend_unknown
     }
 }
 
@@ -280,7 +276,7 @@ impl Bulk {
     /// The file is of JSON lines, each with a checksum. It holds positions, fingerprints and reasons, but no content of the
     /// items and no token, and takes less than 80 bytes an item. In memory each update that an earlier run has recorded
     /// takes 12 bytes.
-    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`](super::JournalReader) looks at
+    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`] looks at
     /// it.
     pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.journal = Some(path.into());
@@ -310,8 +306,8 @@ impl Bulk {
     }
 
     /// Whether the journal is on the disk before a request leaves and before an outcome is handed out, so that it survives
-    /// the end of the machine and not just that of the process; `false` unless set. Each takes some milliseconds, in which
-    /// the thread is blocked.
+    /// the end of the machine and not just that of the process; `false` unless set. Each takes some milliseconds, on a
+    /// thread that may block.
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.settings.fsync = fsync;
         self
@@ -319,7 +315,8 @@ impl Bulk {
 
     /// Starts a run with the updates of an iterator. Nothing is sent before the [`Run`] is polled.
     ///
-    /// The iterator is called on the thread that polls the run, so it should not block for long.
+    /// The iterator is called on the thread that polls the run, so it should not block for long: other tasks wait
+    /// meanwhile. An event of `tracing` at level WARN says so the first time that it takes 0.1 seconds.
     ///
     /// # Errors
     ///
@@ -392,7 +389,7 @@ impl Bulk {
             }
             None => None,
         };
-        Ok(Run::new(Engine::new(self, source, journal)))
+        Ok(Run::new(Driver::new(self, source, journal)))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -429,5 +426,38 @@ impl Bulk {
             items: Batch::MAX_ITEMS,
             bytes: self.settings.max_batch_bytes,
         }
+    }
+
+    /// The settings on which the decisions of a run depend.
+    pub(super) fn rules(&self) -> Rules {
+        let settings = &self.settings;
+        Rules {
+            limits: self.limits(),
+            concurrency: settings.concurrency,
+            assume_atomic: settings.assume_atomic,
+            max_consecutive_failures: settings.max_consecutive_failures,
+            continue_after_unknown: settings.continue_after_unknown,
+            continue_after_source_error: settings.continue_after_source_error,
+            resend_unknown: settings.resend_unknown,
+            resend_rejected: settings.resend_rejected,
+            isolation_limit: settings.isolation_limit,
+            linger: settings.linger,
+        }
+    }
+
+    /// The request of a batch, with the settings of the run.
+    pub(super) fn request(&self, batch: Batch) -> UpdateRequest {
+        let retry = match &self.settings.retry {
+            Some(policy) => policy.clone(),
+            None => self.client.transport().parts().options.retry.patient(),
+        };
+        let mut request = self.client.update(self.collection, batch).retry(retry);
+        if let Some(skip) = self.settings.skip_invalid_files {
+            request = request.skip_invalid_files(skip);
+        }
+        if let Some(timeout) = self.settings.timeout {
+            request = request.attempt_timeout(timeout);
+        }
+        request
     }
 }

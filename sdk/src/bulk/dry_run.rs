@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use super::builder::Bulk;
-use super::journal::{Fingerprint, JournalReader, Recorded};
-use super::plan::{Entry, Planner};
+use super::core::plan::{Entry, Planner};
+use super::core::status::Recorded;
+use super::journal::{Fingerprint, JournalReader};
+
 use super::source::Source;
 use crate::error::{Error, InvalidInput};
 
@@ -55,7 +57,8 @@ pub(super) async fn count(
 ) -> Result<DryRun, Error> {
     let mut counted = DryRun::default();
     let mut planner = Planner::new(bulk.limits());
-    while let Some(taken) = poll_fn(|context| source.poll_next(context)).await {
+    let clock = &*bulk.client.transport().parts().effects.clock;
+    while let Some(taken) = poll_fn(|context| source.poll_next(clock, context)).await {
         let index = counted.items;
         counted.items += 1;
         let update = match taken {

@@ -8,7 +8,6 @@
 //! What a method records has been handed to the operating system when it returns, in one write, and survives the end of
 //! the process. It survives the end of the machine only with [`fsync`](Journal::fsync).
 
-mod error;
 mod file;
 mod fingerprint;
 mod format;
@@ -16,20 +15,22 @@ mod in_flight;
 mod past;
 mod reader;
 mod replay;
+mod writer;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-pub use error::{JournalError, JournalErrorKind};
-pub use reader::{JournalReader, Recorded, Tally};
+pub use reader::{JournalReader, Tally};
 
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use writer::Writer;
 
-use super::Reason;
+use super::core::reason::Reason;
+use super::core::status::{ItemStatus, Recorded};
+use crate::error::{JournalError, JournalErrorKind, JournalFailure as Failure};
 use crate::id::CollectionId;
-use error::Failure;
 use file::LockedFile;
 use format::{Record, Seal};
 use in_flight::{Contradiction, InFlight};
@@ -80,12 +81,26 @@ pub(crate) struct Position {
     pub(super) was_unknown: bool,
 }
 
-/// What came of an update. One that was not attempted is not settled: a resumed run attempts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled<'a> {
+/// The settlement of an update that was sent. One that was not attempted is not recorded: a resumed run attempts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
     Updated,
-    Rejected(&'a Reason),
-    Unknown(&'a Reason),
+    Rejected(Reason),
+    Unknown(Reason),
+}
+
+impl Settled {
+    /// The record of a settlement, if it has one.
+    pub(super) fn of(status: &ItemStatus) -> Option<Self> {
+        match status {
+            ItemStatus::Updated(_) => Some(Self::Updated),
+            ItemStatus::Rejected(error) => Some(Self::Rejected(Reason::of(error))),
+            ItemStatus::Unknown(why) => Some(Self::Unknown(why.reason())),
+            ItemStatus::AlreadyUpdated
+            | ItemStatus::RejectedBefore(_)
+            | ItemStatus::NotAttempted(_) => None,
+        }
+    }
 }
 
 /// A journal that is written by one run at a time. It locks its file until it is dropped or its process ends in whatever
@@ -261,10 +276,7 @@ impl Journal {
     /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is to be updated or unknown without having been
     /// sent; [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the next
     /// run, whatever came of them.
-    pub(super) fn settled(
-        &mut self,
-        items: &[(Position, Settled<'_>)],
-    ) -> Result<(), JournalError> {
+    pub(super) fn settled(&mut self, items: &[(Position, Settled)]) -> Result<(), JournalError> {
         self.recording(|journal| {
             let mut updated = Vec::new();
             let mut others = Vec::new();

@@ -51,38 +51,29 @@
 
 mod builder;
 mod control;
+mod core;
 mod dead_letter;
+mod driver;
 mod dry_run;
-mod engine;
-mod evidence;
-mod hint;
-mod isolate;
 mod journal;
 mod json_lines;
+mod outbox;
 mod outcome;
-mod plan;
 mod progress;
-mod reason;
 mod run;
 mod source;
-mod stop;
+mod write_ahead;
 
+pub use self::core::reason::Reason;
+pub use self::core::status::{ItemStatus, NotAttempted, Recorded, Unknown};
+pub use self::core::stop::{SourceEnd, StopReason};
+pub use crate::error::{JournalError, JournalErrorKind};
 pub use builder::Bulk;
 pub use control::Handle;
 pub use dead_letter::{DeadLetters, NotUpdated};
 pub use dry_run::DryRun;
-pub use journal::{JournalError, JournalErrorKind, JournalReader, Recorded, Tally};
+pub use journal::{JournalReader, Tally};
 pub use json_lines::{InvalidRow, JsonLines, LineNumbers};
-pub use outcome::{ItemStatus, NotAttempted, Outcome, Unknown};
+pub use outcome::Outcome;
 pub use progress::{Counts, Progress, Statistics};
-pub use reason::Reason;
 pub use run::{Report, Run};
-pub use stop::{SourceEnd, StopReason};
-
-// Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.
-#[cfg(test)]
-#[path = "isolate/tests.rs"]
-mod isolate_tests;
-#[cfg(test)]
-#[path = "isolate/trial.rs"]
-mod trial;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::core::machine::Totals;
 use super::{ItemStatus, Outcome};
 use crate::model::Batch;
 use crate::observe::{AttemptEnded, AttemptStarted, Observer, WaitCause, WaitEnded, WaitStarted};
@@ -146,12 +147,36 @@ impl Recorder {
         self.progress.subscribe()
     }
 
-    pub(crate) fn elapsed(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.began)
     }
 
+    /// Tells how far the run is after a step of it.
+    pub(crate) fn tell_step(&self, totals: Totals, counts: Counts, expected: Option<u64>) {
+        let settled = counts.settled();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate is none the worse for a lost digit"
+        )]
+        let rate = match self.elapsed().as_secs_f64() {
+            0.0 => 0.0,
+            seconds => (settled - counts.already_updated) as f64 * 60.0 / seconds,
+        };
+        let left = expected.map(|items| items.saturating_sub(settled));
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        let remaining =
+            left.and_then(|left| Duration::try_from_secs_f64(left as f64 * 60.0 / rate).ok());
+        self.tell(|progress| {
+            progress.taken = totals.taken;
+            progress.counts = counts;
+            progress.isolation_requests = totals.isolation_requests;
+            progress.rate = rate;
+            progress.remaining = remaining;
+        });
+    }
+
     /// Tells how far the run is, with what only the run knows.
-    pub(crate) fn tell(&self, change: impl FnOnce(&mut Progress)) {
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
         let elapsed = self.elapsed();
         let requests = self.requests.load(Ordering::Relaxed);
         let waiting = self.waits().now.last().copied();
@@ -163,14 +188,14 @@ impl Recorder {
         });
     }
 
-    pub(crate) fn statistics(&self, items_sent: u64, isolation_requests: u64) -> Statistics {
+    pub(crate) fn statistics(&self, totals: Totals) -> Statistics {
         let most = u64::try_from(Batch::MAX_ITEMS).unwrap_or(u64::MAX);
         let waits = self.waits();
         Statistics {
             requests: self.requests.load(Ordering::Relaxed),
             sent_again: self.sent_again.load(Ordering::Relaxed),
-            isolation_requests,
-            least_requests: items_sent.div_ceil(most),
+            isolation_requests: totals.isolation_requests,
+            least_requests: totals.sent_items.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             bytes_received: self.bytes_received.load(Ordering::Relaxed),
             waited_for_pace: waits.rate_limiter,

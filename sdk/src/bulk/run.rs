@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::control::{Handle, lock};
-use super::engine::Engine;
+use super::driver::Driver;
 use super::progress::{Counts, Statistics};
 use super::{ItemStatus, NotAttempted, Outcome, SourceEnd, StopReason};
 
@@ -20,7 +20,8 @@ const KEPT: usize = 20;
 /// A bulk update that is under way: a stream of what came of each item. Made by [`Bulk::run`](super::Bulk::run).
 ///
 /// Outcomes come as items are settled, and those of one request in the order of the source. Nothing happens unless the
-/// run is polled, and dropping it stops it at once; with a journal it can be resumed. Whoever takes their time between
+/// run is polled, and dropping it stops it at once, but for a write to the journal that has begun, which the drop waits
+/// for; with a journal it can be resumed. Whoever takes their time between
 /// two outcomes should have it run in a task of its own, since the answers to requests under way wait meanwhile.
 ///
 /// # Panics
@@ -48,15 +49,18 @@ struct End {
 }
 
 impl End {
-    fn see(&mut self, engine: &Engine, outcome: Option<&Outcome>) {
-        self.counts = engine.counts();
-        self.statistics = engine.statistics();
-        self.taken = engine.taken();
-        self.expected = engine.expected();
-        self.source = Some(engine.source_end());
-        self.stopped = engine.stopped().cloned();
+    fn see(&mut self, driver: &Driver, outcome: Option<&Outcome>) {
+        let machine = &driver.machine;
+        self.counts = driver.outbox.counts();
+        self.statistics = driver.outbox.recorder.statistics(machine.totals());
+        self.taken = machine.totals().taken;
+        self.expected = driver.outbox.expected;
+        self.source = Some(machine.source_end());
+        self.stopped = machine.stopped().cloned();
         let Some(outcome) = outcome else {
-            self.left_out = engine.left_out();
+            if let SourceEnd::Ended = machine.source_end() {
+                self.left_out = driver.writer.left_out();
+            }
             return;
         };
         let is_whole = outcome.missing_fields.is_empty();
@@ -73,16 +77,19 @@ impl End {
 }
 
 impl Run {
-    pub(crate) fn new(engine: Engine) -> Self {
-        let handle = engine.handle();
+    pub(crate) fn new(driver: Driver) -> Self {
+        let handle = Handle {
+            control: driver.control.clone(),
+            progress: driver.outbox.recorder.watch(),
+        };
         let end = Arc::<Mutex<End>>::default();
         let shared = end.clone();
-        let outcomes = stream::unfold(engine, move |mut engine| {
+        let outcomes = stream::unfold(driver, move |mut driver| {
             let shared = shared.clone();
             async move {
-                let outcome = engine.next().await;
-                lock(&shared).see(&engine, outcome.as_ref());
-                outcome.map(|outcome| (outcome, engine))
+                let outcome = driver.next().await;
+                lock(&shared).see(&driver, outcome.as_ref());
+                outcome.map(|outcome| (outcome, driver))
             }
         });
         Self {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
@@ -83,13 +83,13 @@ pub(crate) struct Effects {
 /// A source of numbers from 0 to 1.
 pub(crate) type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// Is with a call in the moments that decide what is known of it.
+/// Hooks that a call runs before each attempt is sent and after each failed one. The call waits for them.
 pub(crate) trait Watch: fmt::Debug + Send + Sync {
     /// A request is about to leave. Whether it may.
-    fn leaving(&self) -> bool;
+    fn leaving(&self) -> BoxFuture<'_, bool>;
 
-    /// The try failed.
-    fn failed(&self, failed: &Failed);
+    /// The attempt failed.
+    fn failed<'a>(&'a self, failed: &'a Failed) -> BoxFuture<'a, ()>;
 }
 
 /// The attempts of a call so far, and its watch.
@@ -100,9 +100,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
+    async fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
         if let Some(watch) = &self.watch {
-            watch.failed(failed);
+            watch.failed(failed).await;
         }
         self.attempts.push(FailedAttempt {
             kind: failed.kind,
@@ -195,11 +195,11 @@ impl Effects {
             let (fault, draw) = before
                 .take()
                 .map_or((None, None), |(fault, draw)| (Some(fault), draw));
-            let may_leave = |()| match &progress.watch {
-                Some(watch) if !watch.leaving() => Err(NotNow::Aborted),
-                _ => Ok(()),
+            let may_leave = match (turn, &progress.watch) {
+                (Ok(()), Some(watch)) if !watch.leaving().await => Err(NotNow::Aborted),
+                (turn, _) => turn,
             };
-            if let Err(why) = turn.and_then(may_leave) {
+            if let Err(why) = may_leave {
                 return Err(match fault {
                     Some(fault) => Ended::NotAgain(fault, why),
                     None => Ended::NotSent(why),
@@ -233,7 +233,7 @@ impl Effects {
             let (wait, cause) = match next {
                 Next::Wait { wait, cause } => (wait, cause),
                 Next::Stop(why) => {
-                    progress.failed(&failed, None);
+                    progress.failed(&failed, None).await;
                     return Err(Ended::Failed(fault, why));
                 }
             };
@@ -243,12 +243,12 @@ impl Effects {
                 match self.budget.draw() {
                     Some(draw) => Some(draw),
                     None => {
-                        progress.failed(&failed, None);
+                        progress.failed(&failed, None).await;
                         return Err(Ended::Failed(fault, RetryStopped::BudgetExhausted));
                     }
                 }
             };
-            progress.failed(&failed, Some(wait));
+            progress.failed(&failed, Some(wait)).await;
             self.wait(call.id(), cause, wait).await;
             before = Some((fault, draw));
         }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
-use super::error::{Failure, JournalErrorKind};
 use super::format::MAX_LINE;
+use crate::error::{JournalErrorKind, JournalFailure as Failure};
 
 #[derive(Debug)]
 pub(super) struct LockedFile {

@@ -24,11 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
 use super::{Parameters, Position};
-use crate::bulk::Reason;
+use crate::bulk::core::reason::Reason;
+use crate::error::JOURNAL_FORMAT as VERSION;
 use crate::id::CollectionId;
-
-/// The number of this format.
-pub(super) const VERSION: u64 = 2;
 
 /// The most bytes of a line with its line break. A longer one was not written here.
 pub(super) const MAX_LINE: usize = 64 * 1024;

@@ -5,31 +5,17 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::error::{Failure, JournalError, JournalErrorKind};
 use super::fingerprint::Fingerprint;
 use super::format::MAX_LINE;
 use super::past::{Kind, Past, Resend};
 use super::replay::Replay;
 use super::{Parameters, file};
-use crate::bulk::Reason;
+use crate::bulk::core::reason::Reason;
+use crate::bulk::core::status::Recorded;
 use crate::error::Error;
+use crate::error::{JournalError, JournalErrorKind, JournalFailure as Failure};
 use crate::id::CollectionId;
 use crate::model::ItemUpdate;
-
-/// What a journal holds of an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Recorded {
-    /// Nothing, or that it was sent only in requests that have certainly changed nothing. A run sends it.
-    New,
-    /// It is updated.
-    Updated,
-    /// The service has rejected it, for this reason.
-    Rejected(Reason),
-    /// A request with it may have changed the item, and it is not known whether one has. There is no reason where the
-    /// run was ended before it knew what came of that request.
-    Unknown(Option<Reason>),
-}
 
 /// How many updates a journal holds as what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

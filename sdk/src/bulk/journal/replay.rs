@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
 use super::Parameters;
-use super::error::{Failure, JournalErrorKind};
 use super::fingerprint::Fingerprint;
 use super::format::{self, First, MAX_LINE, Record, Seal, Settled};
 use super::in_flight::{Contradiction, InFlight};
 use super::past::{Kind, Past};
+use crate::error::{JournalErrorKind, JournalFailure as Failure};
 
 /// What is known when a journal has been read: nothing of it, but for a few bytes an update, stays in memory.
 #[derive(Debug, Default)]

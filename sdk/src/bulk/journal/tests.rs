@@ -5,6 +5,7 @@ mod files;
 mod history;
 mod inputs;
 mod killed;
+mod writer;
 
 use std::fs;
 use std::path::PathBuf;
@@ -83,9 +84,9 @@ fn small_run(journal: &mut Journal) -> Result<(), JournalError> {
     journal.unsent(&items([5, 6, 4]))?;
     journal.settled(&[
         (item(0), Settled::Updated),
-        (item(1), Settled::Rejected(&refused)),
-        (item(2), Settled::Unknown(&silent)),
-        (item(7), Settled::Rejected(&refused)),
+        (item(1), Settled::Rejected(refused.clone())),
+        (item(2), Settled::Unknown(silent.clone())),
+        (item(7), Settled::Rejected(refused.clone())),
     ])?;
     journal.sent(&items([3, 4]))?;
     journal.settled(&[(item(3), Settled::Updated)])

@@ -149,7 +149,7 @@ fn the_longest_record_fits_a_line() {
         journal.sent(&far_apart)?;
         journal.unsent(&far_apart)?;
         journal.sent(&far_apart[..1])?;
-        journal.settled(&[(far_apart[0], Settled::Unknown(&reason))])
+        journal.settled(&[(far_apart[0], Settled::Unknown(reason.clone()))])
     });
     let longest = lines(&bytes).iter().map(|line| line.len()).max();
     assert!(longest < Some(format::MAX_LINE / 2), "{longest:?}");

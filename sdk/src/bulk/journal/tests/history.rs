@@ -75,8 +75,8 @@ fn take(journal: &mut Journal, item: Position, step: Step) -> Result<(), Journal
         Step::Sent => journal.sent(&[item]),
         Step::Unsent => journal.unsent(&[item]),
         Step::Updated => journal.settled(&[(item, Settled::Updated)]),
-        Step::Rejected => journal.settled(&[(item, Settled::Rejected(&reason))]),
-        Step::Unknown => journal.settled(&[(item, Settled::Unknown(&reason))]),
+        Step::Rejected => journal.settled(&[(item, Settled::Rejected(reason.clone()))]),
+        Step::Unknown => journal.settled(&[(item, Settled::Unknown(reason.clone()))]),
         Step::Resumed => Ok(()),
     }
 }

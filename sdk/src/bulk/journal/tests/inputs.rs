@@ -152,7 +152,7 @@ fn of_updates_that_are_alike_each_knows_for_itself_whether_it_may_have_been_made
         let (position, _) = found;
         journal.sent(&[position]).expect("a record");
         let reason = refused.clone().knowing(may_have_acted);
-        let rejected = (position, Settled::Rejected(&reason));
+        let rejected = (position, Settled::Rejected(reason.clone()));
         journal.settled(&[rejected]).expect("a record");
     }
     drop(journal);

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{JournalError, Reason};
-use crate::error::{Error, ErrorKind};
+use super::reason::Reason;
+use crate::error::{Error, ErrorKind, JournalError};
 
 /// Why a run stopped before everything was sent. Nothing else stops one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StopReason {
-    /// [`Handle::cancel`](super::Handle::cancel) was called.
+    /// [`Handle::cancel`](crate::bulk::Handle::cancel) was called.
     Cancelled,
     /// The service does not accept the token (401).
     Unauthorized(Arc<Error>),
@@ -26,7 +26,7 @@ pub enum StopReason {
         /// The refusal.
         error: Arc<Error>,
     },
-    /// Nothing was updated by one batch after the other; see [`max_consecutive_failures`](super::Bulk::max_consecutive_failures).
+    /// Nothing was updated by one batch after the other; see [`max_consecutive_failures`](crate::bulk::Bulk::max_consecutive_failures).
     ConsecutiveFailures {
         /// How many batches in a row.
         batches: u32,
@@ -36,7 +36,7 @@ pub enum StopReason {
         error: Option<Arc<Error>>,
     },
     /// So many items are rejected that finding them takes more requests than
-    /// [`isolation_limit`](super::Bulk::isolation_limit) grants.
+    /// [`isolation_limit`](crate::bulk::Bulk::isolation_limit) grants.
     TooManyRejected {
         /// How many items were rejected.
         rejected: u64,
@@ -143,7 +143,7 @@ pub enum SourceEnd {
     /// It was read to its end.
     Ended,
     /// It was read up to an error, and what comes behind it is not in the account. See
-    /// [`continue_after_source_error`](super::Bulk::continue_after_source_error).
+    /// [`continue_after_source_error`](crate::bulk::Bulk::continue_after_source_error).
     Failed {
         /// The position of the error, counted from 0.
         index: u64,

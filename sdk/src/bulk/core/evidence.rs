@@ -5,7 +5,7 @@
 //! six refusals in a row that are alike, items of different batches are asked alone, one at a time. If all of them are
 //! refused like the others, it is concluded that everything is: after 12 refusals, at least 3 of them of an item alone.
 
-use super::engine::GroupId;
+use super::group::GroupId;
 use crate::error::Error;
 
 /// After how many refusals in a row items are asked alone.

@@ -1,7 +1,8 @@
 //! Which entries of a batch a refusal seems to speak of.
 
 use crate::error::Error;
-use crate::model::{Batch, ItemUpdate};
+use crate::model::Batch;
+use crate::model::ItemUpdate;
 
 /// A field that more entries have than one in so many tells nothing.
 const RARE: usize = 4;
@@ -24,12 +25,12 @@ impl Error {
     /// ```
     #[must_use]
     pub fn entries_named(&self, batch: &Batch) -> Vec<usize> {
-        named(self, batch.updates())
+        named(self, &batch.updates().iter().collect::<Vec<_>>())
     }
 }
 
 /// As [`Error::entries_named`].
-pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
+pub(crate) fn named(error: &Error, batch: &[&ItemUpdate]) -> Vec<usize> {
     let details = error.details().iter();
     let texts: Vec<&str> = details
         .flat_map(|detail| [detail.field(), detail.message()])
@@ -52,7 +53,7 @@ pub(crate) fn named(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
 }
 
 /// The entries with a field that a detail is about, if they are few.
-fn with_named_field(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
+fn with_named_field(error: &Error, batch: &[&ItemUpdate]) -> Vec<usize> {
     let fields: Vec<&str> = error
         .details()
         .iter()
@@ -60,7 +61,7 @@ fn with_named_field(error: &Error, batch: &[ItemUpdate]) -> Vec<usize> {
         .collect();
     let has_one = |update: &ItemUpdate| fields.iter().any(|field| update.has_field(field));
     let mut positions: Vec<_> = (0..batch.len()).collect();
-    positions.retain(|position| batch.get(*position).is_some_and(has_one));
+    positions.retain(|position| batch.get(*position).is_some_and(|update| has_one(update)));
     match positions.len().saturating_mul(RARE) > batch.len() {
         true => Vec::new(),
         false => positions,

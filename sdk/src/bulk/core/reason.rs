@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-use crate::error::Printable;
+use crate::error::{Error, Printable};
 use crate::text::beginning;
 
 const MOST_OF_A_NAME: usize = 100;

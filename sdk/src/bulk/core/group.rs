@@ -1,86 +1,75 @@
-//! The items that went into one batch, until each of them is settled.
+//! A group: the items that went into one batch, until each of them is settled.
 
 use std::sync::Arc;
 
-use super::super::control::RequestWatch;
-use super::super::isolate::{Isolation, Odds};
-use super::super::journal::Position;
-use super::super::plan::Entry;
-use super::super::{ItemStatus, NotAttempted, Unknown};
+use super::isolate::{Isolation, Odds};
+use super::plan::Entry;
+use super::status::{ItemStatus, Unknown};
 use crate::error::Error;
 use crate::error::FailedAttempt;
 use crate::model::ItemUpdate;
-use crate::response::UpdateResponse;
 
+/// Names a group: no two groups of a run share a number.
 pub(crate) type GroupId = u64;
 
 /// Attempts that failed, shared by the items that were in them.
-pub(super) type Attempts = Arc<Vec<FailedAttempt>>;
+type Attempts = Arc<Vec<FailedAttempt>>;
 
-/// An update and its place in the input.
+/// An update and what is known of it before it is settled.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
-    pub(super) position: Position,
+    /// The position in the source, counted from 0.
+    pub(super) index: u64,
     pub(super) update: ItemUpdate,
     /// Whether an earlier request, perhaps of an earlier run, may have changed it.
     pub(super) in_doubt: bool,
-    /// The attempts of earlier requests of this run that failed without saying anything of it.
+    /// The failed attempts of earlier requests of this run that may have changed it.
     pub(super) attempts: Attempts,
 }
 
 impl Item {
-    /// What came of it over all requests, if this came of it in the last one.
+    pub(super) fn new(index: u64, update: ItemUpdate, in_doubt: bool) -> Self {
+        Self {
+            index,
+            update,
+            in_doubt,
+            attempts: Attempts::default(),
+        }
+    }
+
+    /// The settlement over all requests, given that of the last one.
     pub(super) fn over_all(&self, status: ItemStatus) -> ItemStatus {
-        if !(self.in_doubt || self.has_attempts()) {
+        if !self.in_doubt {
             return status;
         }
-        let knowing =
-            |error: &Error| Arc::new(error.clone().after_earlier(&self.attempts, self.in_doubt));
+        let with_earlier =
+            |error: &Error| Arc::new(error.clone().after_earlier(&self.attempts, true));
         match status {
-            ItemStatus::NotAttempted(_) if self.in_doubt => ItemStatus::Unknown(Unknown::InDoubt),
-            ItemStatus::NotAttempted(NotAttempted::NotSent(error)) => {
-                ItemStatus::NotAttempted(NotAttempted::NotSent(knowing(&error)))
-            }
-            ItemStatus::Rejected(error) => ItemStatus::Rejected(knowing(&error)),
+            ItemStatus::NotAttempted(_) => ItemStatus::Unknown(Unknown::InDoubt),
+            ItemStatus::Rejected(error) => ItemStatus::Rejected(with_earlier(&error)),
             ItemStatus::Unknown(Unknown::Failed(error)) => {
-                ItemStatus::Unknown(Unknown::Failed(knowing(&error)))
+                ItemStatus::Unknown(Unknown::Failed(with_earlier(&error)))
             }
             status => status,
         }
     }
-
-    fn has_attempts(&self) -> bool {
-        !self.attempts.is_empty()
-    }
 }
 
-/// What came of a request with some of a group.
-pub(super) struct Sent {
-    pub(super) group: GroupId,
-    /// The places in the group of the items that it held.
-    pub(super) places: Vec<usize>,
-    /// The positions in the request that an error seems to speak of.
-    pub(super) named: Vec<usize>,
-    /// The response; or, if the run was cancelled meanwhile, whether an attempt may have acted.
-    pub(super) answer: Result<Result<UpdateResponse, Error>, bool>,
-}
-
+/// A batch and the search for the items in it that the service refuses.
 pub(super) struct Group {
     entries: Vec<Option<Entry<Item>>>,
     pub(super) isolation: Isolation,
-    /// What is with the request that is under way, if there is one, until all that follows from it is done.
-    pub(super) watch: Option<Arc<RequestWatch>>,
+    /// The places in the group of the items in the request under way, until its response is handled to the end.
+    pub(super) under_way: Option<Vec<usize>>,
     /// How many requests were made for it.
     pub(super) requests: u64,
-    /// The last refusal of some of its items.
-    pub(super) refusal: Option<Arc<Error>>,
-    /// What those were refused for of which one at least is at fault. An item that was alone is none of them.
+    /// Why requests with more than one of its items were refused: at least one of those is at fault.
     pub(super) suspicion: Option<Arc<Error>>,
     /// The last failure of any kind.
     pub(super) failure: Option<Arc<Error>>,
     /// Items that were refused alone, while it is open whether everything is.
     pub(super) held: Vec<(usize, Arc<Error>)>,
-    /// The item that was refused alone once, for a reason that may be another one the next time.
+    /// The item that was refused alone once, for a reason that the next request may not repeat.
     pub(super) refused_once: Option<usize>,
     /// Whether any of its items was updated.
     pub(super) has_updated: bool,
@@ -91,8 +80,8 @@ pub(super) struct Group {
 /// Some items of a group, about to be sent.
 pub(super) struct Probe {
     pub(super) places: Vec<usize>,
+    pub(super) indices: Vec<u64>,
     pub(super) updates: Vec<ItemUpdate>,
-    pub(super) positions: Vec<Position>,
 }
 
 impl Group {
@@ -100,9 +89,8 @@ impl Group {
         Self {
             isolation: Isolation::new(batch.len(), odds),
             entries: batch.into_iter().map(Some).collect(),
-            watch: None,
+            under_way: None,
             requests: 0,
-            refusal: None,
             suspicion: None,
             failure: None,
             held: Vec::new(),
@@ -117,42 +105,48 @@ impl Group {
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        self.watch.is_some()
+        self.under_way.is_some()
     }
 
     /// Whether there is something to be sent.
     pub(super) fn has_probe(&self) -> bool {
         let mut group = self.isolation.group().into_iter().flatten();
-        group.any(|place| matches!(self.entries.get(*place), Some(Some(_))))
+        group.any(|place| self.update_at(*place).is_some())
     }
 
-    /// What is to be sent next.
+    /// The items to be sent next.
     pub(super) fn next_probe(&self) -> Option<Probe> {
         let group = self.isolation.group()?;
         let mut probe = Probe {
             places: Vec::with_capacity(group.len()),
+            indices: Vec::with_capacity(group.len()),
             updates: Vec::with_capacity(group.len()),
-            positions: Vec::with_capacity(group.len()),
         };
         for place in group {
             if let Some(Some(entry)) = self.entries.get(*place) {
                 probe.places.push(*place);
+                probe.indices.push(entry.payload.index);
                 probe.updates.push(entry.payload.update.clone());
-                probe.positions.push(entry.payload.position);
             }
         }
         (!probe.places.is_empty()).then_some(probe)
     }
 
-    /// A request with these failed after it may have acted, or was refused, perhaps in part only.
-    pub(super) fn remember(&mut self, places: &[usize], error: &Error, in_doubt: bool) {
+    /// The update at a place, unless it is settled.
+    pub(super) fn update_at(&self, place: usize) -> Option<&ItemUpdate> {
+        let entry = self.entries.get(place)?.as_ref()?;
+        Some(&entry.payload.update)
+    }
+
+    /// Keeps the attempts of a failed request that may have changed these items.
+    pub(super) fn doubt(&mut self, places: &[usize], error: &Error) {
         let mut known: Option<(Attempts, Attempts)> = None;
         for place in places {
             let Some(Some(entry)) = self.entries.get_mut(*place) else {
                 continue;
             };
             let item = &mut entry.payload;
-            item.in_doubt |= in_doubt;
+            item.in_doubt = true;
             let after = match &known {
                 Some((before, after)) if Arc::ptr_eq(before, &item.attempts) => after.clone(),
                 _ => Arc::new([&item.attempts[..], error.failed_attempts()].concat()),
@@ -162,11 +156,11 @@ impl Group {
         }
     }
 
-    /// Items that were refused alone are not rejected after all: what is known of them is what their attempts have left.
+    /// Gives up on rejecting the items that were refused alone: their attempts may have changed them.
     pub(super) fn doubt_held(&mut self) {
         for (place, error) in std::mem::take(&mut self.held) {
             if error.may_have_acted() {
-                self.remember(&[place], &error, true);
+                self.doubt(&[place], &error);
             }
         }
     }

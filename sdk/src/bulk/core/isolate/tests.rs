@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::isolate::{Isolation, Odds};
 use super::trial::{Random, Summary, bound, hardest, requests, run, scattered, with_odds};
+use super::{Isolation, Odds};
 
 /// What came out of a search.
 #[derive(Debug, PartialEq, Eq)]

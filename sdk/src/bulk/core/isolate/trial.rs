@@ -1,6 +1,6 @@
-//! Isolations tried out on batches whose bad entries are known, for the tests and the bench.
+//! Isolations tried out on batches whose bad entries are known, for the tests.
 
-use super::isolate::{Isolation, Odds};
+use super::{Isolation, Odds};
 
 /// How many requests it takes to settle a batch of which these entries are bad, with the first one.
 pub(crate) fn requests(bad: &[bool]) -> usize {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::format;
-use crate::error::{Error, ErrorKind};
+use super::{Error, ErrorKind};
 use crate::id::CollectionId;
+
+/// The number of the format of a journal that this version writes and reads.
+pub(crate) const FORMAT: u64 = 2;
 
 /// Why a journal cannot be used: one word wide, with the file's path in its text.
 ///
@@ -21,7 +23,7 @@ struct Inner {
 
 /// A fault before it is known in which file it is.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     kind: JournalErrorKind,
     source: Option<io::Error>,
 }
@@ -84,7 +86,7 @@ pub enum JournalErrorKind {
 }
 
 impl JournalError {
-    pub(super) fn new(path: &Path, failure: Failure) -> Self {
+    pub(crate) fn new(path: &Path, failure: Failure) -> Self {
         Self(Box::new(Inner {
             path: path.to_owned(),
             failure,
@@ -105,14 +107,14 @@ impl JournalError {
 }
 
 impl Failure {
-    pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self {
             kind: JournalErrorKind::Io { doing },
             source: Some(error),
         }
     }
 
-    pub(super) fn kind(&self) -> &JournalErrorKind {
+    pub(crate) fn kind(&self) -> &JournalErrorKind {
         &self.kind
     }
 }
@@ -145,8 +147,7 @@ impl fmt::Display for JournalErrorKind {
             }
             Self::OtherFormat { found } => write!(
                 formatter,
-                "it is written in format {found}, and this version of webflow-cms knows format {} only",
-                format::VERSION
+                "it is written in format {found}, and this version of webflow-cms knows format {FORMAT} only"
             ),
             Self::OtherCollection { recorded } => {
                 write!(

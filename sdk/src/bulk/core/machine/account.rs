@@ -1,12 +1,12 @@
-//! The account: each item is settled once, in the journal before it is handed out.
+//! The account: each item is settled once.
 
-use super::super::control::lock;
-use super::super::journal::{Position, Settled};
-use super::super::{ItemStatus, NotAttempted, Outcome, Reason, StopReason};
-use super::Engine;
-use super::group::{Group, GroupId, Item};
+use super::super::group::{Group, GroupId, Item};
+use super::super::status::{ItemStatus, NotAttempted};
+use super::super::stop::StopReason;
+use super::{Command, Machine, SettledItem};
 use crate::id::ItemKey;
 use crate::model::Batch;
+use crate::model::ItemUpdate;
 
 /// Whether the next update of a key may be sent when one is settled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,8 @@ enum NextOfKey {
     Blocked,
 }
 
-impl Engine {
-    /// Ends a group all of whose probes are answered. What is left of it goes into a batch again.
+impl Machine {
+    /// Ends a group with nothing left to send. Its unsettled items go into a batch again.
     pub(super) fn end_group(&mut self, id: GroupId) {
         let Some(mut group) = self.groups.remove(&id) else {
             return;
@@ -25,7 +25,7 @@ impl Engine {
         if group.is_halved {
             return;
         }
-        self.isolation.batches += 1;
+        self.totals.batches += 1;
         self.count_failures(&group);
     }
 
@@ -49,7 +49,7 @@ impl Engine {
         self.failures.0 += 1;
         self.failures.1 += group.len();
         let (batches, items) = self.failures;
-        if batches >= self.bulk.settings.max_consecutive_failures && items >= Batch::MAX_ITEMS {
+        if batches >= self.rules.max_consecutive_failures && items >= Batch::MAX_ITEMS {
             self.stop(StopReason::ConsecutiveFailures {
                 batches,
                 items,
@@ -65,7 +65,7 @@ impl Engine {
         self.settle_places(id, settled);
     }
 
-    /// Settles items of a group: in the journal, in one write, before any of them is handed out.
+    /// Settles items of a group, in one write.
     pub(super) fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, ItemStatus)>) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -81,22 +81,22 @@ impl Engine {
     }
 
     /// Settles items, which hold their keys, and lets the next of each key go.
-    fn settle_all(&mut self, mut items: Vec<(Item, ItemStatus)>) {
-        for (item, status) in &mut items {
-            *status = item.over_all(status.clone());
-        }
-        self.record(&items);
+    fn settle_all(&mut self, items: Vec<(Item, ItemStatus)>) {
+        let mut settled = Vec::with_capacity(items.len());
         let mut keys = Vec::with_capacity(items.len());
         for (item, status) in items {
+            let status = item.over_all(status);
             let key = item.update.key();
-            self.count_sent(&status);
-            if let ItemStatus::Rejected(_) = status {
-                self.isolation.rejected += 1;
-                *self.rejected_in.entry(key.locale).or_default() += 1;
-            }
+            self.count(key, &status);
             keys.push((key, self.next_of_key(key, &status)));
-            let outcome = Outcome::new(item.position.index, Some(item.update), status);
-            self.hand_out(outcome);
+            settled.push(SettledItem {
+                index: item.index,
+                update: Some(item.update),
+                status,
+            });
+        }
+        if !settled.is_empty() {
+            self.commands.push(Command::Settle(settled));
         }
         for (key, next) in keys {
             match next {
@@ -108,7 +108,7 @@ impl Engine {
 
     fn next_of_key(&mut self, key: ItemKey, status: &ItemStatus) -> NextOfKey {
         match status {
-            ItemStatus::Unknown(_) if self.bulk.settings.continue_after_unknown => NextOfKey::Free,
+            ItemStatus::Unknown(_) if self.rules.continue_after_unknown => NextOfKey::Free,
             ItemStatus::Unknown(_) => NextOfKey::Blocked,
             // A resumed run sends it, and must not do so after a later one.
             ItemStatus::NotAttempted(_) => {
@@ -119,40 +119,15 @@ impl Engine {
         }
     }
 
-    /// Counts what the minimum of requests is reckoned from: items that a request was sent for.
-    fn count_sent(&mut self, status: &ItemStatus) {
-        self.sent_items += match status {
-            ItemStatus::Updated(_) | ItemStatus::Unknown(_) | ItemStatus::Rejected(_) => 1,
-            _ => 0,
-        };
-    }
-
-    fn record(&self, items: &[(Item, ItemStatus)]) {
-        let Some(journal) = &self.journal else { return };
-        let reasons: Vec<_> = items
-            .iter()
-            .map(|(_, status)| match status {
-                ItemStatus::Rejected(error) => Some(Reason::of(error)),
-                ItemStatus::Unknown(why) => Some(why.reason()),
-                _ => None,
-            })
-            .collect();
-        let settled = items.iter().zip(&reasons);
-        let settled: Vec<(Position, Settled<'_>)> = settled
-            .filter_map(|((item, status), reason)| {
-                let settled = match (status, reason) {
-                    (ItemStatus::Updated(_), _) => Settled::Updated,
-                    (ItemStatus::Rejected(_), Some(reason)) => Settled::Rejected(reason),
-                    (ItemStatus::Unknown(_), Some(reason)) => Settled::Unknown(reason),
-                    _ => return None,
-                };
-                Some((item.position, settled))
-            })
-            .collect();
-        if !settled.is_empty()
-            && let Err(error) = lock(journal).settled(&settled)
-        {
-            self.control.journal_failed(error);
+    fn count(&mut self, key: ItemKey, status: &ItemStatus) {
+        let was_sent = matches!(
+            status,
+            ItemStatus::Updated(_) | ItemStatus::Unknown(_) | ItemStatus::Rejected(_)
+        );
+        self.totals.sent_items += u64::from(was_sent);
+        if let ItemStatus::Rejected(_) = status {
+            self.totals.rejected += 1;
+            *self.rejected_in.entry(key.locale).or_default() += 1;
         }
     }
 
@@ -182,15 +157,17 @@ impl Engine {
         NotAttempted::Stopped(why.unwrap_or(StopReason::Cancelled))
     }
 
-    /// Hands out an item that this run does not send. There is nothing to be recorded of it.
+    /// Hands out an item that is not sent, or not sent again. The journal has all that is known of it.
     fn hold_back(&mut self, item: Item, why: NotAttempted) {
         let status = item.over_all(ItemStatus::NotAttempted(why));
-        let index = item.position.index;
-        self.hand_out(Outcome::new(index, Some(item.update), status));
+        self.hand_out(item.index, Some(item.update), status);
     }
 
-    pub(super) fn hand_out(&mut self, outcome: Outcome) {
-        self.counts.count(&outcome);
-        self.settled.push_back(outcome);
+    pub(super) fn hand_out(&mut self, index: u64, update: Option<ItemUpdate>, status: ItemStatus) {
+        self.commands.push(Command::HandOut(SettledItem {
+            index,
+            update,
+            status,
+        }));
     }
 }

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use proptest::prelude::*;
 
 use super::{ENVELOPE, Entry, Limits, Planner, READ_AHEAD};
-use crate::id::{ItemId, ItemKey};
-use crate::model::{Batch, ItemUpdate};
+use crate::id::ItemId;
+use crate::id::ItemKey;
+use crate::model::Batch;
+use crate::model::ItemUpdate;
 
 fn key(number: usize) -> ItemKey {
     ItemKey {

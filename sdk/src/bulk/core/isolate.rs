@@ -25,10 +25,9 @@ use std::ops::Range;
 
 /// The search for the bad entries of one batch. It starts with the whole batch as its first group.
 ///
-/// Each answer about [`group`](Self::group) is told by [`accepted`](Self::accepted) or [`refused`](Self::refused); a
-/// group whose request came to nothing can be sent again, or the rest be taken out by
-/// [`into_unsettled`](Self::into_unsettled). Every position is settled once, and no answer leaves all as it was, so the
-/// search ends whatever is answered.
+/// Each response about [`group`](Self::group) is taken in by [`accepted`](Self::accepted) or [`refused`](Self::refused);
+/// a group whose request came to nothing can be sent again. Every position is settled once, and no response leaves all as
+/// it was, so the search ends whatever the service says.
 #[derive(Clone, Debug)]
 pub(crate) struct Isolation {
     /// All positions: those that are settled, then those that are not.
@@ -365,3 +364,10 @@ impl Odds {
         best
     }
 }
+
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trial;

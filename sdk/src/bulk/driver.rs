@@ -1,0 +1,185 @@
+//! Performs what the [machine](super::core::machine) decides: requests, reads of the source, and the journal's records.
+
+mod call;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::runtime;
+
+use self::call::Call;
+use super::builder::Bulk;
+use super::control::Control;
+use super::core::machine::{Command, Event, Given, Machine};
+use super::core::stop::StopReason;
+use super::journal::{Journal, Writer};
+use super::outbox::Outbox;
+use super::outcome::Outcome;
+use super::progress::Recorder;
+use super::source::{Polled, Source, SourceError};
+use crate::error::{Error, InvalidInput};
+use crate::model::ItemUpdate;
+use crate::time::Clock;
+
+/// A run, as far as it is. Its outcomes are handed out before it goes on.
+pub(crate) struct Driver {
+    pub(super) machine: Machine,
+    pub(super) outbox: Outbox,
+    pub(super) writer: Writer,
+    pub(super) control: Arc<Control>,
+    bulk: Bulk,
+    clock: Arc<dyn Clock>,
+    source: Source,
+    calls: FuturesUnordered<Call>,
+    /// Where the calls under way live.
+    runtime: Option<runtime::Id>,
+}
+
+impl Driver {
+    pub(crate) fn new(mut bulk: Bulk, source: Source, journal: Option<Journal>) -> Self {
+        let effects = &bulk.client.transport().parts().effects;
+        let (clock, observers) = (effects.clock.clone(), effects.observers.clone());
+        let recorder = Arc::new(Recorder::new(clock.clone()));
+        let has_accepted = journal.as_ref().is_some_and(Journal::has_updated);
+        let is_admitted = journal.is_none() || bulk.settings.accept_other_input;
+        bulk.client = bulk.client.observed(recorder.clone());
+        Self {
+            machine: Machine::new(bulk.rules(), has_accepted, is_admitted),
+            outbox: Outbox::new(recorder, bulk.settings.expected_items),
+            writer: Writer::new(journal, observers, clock.clone()),
+            control: Arc::default(),
+            calls: FuturesUnordered::new(),
+            runtime: None,
+            bulk,
+            clock,
+            source,
+        }
+    }
+
+    /// The next outcome, or the end of the run.
+    pub(crate) async fn next(&mut self) -> Option<Outcome> {
+        loop {
+            if let Some(outcome) = self.outbox.pop() {
+                // Lets other tasks of the thread have their turn now and then.
+                tokio::task::consume_budget().await;
+                return Some(outcome);
+            }
+            let event = match self.writer.take_fault() {
+                Some(fault) => fault,
+                None if self.machine.is_over() => return None,
+                None => self.event().await,
+            };
+            // An attempt that the journal kept from leaving is the consequence of a fault.
+            for event in self.writer.take_fault().into_iter().chain([event]) {
+                self.tell(event).await;
+            }
+        }
+    }
+
+    async fn tell(&mut self, event: Event) {
+        for command in self.machine.handle(event) {
+            match command {
+                Command::Send(request) => {
+                    let call = Call::new(request, &self.bulk, &self.writer, &self.control);
+                    self.calls.push(call);
+                }
+                Command::Settle(settled) => {
+                    self.writer.settle(&settled).await;
+                    self.outbox.extend(settled);
+                }
+                Command::HandOut(settled) => {
+                    self.writer.forget(settled.index);
+                    self.outbox.extend([settled]);
+                }
+                Command::LeaveSource => self.source.end(),
+                Command::Stop => {
+                    self.control.cancel();
+                    self.source.forget_silence();
+                    self.poll_all(|_| {});
+                }
+            }
+        }
+        self.outbox.tell(self.machine.totals());
+    }
+
+    /// Has all calls polled, after a change to each.
+    fn poll_all(&mut self, change: impl Fn(&mut Call)) {
+        let mut calls: Vec<_> = std::mem::take(&mut self.calls).into_iter().collect();
+        calls.iter_mut().for_each(change);
+        self.calls.extend(calls);
+    }
+
+    /// Waits for whatever comes first.
+    async fn event(&mut self) -> Event {
+        let is_running = self.machine.stopped().is_none();
+        let is_all = self.machine.is_all_for_now();
+        if is_running
+            && !self.machine.is_admitted()
+            && let Some(judged) = self.writer.judge(is_all).await
+        {
+            return judged;
+        }
+        let (wants_more, patience) = (self.machine.wants_more(), self.machine.patience());
+        let control = self.control.clone();
+        let mut cancelled = pin!(control.cancelled());
+        let polled = poll_fn(|context| {
+            let here = runtime::Handle::try_current().ok().map(|here| here.id());
+            let before = std::mem::replace(&mut self.runtime, here);
+            if before.is_some() && before != here {
+                self.poll_all(Call::abandon);
+                let error = Arc::new(Error::from(InvalidInput::OtherRuntime));
+                return Poll::Ready(Err(Event::Stop(StopReason::Failed(error))));
+            }
+            if is_running && cancelled.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Event::Stop(StopReason::Cancelled)));
+            }
+            if let Poll::Ready(Some(event)) = self.calls.poll_next_unpin(context) {
+                return Poll::Ready(Err(event));
+            }
+            match wants_more {
+                true => self.source.poll(&*self.clock, patience, context).map(Ok),
+                false => Poll::Pending,
+            }
+        });
+        match polled.await {
+            Err(event) => event,
+            Ok(Polled::Silent) => Event::Silent,
+            Ok(Polled::Given(given, waited)) => Event::Given {
+                given: self.given(given).await,
+                waited,
+            },
+        }
+    }
+
+    /// What the source gave, with what earlier runs have recorded of it.
+    async fn given(&mut self, given: Option<Result<ItemUpdate, SourceError>>) -> Given {
+        let is_last = self.source.is_ended();
+        let update = match given {
+            None => return Given::End,
+            Some(Err(error)) => return Given::Failed { error, is_last },
+            Some(Ok(update)) => update,
+        };
+        let line = match self.machine.line(&update) {
+            Ok(line) => line,
+            Err(error) => return Given::Invalid { update, error },
+        };
+        let index = self.machine.totals().taken;
+        let resend = self.bulk.settings.resend();
+        let recorded = self.writer.look_up(index, update.key(), &line, resend);
+        Given::Update {
+            recorded: recorded.await,
+            bytes: line.len(),
+            update,
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.writer.close();
+    }
+}
