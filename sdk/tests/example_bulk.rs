@@ -267,7 +267,7 @@ fn options_that_contradict_each_other_are_refused() {
         ),
         (&["--resend-unknown", "--fresh"], "cannot be used with"),
         (&["--rate-limit", "0"], "1.."),
-        (&["--share", "1.5"], "at the most 1"),
+        (&["--share", "1.5"], "at most 1"),
         (
             &["--share", "0.5", "--rate-limit", "30"],
             "cannot be used with",

@@ -28,6 +28,7 @@ use crate::id::{CmsLocaleId, ItemId, ItemKey};
 /// # Ok::<_, webflow_cms::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "an item update changes nothing until it is sent"]
 pub struct ItemUpdate {
     key: ItemKey,
     archived: Option<bool>,
@@ -37,7 +38,6 @@ pub struct ItemUpdate {
 
 impl ItemUpdate {
     /// Creates an update of an item in its primary locale. [`locale`](Self::locale) selects another one.
-    #[must_use]
     pub fn new(id: ItemId) -> Self {
         Self {
             key: ItemKey { id, locale: None },
@@ -55,7 +55,6 @@ impl ItemUpdate {
     }
 
     /// Sets the locale to update. Default: Webflow updates only the primary locale.
-    #[must_use]
     pub fn locale(mut self, locale: CmsLocaleId) -> Self {
         self.key.locale = Some(locale);
         self
@@ -64,7 +63,6 @@ impl ItemUpdate {
     /// Archives or unarchives the item. Default: not sent.
     ///
     /// An archived item leaves the live site the next time that the whole site is published.
-    #[must_use]
     pub fn archived(mut self, archived: bool) -> Self {
         self.archived = Some(archived);
         self
@@ -74,7 +72,6 @@ impl ItemUpdate {
     ///
     /// `false` queues the item for the next publication of the site. `true` does not remove a published item from the
     /// site.
-    #[must_use]
     pub fn draft(mut self, draft: bool) -> Self {
         self.draft = Some(draft);
         self
@@ -91,7 +88,6 @@ impl ItemUpdate {
     }
 
     /// Replaces the fields.
-    #[must_use]
     pub fn with_fields(mut self, fields: Fields) -> Self {
         self.fields = Some(fields);
         self
