@@ -82,8 +82,8 @@ fn plain(mut item: ItemStruct) -> ItemStruct {
     item
 }
 
-/// Makes a member lenient, unless it is required to match items with entries: a value of another type is treated as absent
-/// and does not make the response invalid.
+/// Makes a member lenient, unless it is required to match items with entries: a value of another type is treated as
+/// absent and does not make the response invalid.
 fn lenient(field: &mut Field) {
     let needed = ["id", "cms_locale_id", "field_data"];
     let is_needed = |ident: &Ident| needed.iter().any(|name| ident == name);

@@ -1,7 +1,7 @@
 //! The error of every call: kind, status, details and attempts.
 //!
-//! [`Error`] is the only error type that calls return. [`ErrorKind`] classifies it, [`InvalidInput`] describes input that
-//! the client rejected, and [`RetryStopped`] gives the reason why a call was not retried.
+//! [`Error`] is the only error type that calls return. [`ErrorKind`] classifies it, [`InvalidInput`] describes input
+//! that the client rejected, and [`RetryStopped`] gives the reason why a call was not retried.
 
 mod attempts;
 mod detail;
@@ -135,19 +135,19 @@ impl Error {
     /// wait.
     pub(crate) fn with_retry_stopped(
         mut self,
-        why: RetryStopped,
+        reason: RetryStopped,
         time_limit: Option<Duration>,
         pause: Option<Duration>,
     ) -> Self {
         let inner = self.inner();
-        inner.retry_stopped = Some(why);
+        inner.retry_stopped = Some(reason);
         inner.time_limit = time_limit;
         inner.pause = pause.filter(|pause| !pause.is_zero());
         self
     }
 
-    /// Inserts the attempts of earlier requests before its own. `may_have_acted` says whether the service may have acted
-    /// on one of them, or on one of an earlier run.
+    /// Inserts the attempts of earlier requests before its own. `may_have_acted` says whether the service may have
+    /// acted on one of them, or on one of an earlier run.
     pub(crate) fn after_earlier(mut self, earlier: &[FailedAttempt], may_have_acted: bool) -> Self {
         self.inner().attempts.prepend(earlier, may_have_acted);
         self
@@ -216,8 +216,8 @@ impl Error {
             })
     }
 
-    /// Returns `true` if the response is a web page, as a proxy, a firewall or a content network in front of the service
-    /// sends it.
+    /// Returns `true` if the response is a web page, as a proxy, a firewall or a content network in front of the
+    /// service sends it.
     ///
     /// Webflow's own errors are JSON. The status of a web page says nothing about the token or the collection.
     #[must_use]
@@ -232,8 +232,8 @@ impl Error {
         self.response().map(|response| response.status)
     }
 
-    /// Returns Webflow's name of the error, such as `validation_error`. New names may appear. A number is returned as its
-    /// digits.
+    /// Returns Webflow's name of the error, such as `validation_error`. New names may appear. A number is returned as
+    /// its digits.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.response()?.code.as_deref()
@@ -262,8 +262,8 @@ impl Error {
 
     /// Returns the wait that the service requests.
     ///
-    /// It is the longest of the `Retry-After` (seconds or a date) and `Retry-After-Ms` headers. On a 429 without them it
-    /// is `X-RateLimit-Reset` (seconds, or a time as seconds or milliseconds since 1970). For a request that was
+    /// It is the longest of the `Retry-After` (seconds or a date) and `Retry-After-Ms` headers. On a 429 without them
+    /// it is `X-RateLimit-Reset` (seconds, or a time as seconds or milliseconds since 1970). For a request that was
     /// [not sent](ErrorKind::NotSent), it is what remains of the wait that the service requested of an earlier call.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -293,8 +293,9 @@ impl Error {
 
     /// Returns the headers of the response that help to explain a failure, or `None` without a response.
     ///
-    /// These are `Content-Type`, `Date`, `Location`, `Retry-After`, `Server`, `Via`, `WWW-Authenticate`, `X-RateLimit-*`
-    /// and headers with the id of a request, such as `CF-Ray` and `X-Request-Id`. All others are removed.
+    /// These are `Content-Type`, `Date`, `Location`, `Retry-After`, `Server`, `Via`, `WWW-Authenticate`,
+    /// `X-RateLimit-*` and headers with the id of a request, such as `CF-Ray` and `X-Request-Id`. All others are
+    /// removed.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.response().map(|response| &response.headers)

@@ -53,10 +53,10 @@
 //! # }
 //! ```
 //!
-//! The HTTP client is generated from an OpenAPI document at build time. The layer on top checks ids, locales, batches and
-//! tokens before anything is sent, so that the service neither rejects them nor misinterprets them. It parses both
-//! documented shapes of the response. A single [`Error`] type describes each failure: its category, whether items may have
-//! changed although the call failed, and whether a retry can succeed.
+//! The HTTP client is generated from an OpenAPI document at build time. The layer above checks ids, locales, batches
+//! and tokens before anything is sent, so that the service neither rejects them nor misinterprets them. It parses both
+//! documented shapes of the response. A single [`Error`] type describes each failure: its category, whether items may
+//! have changed although the call failed, and whether a retry can succeed.
 //!
 //! # Modules
 //!
@@ -79,18 +79,18 @@
 //!
 //! - A call is retried as its [`RetryPolicy`] says, within the [`RetryBudget`](retry::RetryBudget) of the client. It is
 //!   never retried before the time that the service requests with `Retry-After`.
-//! - All calls of a client, its clones and its raw client share one [`RateLimiter`]. It learns the limit of the token from
-//!   the responses. If the service requests a wait of one call, all calls wait.
-//! - [`ClientBuilder::attempt_timeout`] limits an attempt. [`ClientBuilder::operation_timeout`] limits a call with all its
-//!   attempts and waits.
+//! - All calls of a client, its clones and its raw client share one [`RateLimiter`]. It learns the limit of the token
+//!   from the responses. If the service requests a wait of one call, all calls wait.
+//! - [`ClientBuilder::attempt_timeout`] limits an attempt. [`ClientBuilder::operation_timeout`] limits a call with all
+//!   its attempts and waits.
 //! - Dropping the future of a call cancels it at once.
 //!
 //! # Observability
 //!
 //! An [`Observer`](observe::Observer) receives an event for each call, attempt and wait.
 //!
-//! `tracing` receives a span at level INFO for each attempt, from before it is sent until its response is read. The span
-//! has the names of OpenTelemetry's [conventions for HTTP clients]:
+//! `tracing` receives a span at level INFO for each attempt, from before it is sent until its response is read. The
+//! span has the names of OpenTelemetry's [conventions for HTTP clients]:
 //!
 //! - `http.request.method`, `http.request.body.size`, `url.full`, `url.template`, `server.address`, `server.port`;
 //! - `http.request.resend_count` from the second attempt on;
@@ -153,12 +153,12 @@ pub use retry::RetryPolicy;
 pub mod raw {
     //! The client that is generated from the OpenAPI document, with its paths, parameters and bodies.
     //!
-    //! Use it for operations that the rest of this crate does not offer. [`Client::raw`](crate::Client::raw) creates it.
-    //! Its requests have the token, the retries and the rate limiter of that client.
+    //! Use it for operations that the rest of this crate does not offer. [`Client::raw`](crate::Client::raw) creates
+    //! it. Its requests have the token, the retries and the rate limiter of that client.
     //!
-    //! The generator determines what the client accepts and what its errors look like, and a new version of the generator
-    //! may change it. An error whose body is not of the documented form loses its status, and a token that a server
-    //! repeats is not redacted.
+    //! The generator determines what the client accepts and what its errors look like, and a new version of the
+    //! generator may change it. An error whose body is not of the documented form loses its status, and a token that a
+    //! server repeats is not redacted.
 
     pub use crate::http::generated::raw::*;
     pub use crate::http::transport::Transport;

@@ -21,11 +21,10 @@ use crate::observe::WaitCause;
 ///
 /// - Status 429: always. The service did not act.
 /// - A connection that was not established: always. Nothing was sent.
-/// - Ambiguous failures, on which the service may have acted: unless
-///   [`retry_ambiguous(false)`](Self::retry_ambiguous) is set. These are status 408 and 5xx except 501 and 505, a
-///   connection that closed before the status arrived, and an attempt that timed out before the status arrived. An update
-///   holds absolute values, so a second one ends in the same state. But Webflow imports files and images again each time
-///   that their field is written.
+/// - Ambiguous failures, on which the service may have acted: unless [`retry_ambiguous(false)`](Self::retry_ambiguous)
+///   is set. These are status 408 and 5xx except 501 and 505, a connection that closed before the status arrived, and
+///   an attempt that timed out before the status arrived. An update holds absolute values, so a second one ends in the
+///   same state. But Webflow imports files and images again each time that their field is written.
 /// - Status 200 with an incomplete body: never. The service has accepted the request, see [`Error::was_accepted`].
 /// - Anything else, such as 400, 401, 403, 404, 409, 413, 501 or an invalid certificate: never.
 ///
@@ -35,14 +34,14 @@ use crate::observe::WaitCause;
 ///
 /// - The back-off, which doubles with each failure from the initial to the maximum [`backoff`](Self::backoff). Half of
 ///   it is random.
-/// - The wait that a 429 or 503 requests ([`Error::retry_after`]), plus a random part of up to a tenth, at most 1 second,
-///   so that concurrent callers do not retry at the same moment.
+/// - The wait that a 429 or 503 requests ([`Error::retry_after`]), plus a random part of up to a tenth, at most 1
+///   second, so that concurrent callers do not retry at the same moment.
 ///
 /// No request is sent before the time that the service requests. If the wait is longer than
 /// [`max_retry_after`](Self::max_retry_after), the call returns the error at once, with the requested wait in it.
 ///
-/// A 429 that requests no wait is retried after the window of the rate limit: 60 seconds, or `max_retry_after` if that is
-/// shorter.
+/// A 429 that requests no wait is retried after the window of the rate limit: 60 seconds, or `max_retry_after` if that
+/// is shorter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -120,8 +119,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Returns the policy with at least 10 attempts, unless retries are disabled. It is for a run of many requests, which
-    /// a short outage should not end.
+    /// Returns the policy with at least 10 attempts, unless retries are disabled. It is for a run of many requests,
+    /// which a short outage should not end.
     pub(crate) fn patient(&self) -> Self {
         match self.max_attempts {
             1 => self.clone(),
@@ -143,8 +142,8 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// Returns the wait that the service requests. Webflow sends `Retry-After` with every response, including successful
-    /// ones, so the header counts only with a status that means "not now".
+    /// Returns the wait that the service requests. Webflow sends `Retry-After` with every response, including
+    /// successful ones, so the header counts only with a status that means "not now".
     pub(crate) fn requested_wait(&self) -> Option<Duration> {
         match self.status {
             Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {

@@ -36,8 +36,8 @@ impl fmt::Debug for Sleep {
 /// A source of time.
 ///
 /// The waits, timeouts and rate limiter of a client run on its clock. A test can pass a clock of its own to
-/// [`ClientBuilder::clock`](crate::ClientBuilder::clock), with which two hours pass in a millisecond. The connect timeout
-/// alone stays on the operating system's clock, because reqwest implements it.
+/// [`ClientBuilder::clock`](crate::ClientBuilder::clock), with which two hours pass in a millisecond. The connect
+/// timeout alone stays on the operating system's clock, because reqwest implements it.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the time of day. The client compares the date of a `Retry-After` header with it, if the response has no
     /// `Date` header.
@@ -46,8 +46,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the time since a fixed moment. It never decreases.
     fn elapsed(&self) -> Duration;
 
-    /// Returns a future that is ready when [`elapsed`](Self::elapsed) has increased by this duration. The client may drop
-    /// it earlier.
+    /// Returns a future that is ready when [`elapsed`](Self::elapsed) has increased by this duration. The client may
+    /// drop it earlier.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 

@@ -109,13 +109,13 @@ impl ClientBuilder {
 
     /// Timeout of a call with all its attempts and waits. `Duration::MAX` is no limit.
     ///
-    /// When it elapses, the current attempt fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). A wait that is
-    /// known to end later is not started: the call fails at once.
+    /// When it elapses, the current attempt fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). A wait that
+    /// is known to end later is not started: the call fails at once.
     ///
-    /// Default: the attempts of a call may together take three times the [attempt timeout](Self::attempt_timeout), which
-    /// is 3 minutes. By default waits do not count, since the rate limiter and the [policy](RetryPolicy) limit them, and a
-    /// wait for the next window of the rate limit is not a failure. The calls of a bulk update have no such limit by
-    /// default; only the policy limits them.
+    /// Default: the attempts of a call may together take three times the [attempt timeout](Self::attempt_timeout),
+    /// which is 3 minutes. Waits do not count by default: the rate limiter and the [policy](RetryPolicy) limit them, and
+    /// a wait for the next window of the rate limit is not a failure. The calls of a bulk update have no default; only
+    /// the policy and the rate limiter limit them.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.options.operation_timeout = OperationTimeout::Call(timeout);
         self

@@ -17,10 +17,11 @@ use crate::retry::{RetryBudget, RetryPolicy};
 ///
 /// # Runtimes
 ///
-/// A connection belongs to the Tokio runtime of the call that opened it, so a client and its clones belong to one runtime.
-/// A call on another runtime fails with [`InvalidInput::OtherRuntime`](crate::error::InvalidInput::OtherRuntime) while the
-/// first one exists. Make a client for each runtime, and give each a clone of one [`RateLimiter`]. After the first runtime
-/// has ended, the client can be used on another one.
+/// A connection belongs to the Tokio runtime of the call that opened it, so a client and its clones belong to one
+/// runtime. A call on another runtime fails with
+/// [`InvalidInput::OtherRuntime`](crate::error::InvalidInput::OtherRuntime) while the first one exists. Make a client
+/// for each runtime, and give each a clone of one [`RateLimiter`]. After the first runtime has ended, the client can be
+/// used on another one.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), webflow_cms::Error> {
@@ -53,8 +54,8 @@ impl Client {
 
     /// Returns the client that is generated from the OpenAPI document. See [`raw`](crate::raw).
     ///
-    /// It sends through the transport of this client, with the same retries and the same rate limiter. Its errors are the
-    /// generated ones, which do not contain the attempts.
+    /// It sends through the transport of this client, with the same retries and the same rate limiter. Its errors are
+    /// the generated ones, which do not contain the attempts.
     #[cfg(feature = "raw")]
     #[must_use]
     pub fn raw(&self) -> raw::Client {

@@ -143,8 +143,8 @@ impl<F> UpdateRequest<F> {
     ///
     /// # Errors
     ///
-    /// Any [`ErrorKind`](crate::ErrorKind) except [`Journal`](crate::ErrorKind::Journal). [`Error::may_have_acted`] says
-    /// whether the service may have changed items although the call failed.
+    /// Any [`ErrorKind`](crate::ErrorKind) except [`Journal`](crate::ErrorKind::Journal). [`Error::may_have_acted`]
+    /// says whether the service may have changed items although the call failed.
     pub async fn send(self) -> Result<UpdateResponse<F>, Error>
     where
         F: DeserializeOwned + Send,
@@ -232,8 +232,8 @@ impl<F> UpdateRequest<F> {
         }
     }
 
-    /// Explains why a response could not be parsed. Parses it with its field data as JSON, if only the field data does not
-    /// match.
+    /// Explains why a response could not be parsed. Parses it with its field data as JSON, if only the field data does
+    /// not match.
     fn mismatch(
         &self,
         status: StatusCode,

@@ -14,8 +14,8 @@ struct Cause {
 }
 
 impl Error {
-    /// Returns the error. If a cause contains the token, all causes are replaced by their redacted texts. The message with
-    /// which a server closes an HTTP/2 connection can contain it.
+    /// Returns the error. If a cause contains the token, all causes are replaced by their redacted texts. The message
+    /// with which a server closes an HTTP/2 connection can contain it.
     pub(super) fn without_token(self, token: &Token) -> Self {
         let Some(first) = self.source() else {
             return self;

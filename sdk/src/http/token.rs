@@ -21,9 +21,9 @@ use crate::error::{Error, InvalidInput};
 /// A server may repeat the token in a response. An [`Error`] keeps the status, some headers and the text of the body.
 /// It replaces two things in them by `[redacted]`:
 ///
-/// - Any 8 consecutive characters of the token, or 12 if they are letters of one case, as in a word. They are detected in
-///   upper and lower case, backwards, with white space, punctuation or tags in between, as base64, as hexadecimal bytes,
-///   and in up to four layers of JSON, URL and HTML escapes.
+/// - Any 8 consecutive characters of the token, or 12 if they are letters of one case, as in a word. They are detected
+///   in upper and lower case, backwards, and with white space, punctuation or tags in between. They are also detected
+///   as base64, as hexadecimal bytes, and in up to four layers of JSON, URL and HTML escapes.
 /// - Every other word of 20 or more letters and digits with at least one digit, which could be the token in another
 ///   encoding. Ids of 24 hexadecimal digits and words of the request itself are kept.
 ///

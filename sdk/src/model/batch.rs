@@ -16,8 +16,8 @@ use crate::spec;
 ///
 /// The limit counts entries: one item in three locales is three entries.
 ///
-/// An entry without a locale and an entry with the id of the primary locale update the same content. The client does not
-/// know the primary locale and cannot detect such a pair, so use one of the two forms throughout.
+/// An entry without a locale and an entry with the id of the primary locale update the same content. The client does
+/// not know the primary locale and cannot detect such a pair, so use one of the two forms throughout.
 ///
 /// A clone is cheap: it shares the item updates with the original.
 ///
@@ -35,12 +35,12 @@ use crate::spec;
 pub struct Batch(Arc<Vec<ItemUpdate>>);
 
 impl Batch {
-    /// The maximum number of item updates in a batch: 100, as Webflow documents. The value is generated from the OpenAPI
-    /// document.
+    /// The maximum number of item updates in a batch: 100, as Webflow documents. The value is generated from the
+    /// OpenAPI document.
     pub const MAX_ITEMS: usize = spec::MAX_ITEMS;
 
-    /// Makes a batch of item updates, which keep their order. If they are rejected, they are dropped; to keep them, call
-    /// [`check`](Self::check) first.
+    /// Makes a batch of item updates, which keep their order. If they are rejected, they are dropped; to keep them,
+    /// call [`check`](Self::check) first.
     ///
     /// # Errors
     ///

@@ -12,13 +12,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::members::Members;
 use crate::error::{Error, InvalidInput};
-use raw::What;
+use raw::FlawKind;
 use strict::{Findings, MAX_NESTING, Strictly};
 
 /// The values of the fields of an item, by slug.
 ///
-/// Webflow leaves fields that are not in the object unchanged. A value is serialized once, directly into the text of the
-/// request, so numbers keep all their digits.
+/// Webflow leaves fields that are not in the object unchanged. A value is serialized once, directly into the text of
+/// the request, so numbers keep all their digits.
 ///
 /// `name` and `slug` must be strings, as the OpenAPI document specifies, and cannot be cleared. All other fields accept
 /// any JSON value.
@@ -64,8 +64,8 @@ impl Default for Fields {
 impl Fields {
     /// Makes fields of a value that serializes to a JSON object.
     ///
-    /// Prefer a struct over `serde_json::Value` and the macro `json!`: they turn a number that is not finite into `null`
-    /// before this function sees it, and `null` clears a field.
+    /// Prefer a struct over `serde_json::Value` and the macro `json!`: they turn a number that is not finite into
+    /// `null` before this function sees it, and `null` clears a field.
     ///
     /// # Errors
     ///
@@ -167,11 +167,11 @@ impl Fields {
 fn serialized<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>, Error> {
     to_raw_value(value).map_err(|error| {
         let path = findings.path().into_boxed_str();
-        let refused = match findings.what() {
-            Some(What::Duplicate) => InvalidInput::DuplicateField { field: path },
-            Some(What::NotFinite) => InvalidInput::NotFinite { path },
-            Some(What::UnpairedSurrogate) => InvalidInput::UnpairedSurrogate { path },
-            Some(What::TooDeep) => InvalidInput::NestedTooDeep {
+        let refused = match findings.flaw() {
+            Some(FlawKind::Duplicate) => InvalidInput::DuplicateField { field: path },
+            Some(FlawKind::NotFinite) => InvalidInput::NotFinite { path },
+            Some(FlawKind::UnpairedSurrogate) => InvalidInput::UnpairedSurrogate { path },
+            Some(FlawKind::TooDeep) => InvalidInput::NestedTooDeep {
                 field: findings.first_step().into(),
                 most: MAX_NESTING,
             },

@@ -149,8 +149,8 @@ impl ItemUpdate {
         self.fields.as_ref()
     }
 
-    /// Returns the slugs of the fields that were sent with a value and that the returned item lacks. The list is empty if
-    /// the item has no field data.
+    /// Returns the slugs of the fields that were sent with a value and that the returned item lacks. The list is empty
+    /// if the item has no field data.
     pub(crate) fn missing_fields(&self, item: &CollectionItem) -> Vec<Box<str>> {
         match (&self.fields, &item.field_data) {
             (Some(sent), Some(received)) => missing_fields::missing_fields(sent, received),

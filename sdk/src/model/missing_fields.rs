@@ -6,14 +6,14 @@ use super::field_data::FieldData;
 use super::fields::Fields;
 use super::members::{Members, type_of};
 
-/// How many sent fields one pass over the received fields looks for. A collection has at most 60 fields besides the name
-/// and slug of each item.
+/// How many sent fields one pass over the received fields looks for. A collection has at most 60 fields besides the
+/// name and slug of each item.
 const AT_ONCE: usize = 64;
 
 /// Returns the fields that were sent with a value and that the received field data lacks, in the order of the request.
 ///
-/// A response may omit a field without a value, so a field that was sent empty is never missing. Without a missing field
-/// the function does not allocate.
+/// A response may omit a field without a value, so a field that was sent empty is never missing. Without a missing
+/// field the function does not allocate.
 pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str>> {
     let received = received.as_str();
     let mut missing = Vec::new();
@@ -48,8 +48,8 @@ pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str
     }
 }
 
-/// Whether a value clears its field: `null`, an empty array, or an empty string, which the service was observed to treat
-/// as `null`.
+/// Whether a value clears its field: `null`, an empty array, or an empty string, which the service was observed to
+/// treat as `null`.
 fn is_empty(value: &str) -> bool {
     let inside = |open: char, close: char| value.strip_prefix(open)?.strip_suffix(close);
     value == "null"

@@ -16,13 +16,13 @@ use crate::time::Clock;
 
 /// Limits the rate of the requests of one token, and pauses all of them when the service requests a wait.
 ///
-/// Clones share the limiter, and so do the clones of a client. Make one for each token, and pass it to every client with
-/// that token by [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
+/// Clones share the limiter, and so do the clones of a client. Make one for each token, and pass it to every client
+/// with that token by [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
 ///
 /// Webflow grants a token 60 or 120 requests a minute, depending on the plan of the site. The response header
-/// `X-RateLimit-Limit` contains the number. The window algorithm is not documented. Evenly spread requests stay below the
-/// limit of a fixed window of any phase, of a sliding window and of a token bucket. The interval is 1.25 % longer than
-/// the limit requires, which tolerates a difference of 750 ms in the time that requests take to arrive.
+/// `X-RateLimit-Limit` contains the number. The window algorithm is not documented. Evenly spread requests stay below
+/// the limit of a fixed window of any phase, of a sliding window and of a token bucket. The interval is 1.25 % longer
+/// than the limit requires, which tolerates a difference of 750 ms in the time that requests take to arrive.
 ///
 /// There are no bursts: idle time does not accumulate. Requests leave in the order in which they asked. A retry queues
 /// behind the requests that are already waiting.
@@ -56,15 +56,15 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// Creates a rate limiter that learns the limit from the responses. Until the first response, it assumes 60 requests a
-    /// minute, the lowest limit that Webflow documents.
+    /// Creates a rate limiter that learns the limit from the responses. Until the first response, it assumes 60
+    /// requests a minute, the lowest limit that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Rule::Learned { first: 60 }, 1.0)
     }
 
-    /// Creates a rate limiter that learns the limit from the responses, with an initial limit in requests a minute. From
-    /// 60,750 on, there is no limit until the first response, since timers have a resolution of 1 millisecond.
+    /// Creates a rate limiter that learns the limit from the responses, with an initial limit in requests a minute.
+    /// From 60,750 on, there is no limit until the first response, since timers have a resolution of 1 millisecond.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl RateLimiter {
         Self::with(Rule::Off, 1.0)
     }
 
-    /// Creates a rate limiter with the same settings and a share of the limit, for a token that several processes use. It
-    /// has its own state.
+    /// Creates a rate limiter with the same settings and a share of the limit, for a token that several processes use.
+    /// It has its own state.
     ///
     /// A share is rounded down to whole requests, so the shares of all processes together stay below the limit.
     ///
@@ -119,8 +119,8 @@ impl RateLimiter {
         }))
     }
 
-    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None` without
-    /// a limit before the first response.
+    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None`
+    /// without a limit before the first response.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()
@@ -268,8 +268,8 @@ impl NotAdmitted {
 }
 
 impl From<NotAdmitted> for RetryStopped {
-    fn from(why: NotAdmitted) -> Self {
-        match why {
+    fn from(reason: NotAdmitted) -> Self {
+        match reason {
             NotAdmitted::WaitTooLong(_) => Self::RetryAfterTooLong,
             NotAdmitted::OutOfTime(_) => Self::TimeoutExceeded,
             NotAdmitted::Aborted => Self::Aborted,

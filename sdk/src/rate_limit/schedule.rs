@@ -202,8 +202,8 @@ impl Schedule {
         self.yielding.map_or(even, |interval| interval.max(even))
     }
 
-    /// Returns our share of a limit. It is rounded down to whole requests, so that several shares do not exceed the limit,
-    /// unless it is below 1.
+    /// Returns our share of a limit. It is rounded down to whole requests, so that several shares do not exceed the
+    /// limit, unless it is below 1.
     fn ours(&self, limit: u64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -213,8 +213,8 @@ impl Schedule {
         if part >= 1.0 { part.floor() } else { part }
     }
 
-    /// Returns the interval while others use the token: the remaining requests are spread over a whole window, since the
-    /// end of the window is unknown.
+    /// Returns the interval while others use the token: the remaining requests are spread over a whole window, since
+    /// the end of the window is unknown.
     ///
     /// Two signs together show that others use it. More requests are missing than ours and the share of the others; and
     /// the number of remaining requests decreases. With a token bucket smaller than the limit, many are always missing,

@@ -10,7 +10,8 @@ use crate::id::{CmsLocaleId, ItemId, ItemKey, ReceivedId};
 pub enum Returned {
     /// The item at this position of the response, counted from 0.
     ///
-    /// The item has the locale of the entry, or the item or the entry has no locale and the item matches no other entry.
+    /// The item has the locale of the entry, or the item or the entry has no locale and the item matches no other
+    /// entry.
     Item(usize),
     /// The response lacks the item in this locale.
     Missing,
@@ -94,9 +95,9 @@ struct Group<'a> {
 impl Group<'_> {
     /// Calls `set` for each entry that is not missing.
     ///
-    /// An item with the locale of an entry belongs to that entry; if there are several, the first does. An item without a
-    /// locale may belong to any of the other entries, and first of all to the one without a locale. An item with another
-    /// locale can only belong to the entry without a locale, since the service may name the primary locale.
+    /// An item with the locale of an entry belongs to that entry; if there are several, the first does. An item without
+    /// a locale may belong to any of the other entries, and first of all to the one without a locale. An item with
+    /// another locale can only belong to the entry without a locale, since the service may name the primary locale.
     fn assign(mut self, mut set: impl FnMut(usize, Returned)) {
         let localized = std::mem::take(&mut self.localized);
         let mut left = Vec::new();

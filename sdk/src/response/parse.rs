@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::model::{Batch, CollectionItem, Pagination};
 use crate::text::without_mark;
 
-/// The maximum number of items. An item takes far more memory than its shortest text, so a limit in bytes does not bound
-/// the memory.
+/// The maximum number of items. An item takes far more memory than its shortest text, so a limit in bytes does not
+/// bound the memory.
 const MAX_ITEMS: usize = 100 * Batch::MAX_ITEMS;
 
 /// The response to an accepted batch. The key `items` determines the shape.

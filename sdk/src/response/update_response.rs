@@ -14,8 +14,8 @@ use crate::rate_limit::RateLimit;
 
 /// The response to an accepted batch: the items in their new state, and the entries without an item.
 ///
-/// Webflow documents two shapes of the response, a list and a single item. Both are accessed in the same way. Undocumented
-/// members are kept in [`extra`](Self::extra). A list of more than 10,000 items is
+/// Webflow documents two shapes of the response, a list and a single item. Both are accessed in the same way.
+/// Undocumented members are kept in [`extra`](Self::extra). A list of more than 10,000 items is
 /// [invalid](crate::ErrorKind::InvalidResponse), since a batch has at most 100.
 ///
 /// Unless [`skip_invalid_files(false)`](crate::client::UpdateRequest::skip_invalid_files) is set, Webflow may skip an
@@ -156,8 +156,8 @@ impl<F> UpdateResponse<F> {
         self.pagination.as_ref()
     }
 
-    /// Returns the undocumented members of the list. A number that does not fit 64 bits is rounded to a float, and a number
-    /// that exceeds a float becomes a string.
+    /// Returns the undocumented members of the list. A number that does not fit 64 bits is rounded to a float, and a
+    /// number that exceeds a float becomes a string.
     #[must_use]
     pub fn extra(&self) -> &Map<String, Value> {
         &self.extra
@@ -181,8 +181,8 @@ impl<F> UpdateResponse<F> {
         RateLimit::from_headers(&self.headers)
     }
 
-    /// Returns the headers of the response. Webflow sends `Retry-After` with successful responses too, where it requests no
-    /// wait.
+    /// Returns the headers of the response. Webflow sends `Retry-After` with successful responses too, where it
+    /// requests no wait.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -190,8 +190,8 @@ impl<F> UpdateResponse<F> {
 }
 
 impl Error {
-    /// Returns the response with its field data as JSON, if the only fault is field data that does not match the type of
-    /// [`fields_as`](crate::client::UpdateRequest::fields_as). The update has succeeded then.
+    /// Returns the response with its field data as JSON, if the only fault is field data that does not match the type
+    /// of [`fields_as`](crate::client::UpdateRequest::fields_as). The update has succeeded then.
     #[must_use]
     pub fn update_response(&self) -> Option<&UpdateResponse> {
         self.attachment()
@@ -199,8 +199,8 @@ impl Error {
 }
 
 impl UpdateResponse {
-    /// Returns the slugs of the fields that were sent for an entry of the batch and that its item lacks. Entries are counted
-    /// from 0.
+    /// Returns the slugs of the fields that were sent for an entry of the batch and that its item lacks. Entries are
+    /// counted from 0.
     ///
     /// Webflow was observed to accept and drop the value of a field that had been added to the collection and not yet
     /// published.
@@ -209,8 +209,8 @@ impl UpdateResponse {
     /// - The list is empty if the response has no item for the entry, or the item has no field data.
     /// - Values are not compared, only the presence of the field.
     ///
-    /// A response whose field data is deserialized [into a type](crate::client::UpdateRequest::fields_as) lacks this method,
-    /// since the type does not show which fields were present.
+    /// A response whose field data is deserialized [into a type](crate::client::UpdateRequest::fields_as) lacks this
+    /// method, since the type does not show which fields were present.
     ///
     /// ```no_run
     /// # use webflow_cms::{Batch, Client, CollectionId};

@@ -200,8 +200,8 @@ impl Mask {
         }
     }
 
-    /// Replaces each marked part by one word. Characters between two marked parts are removed with them, except quotation
-    /// marks: they delimit JSON strings, and the text must stay JSON.
+    /// Replaces each marked part by one word. Characters between two marked parts are removed with them, except
+    /// quotation marks: they delimit JSON strings, and the text must stay JSON.
     fn redacted(&self, text: &str) -> String {
         let is_marked = |place: usize| self.0.get(place).is_some_and(|marked| *marked);
         let mut redacted = String::with_capacity(text.len());

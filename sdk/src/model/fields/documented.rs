@@ -9,9 +9,9 @@ use crate::spec;
 ///
 /// Only the type is checked, although the service has more rules. Its errors quote a pattern for slugs
 /// (`^[_a-zA-Z0-9][-_a-zA-Z0-9]*$`, once with the empty string allowed), and collection schemas were observed to limit
-/// both fields to 256 characters. These rules are not documented for this operation, and each collection states its own.
-/// Webflow's guide says that spaces in a slug become dashes. A user could not work around a wrong rejection here, whereas
-/// a rejection by the service comes with its reason.
+/// both fields to 256 characters. These rules are not documented for this operation, and each collection states its
+/// own. Webflow's guide says that spaces in a slug become dashes. A user could not work around a wrong rejection here,
+/// whereas a rejection by the service comes with its reason.
 pub(super) fn check(field: &str, value: &str) -> Result<(), InvalidInput> {
     if spec::STRING_FIELDS.contains(&field) && !value.starts_with('"') {
         return Err(InvalidInput::WrongFieldType {

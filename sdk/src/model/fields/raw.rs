@@ -31,12 +31,12 @@ impl Names {
 /// The fault of a JSON text, and the path to it from the outermost value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Flaw {
-    pub(super) what: What,
+    pub(super) kind: FlawKind,
     pub(super) path: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum What {
+pub(super) enum FlawKind {
     /// A member occurs twice in an object.
     Duplicate,
     /// A number is infinite to a parser that reads it as a 64-bit float, as most do.
@@ -66,9 +66,9 @@ impl Open {
 /// recursion, whatever the depth of the text.
 pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
     let mut open = Vec::<Open>::new();
-    let found = |what, open: &[Open]| {
+    let found = |kind, open: &[Open]| {
         let path = open.iter().map(Open::step).collect();
-        Some(Flaw { what, path })
+        Some(Flaw { kind, path })
     };
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -83,7 +83,7 @@ pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
         rest = after;
         let is_full = open.len() == levels;
         match (first, open.last_mut()) {
-            ('{' | '[', _) if is_full => return found(What::TooDeep, &open),
+            ('{' | '[', _) if is_full => return found(FlawKind::TooDeep, &open),
             ('{', _) => open.push(Open::Object {
                 names: Names::default(),
                 key: None,
@@ -99,17 +99,17 @@ pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
                 let is_new = names.insert(Cow::Owned(name.clone()));
                 *key = Some(name);
                 if has_unpaired_surrogate(token) {
-                    return found(What::UnpairedSurrogate, &open);
+                    return found(FlawKind::UnpairedSurrogate, &open);
                 }
                 if !is_new {
-                    return found(What::Duplicate, &open);
+                    return found(FlawKind::Duplicate, &open);
                 }
             }
             ('"', _) if has_unpaired_surrogate(token) => {
-                return found(What::UnpairedSurrogate, &open);
+                return found(FlawKind::UnpairedSurrogate, &open);
             }
             ('-' | '0'..='9', _) if !token.parse().is_ok_and(f64::is_finite) => {
-                return found(What::NotFinite, &open);
+                return found(FlawKind::NotFinite, &open);
             }
             _ => {}
         }
@@ -127,8 +127,8 @@ fn has_unpaired_surrogate(string: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Option<(What, String)> {
-        flaw(text, 200_000).map(|flaw| (flaw.what, flaw.path.join("/")))
+    fn found(text: &str) -> Option<(FlawKind, String)> {
+        flaw(text, 200_000).map(|flaw| (flaw.kind, flaw.path.join("/")))
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(
                 found(text),
-                Some((What::Duplicate, path.to_owned())),
+                Some((FlawKind::Duplicate, path.to_owned())),
                 "{text}"
             );
         }
@@ -149,7 +149,7 @@ mod tests {
             .map(|name| format!("\"{}\":0", name % 999))
             .collect();
         let many = format!("{{{}}}", many.join(","));
-        assert_eq!(found(&many), Some((What::Duplicate, "0".to_owned())));
+        assert_eq!(found(&many), Some((FlawKind::Duplicate, "0".to_owned())));
     }
 
     #[test]
@@ -157,8 +157,11 @@ mod tests {
         let digits = "9".repeat(400);
         for number in ["1e999", "-1E+999", &digits] {
             let text = format!("{{\"a\":[1e308,{number}\n]}}");
-            assert_eq!(found(&text), Some((What::NotFinite, "a/[1]".to_owned())));
-            assert_eq!(found(number), Some((What::NotFinite, String::new())));
+            assert_eq!(
+                found(&text),
+                Some((FlawKind::NotFinite, "a/[1]".to_owned()))
+            );
+            assert_eq!(found(number), Some((FlawKind::NotFinite, String::new())));
         }
     }
 
@@ -170,7 +173,7 @@ mod tests {
             (r#"{"a":{"\uD83D!":1}}"#, r#"a/"\uD83D!""#),
             (r#""\\\ud83d""#, ""),
         ] {
-            let flaw = Some((What::UnpairedSurrogate, path.to_owned()));
+            let flaw = Some((FlawKind::UnpairedSurrogate, path.to_owned()));
             assert_eq!(found(text), flaw, "{text}");
         }
     }
@@ -180,8 +183,8 @@ mod tests {
         let text = r#"{"a":[[],{"b":[]}]}"#;
         let too_deep = |path: &[&str]| {
             let path = path.iter().map(|step| (*step).to_owned()).collect();
-            let what = What::TooDeep;
-            Some(Flaw { what, path })
+            let kind = FlawKind::TooDeep;
+            Some(Flaw { kind, path })
         };
         assert_eq!(flaw(text, 0), too_deep(&[]));
         assert_eq!(flaw(text, 1), too_deep(&["a"]));

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 
-use super::raw::{self, Names, What};
+use super::raw::{self, FlawKind, Names};
 use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
 
 /// The maximum depth of arrays and objects in the value of a field.
@@ -23,14 +23,14 @@ const LEVELS: usize = MAX_NESTING + 1;
 /// The fault of a value and its path, shared by all levels of the value.
 #[derive(Default)]
 pub(super) struct Findings {
-    what: Cell<Option<What>>,
+    flaw: Cell<Option<FlawKind>>,
     path: RefCell<Vec<String>>,
 }
 
 impl Findings {
     /// Returns the fault, or `None` if the value itself failed to serialize.
-    pub(super) fn what(&self) -> Option<What> {
-        self.what.get()
+    pub(super) fn flaw(&self) -> Option<FlawKind> {
+        self.flaw.get()
     }
 
     /// Returns the outermost step of the path.
@@ -57,14 +57,14 @@ impl Findings {
         result
     }
 
-    fn found<E: ser::Error>(&self, what: What) -> E {
-        self.what.set(Some(what));
+    fn found<E: ser::Error>(&self, kind: FlawKind) -> E {
+        self.flaw.set(Some(kind));
         E::custom("a value that JSON would change")
     }
 
     fn duplicate<E: ser::Error>(&self, name: &str) -> E {
         self.path.borrow_mut().push(name.to_owned());
-        self.found(What::Duplicate)
+        self.found(FlawKind::Duplicate)
     }
 
     /// Checks JSON text that the caller supplies.
@@ -73,7 +73,7 @@ impl Findings {
             None => Ok(()),
             Some(flaw) => {
                 self.path.borrow_mut().extend(flaw.path.into_iter().rev());
-                Err(self.found(flaw.what))
+                Err(self.found(flaw.kind))
             }
         }
     }
@@ -144,7 +144,7 @@ impl<'a, S: Serializer> Strict<'a, S> {
     /// Returns the depth inside of `levels` more arrays and objects.
     fn deeper(&self, levels: usize) -> Result<usize, S::Error> {
         match self.depth + levels {
-            depth if depth > LEVELS => Err(self.findings.found(What::TooDeep)),
+            depth if depth > LEVELS => Err(self.findings.found(FlawKind::TooDeep)),
             depth => Ok(depth),
         }
     }
@@ -152,7 +152,7 @@ impl<'a, S: Serializer> Strict<'a, S> {
     fn finite(&self, finite: bool) -> Result<(), S::Error> {
         match finite {
             true => Ok(()),
-            false => Err(self.findings.found(What::NotFinite)),
+            false => Err(self.findings.found(FlawKind::NotFinite)),
         }
     }
 }

@@ -159,8 +159,8 @@ impl ItemUpdate {
     /// Parses an update from a JSON object in the format of the API, such as one line of a JSON Lines file.
     ///
     /// Field values are kept as written, and numbers keep all their digits. Two things are ignored: a byte order mark
-    /// before the text, and a member `error`. A dead letter has the reason of its failure in that member, so a corrected
-    /// dead letter can be used as input.
+    /// before the text, and a member `error`. A dead letter has the reason of its failure in that member, so a
+    /// corrected dead letter can be used as input.
     ///
     /// ```
     /// use webflow_cms::ItemUpdate;
@@ -176,8 +176,8 @@ impl ItemUpdate {
     ///
     /// # Errors
     ///
-    /// - [`InvalidInput::InvalidItemUpdate`] with the column, if the text is not one JSON object, if a member is unknown,
-    ///   repeated, `null` or of another type, or if an id is not 24 hexadecimal digits.
+    /// - [`InvalidInput::InvalidItemUpdate`] with the column, if the text is not one JSON object, or an id is not 24
+    ///   hexadecimal digits. The same applies to a member that is unknown, repeated, `null` or of another type.
     /// - The errors of [`Fields::new`] for the content of `fieldData`.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let text = without_mark(text);
