@@ -33,7 +33,7 @@ fn the_default_run_accounts_for_every_item_and_ends_well_although_some_are_bad_o
 
     let letters = folder.read("made-up/items.jsonl.not-updated");
     assert!(letters.contains(r#""error":{"outcome":"rejected""#));
-    ItemUpdate::from_json(letters.trim_end()).expect("an update");
+    let _ = ItemUpdate::from_json(letters.trim_end()).expect("an update");
     let corrected = letters.replace("unknown-field\":", "price\":");
     folder.write("made-up/items.jsonl.not-updated", corrected);
     let sent = folder.run(&["made-up/items.jsonl.not-updated"]);
