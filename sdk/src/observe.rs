@@ -276,7 +276,7 @@ impl Observers {
                 call,
                 number,
                 bytes_sent,
-            })
+            });
         });
         AttemptGuard {
             observers: self,
@@ -307,7 +307,7 @@ impl Observers {
                 call,
                 cause,
                 expected,
-            })
+            });
         });
         WaitGuard {
             observers: self,

@@ -257,10 +257,10 @@ impl<F> UpdateRequest<F> {
         };
         let token = &self.client.transport().parts().token;
         let response = response.map(|response| {
-            response.redacted(
+            Box::new(response.redacted(
                 |text| token.redact(text),
                 |members| token.redact_members(members),
-            )
+            ))
         });
         Mismatch { reason, response }
     }
@@ -383,7 +383,7 @@ impl<F: DeserializeOwned + Send + 'static> IntoFuture for UpdateRequest<F> {
 /// The reason why a response is invalid, and the response if only its field data is.
 struct Mismatch {
     reason: String,
-    response: Option<UpdateResponse>,
+    response: Option<Box<UpdateResponse>>,
 }
 
 impl Mismatch {
@@ -397,7 +397,7 @@ impl Mismatch {
     fn into_error(self, head: &Head<'_>, body: &[u8]) -> Error {
         let error = Error::invalid_response(head, body, &self.reason);
         match self.response {
-            Some(response) => error.with_attachment(response),
+            Some(response) => error.with_attachment(*response),
             None => error,
         }
     }

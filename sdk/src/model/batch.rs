@@ -95,13 +95,12 @@ impl Batch {
     }
 
     /// Returns the item updates in the order in which they are sent.
-    #[must_use]
     pub fn updates(&self) -> &[ItemUpdate] {
         &self.0
     }
 
     /// Converts the batch into its item updates. They are copied if the batch is shared with a clone or a response.
-    #[must_use]
+    #[must_use = "the batch is consumed"]
     pub fn into_updates(self) -> Vec<ItemUpdate> {
         Arc::unwrap_or_clone(self.0)
     }
