@@ -1,10 +1,10 @@
-//! The rate limit of a token: what the service says of it, and the limiter that keeps it.
+//! The rate limiter of a token, and the rate limit in the headers of a response.
 
 mod headers;
 mod limiter;
 mod schedule;
 
 pub use self::headers::RateLimit;
-pub(crate) use self::headers::asked_wait;
+pub(crate) use self::headers::requested_wait;
 pub use self::limiter::RateLimiter;
-pub(crate) use self::limiter::{NotNow, Patience};
+pub(crate) use self::limiter::{NotAdmitted, WaitLimits};

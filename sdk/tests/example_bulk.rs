@@ -33,7 +33,7 @@ fn the_default_run_gives_every_item_a_status_and_succeeds_although_some_are_inva
 
     let letters = folder.read("made-up/items.jsonl.not-updated");
     assert!(letters.contains(r#""error":{"outcome":"rejected""#));
-    ItemUpdate::from_json(letters.trim_end()).expect("an update");
+    let _ = ItemUpdate::from_json(letters.trim_end()).expect("an update");
     let corrected = letters.replace("unknown-field\":", "price\":");
     folder.write("made-up/items.jsonl.not-updated", corrected);
     let sent = folder.run(&["made-up/items.jsonl.not-updated"]);
@@ -268,7 +268,7 @@ fn options_that_contradict_each_other_are_refused() {
         ),
         (&["--resend-unknown", "--fresh"], "cannot be used with"),
         (&["--rate-limit", "0"], "1.."),
-        (&["--share", "1.5"], "at the most 1"),
+        (&["--share", "1.5"], "at most 1"),
         (
             &["--share", "0.5", "--rate-limit", "30"],
             "cannot be used with",

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::select;
-use support::{COLLECTION, builder_in, collection, lamp, one, world};
+use support::{COLLECTION, SdkTime, builder_in, collection, lamp, one, world};
 use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -38,7 +38,7 @@ impl Seen {
     }
 }
 
-/// Takes everything down that it is told, by whichever crate.
+/// Records all spans and events, of all crates.
 #[derive(Clone, Default)]
 struct Recorder {
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -154,7 +154,7 @@ fn fields<const N: usize>(fields: [(&'static str, &str); N]) -> Fields {
 }
 
 #[test]
-fn each_try_is_a_span_with_the_names_of_opentelemetry() {
+fn each_attempt_is_a_span_with_the_names_of_opentelemetry() {
     let (world, recorder) = (world(), Recorder::default());
     world.script([Step::Reply(Reply::new(500)), Step::Model]);
     let client = client(&world);
@@ -230,7 +230,7 @@ fn each_try_is_a_span_with_the_names_of_opentelemetry() {
 }
 
 #[test]
-fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
+fn the_span_of_an_attempt_without_a_complete_response_has_the_kind_of_the_error() {
     let world = world();
     let client = client(&world).with_retry(RetryPolicy::disabled());
     for (fault, kind, status) in [
@@ -247,18 +247,18 @@ fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
         let recorder = Recorder::default();
         world.faults([fault.clone()]);
         recorder.during(|| call(&world, &client));
-        let [told] = &*recorder.attempts() else {
-            panic!("one try")
+        let [span] = &*recorder.attempts() else {
+            panic!("one attempt")
         };
-        let told = |name| told.get(name).map(String::as_str);
-        assert_eq!(told("error.type"), Some(kind), "{fault:?}");
-        assert_eq!(told("otel.status_code"), Some("ERROR"), "{fault:?}");
-        assert_eq!(told("http.response.status_code"), status, "{fault:?}");
+        let field = |name| span.get(name).map(String::as_str);
+        assert_eq!(field("error.type"), Some(kind), "{fault:?}");
+        assert_eq!(field("otel.status_code"), Some("ERROR"), "{fault:?}");
+        assert_eq!(field("http.response.status_code"), status, "{fault:?}");
     }
 }
 
 #[test]
-fn a_try_that_is_dropped_is_told_as_cancelled() {
+fn the_span_of_a_dropped_attempt_is_cancelled() {
     let (world, recorder) = (world(), Recorder::default());
     let client = client(&world);
     world.faults([Fault::SilenceAfterActing]);
@@ -270,18 +270,18 @@ fn a_try_that_is_dropped_is_told_as_cancelled() {
             world.run(async { drop(select(call, pause).await) })
         })
         .expect("time passes");
-    let [told] = &*recorder.attempts() else {
-        panic!("one try")
+    let [span] = &*recorder.attempts() else {
+        panic!("one attempt")
     };
-    assert_eq!(told["error.type"], "cancelled");
-    assert_eq!(told["otel.status_code"], "ERROR");
+    assert_eq!(span["error.type"], "cancelled");
+    assert_eq!(span["otel.status_code"], "ERROR");
 }
 
 #[test]
 fn each_wait_is_an_event_with_its_cause() {
     let (world, recorder) = (world(), Recorder::default());
     world.script([Reply::new(500), Reply::new(429).header("retry-after", "7")]);
-    let rate_limiter = RateLimiter::fixed(60).expect("a pace");
+    let rate_limiter = RateLimiter::fixed(60).expect("a rate limiter");
     let builder = builder_in(&world)
         .rate_limiter(rate_limiter)
         .randomness(|| 0.0);
@@ -315,7 +315,7 @@ fn each_wait_is_an_event_with_its_cause() {
 }
 
 #[test]
-fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
+fn no_trace_has_the_token_or_the_content_of_an_item() {
     const SECRET: &str = "sesame-opens";
     let (world, recorder) = (world(), Recorder::default());
     let token = world.server().token();
@@ -345,9 +345,12 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
         world.faults([Fault::Garbage(token.clone().into_bytes())]);
         call(&world, &client);
     });
-    assert!(world.log().len() >= 8, "it was repeated");
+    assert!(world.log().len() >= 8, "the calls were retried");
     let all = recorder.all();
-    assert!(all.iter().any(|seen| !seen.is_own()), "others trace too");
+    assert!(
+        all.iter().any(|seen| !seen.is_own()),
+        "other crates trace too"
+    );
     for seen in all {
         let shown = format!("{seen:?}");
         assert!(
@@ -358,7 +361,7 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
 }
 
 #[test]
-fn a_span_of_the_callers_own_is_left_as_it_is() {
+fn a_span_of_the_caller_is_unchanged() {
     let world = world();
     let client = client(&world);
     for blind_to in ["", "webflow_cms"] {

@@ -154,7 +154,7 @@ impl Bulk {
         }
     }
 
-    /// As [`UpdateRequest::skip_invalid_files`](crate::UpdateRequest::skip_invalid_files), for each request; not sent unless
+    /// As [`UpdateRequest::skip_invalid_files`](crate::client::UpdateRequest::skip_invalid_files), for each request; not sent unless
     /// set. With `true`, which is also what the service does when not told, an item counts as updated though a file or an
     /// image of it may have been skipped.
     pub fn skip_invalid_files(mut self, skip: bool) -> Self {

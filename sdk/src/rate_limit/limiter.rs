@@ -1,4 +1,4 @@
-//! How many requests a minute a token makes.
+//! The rate limiter of a token.
 
 use std::fmt;
 use std::pin::pin;
@@ -14,20 +14,21 @@ use crate::error::{Error, InvalidInput, RetryStopped};
 use crate::observe::{CallId, Observers, WaitCause};
 use crate::time::Clock;
 
-/// Spreads the requests of a token over the minute, so that it does not run into the limit; and stops all of them when
-/// the service asks for a wait. Clones share it, and so do the clones of a client: make one for each token, and give it
-/// to every client that uses the token, with [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
+/// Limits the rate of the requests of one token, and pauses all of them when the service requests a wait.
 ///
-/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site, and says how many in
-/// `X-RateLimit-Limit`. Which kind of minute it counts in is not documented. Evenly spread requests fit under a fixed
-/// window wherever it begins, under a sliding window and under a token bucket; they leave 1.25 % further apart than the
-/// limit alone would ask, which leaves room for requests that take up to 750 ms longer than others to arrive.
+/// Clones share the limiter, and so do the clones of a client. Make one for each token, and pass it to every client
+/// with that token by [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
 ///
-/// A request is not sent in advance for time in which none was sent, so there are no bursts. Requests leave in the
-/// order in which they were asked for; one that is sent again takes its place behind those that wait by then.
+/// Webflow grants a token 60 or 120 requests a minute, depending on the plan of the site. The response header
+/// `X-RateLimit-Limit` contains the number. The window algorithm is not documented. Evenly spread requests stay below
+/// the limit of a fixed window of any phase, of a sliding window and of a token bucket. The interval is 1.25 % longer
+/// than the limit requires, which tolerates a difference of 750 ms in the time that requests take to arrive.
 ///
-/// If others use the same token, give each its [`share`](Self::share). Without that, the pace slows down while
-/// `X-RateLimit-Remaining` shows that others use up what is left.
+/// There are no bursts: idle time does not accumulate. Requests leave in the order in which they asked. A retry queues
+/// behind the requests that are already waiting.
+///
+/// If several processes use the token, give each a [`share`](Self::share). Without shares, the limiter slows down while
+/// `X-RateLimit-Remaining` shows that others use the token.
 ///
 /// ```
 /// use webflow_cms::RateLimiter;
@@ -44,7 +45,7 @@ struct Shared {
     rule: Rule,
     share: f64,
     schedule: Mutex<Schedule>,
-    /// Tells those who wait that their turn may come sooner.
+    /// Wakes waiting calls whose turn may come sooner.
     sooner: Notify,
 }
 
@@ -55,15 +56,15 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// A pace that learns the limit from the answers. Until the first one it is 60 requests a minute, the lowest limit
-    /// that Webflow documents.
+    /// Creates a rate limiter that learns the limit from the responses. Until the first response, it assumes 60
+    /// requests a minute, the lowest limit that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Rule::Learned { first: 60 }, 1.0)
     }
 
-    /// A pace that learns the limit from the answers, and begins with so many requests a minute. From 60,750 on that is
-    /// as good as none until the first answer, since timers are no finer than a millisecond.
+    /// Creates a rate limiter that learns the limit from the responses, with an initial limit in requests a minute.
+    /// From 60,750 on, there is no limit until the first response, since timers have a resolution of 1 millisecond.
     ///
     /// # Errors
     ///
@@ -73,8 +74,8 @@ impl RateLimiter {
         Ok(Self::with(Rule::Learned { first }, 1.0))
     }
 
-    /// A pace of so many requests a minute, whatever the answers say of the limit. Waits that the service asks for are
-    /// kept all the same.
+    /// Creates a rate limiter with a fixed limit in requests a minute, which ignores the limit in responses. It still
+    /// pauses when the service requests a wait.
     ///
     /// # Errors
     ///
@@ -86,21 +87,21 @@ impl RateLimiter {
         ))
     }
 
-    /// No pace: requests leave at once, and a wait that the service asks one call for does not stop the others. That
-    /// call keeps it all the same.
+    /// Creates a rate limiter without a limit. Requests leave at once, and a wait that the service requests of one call
+    /// does not pause the others.
     #[must_use]
     pub fn unlimited() -> Self {
         Self::with(Rule::Off, 1.0)
     }
 
-    /// The same with a part of the limit, for a token that several processes use. It is a new pace, which has learned
-    /// nothing yet.
+    /// Creates a rate limiter with the same settings and a share of the limit, for a token that several processes use.
+    /// It has its own state.
     ///
-    /// The parts are rounded down to whole requests, so those of all processes together stay below the limit.
+    /// A share is rounded down to whole requests, so the shares of all processes together stay below the limit.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::RateLimitShare`] if it is not above 0 and at the most 1.
+    /// [`InvalidInput::RateLimitShare`] if the share is not above 0 and at most 1.
     pub fn share(&self, share: f64) -> Result<Self, Error> {
         if share > 0.0 && share <= 1.0 {
             Ok(Self::with(self.0.rule, share))
@@ -118,26 +119,26 @@ impl RateLimiter {
         }))
     }
 
-    /// The requests a minute that the token has, as far as is known: what was set by hand, or what an answer said, or
-    /// what is assumed until one does. None if there is no pace and no answer yet.
+    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None`
+    /// without a limit before the first response.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()
     }
 
-    /// How far apart two requests leave, as it stands.
+    /// Returns the current interval between two requests.
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.schedule().interval()
     }
 
-    /// How many calls wait for their turn.
+    /// Returns the number of waiting calls.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.schedule().waiting()
     }
 
-    /// Takes in what the head of an answer says.
+    /// Learns from the headers of a response.
     pub(crate) fn learn(&self, rate_limit: RateLimit, now: Duration) {
         let sooner = self
             .schedule()
@@ -147,13 +148,13 @@ impl RateLimiter {
         }
     }
 
-    /// Lets no request leave before this time.
+    /// Pauses all requests until this time.
     pub(crate) fn pause(&self, until: Duration) {
         self.schedule().pause(until);
     }
 
-    /// Waits for the turn of a request, which is to leave at once then.
-    pub(crate) async fn turn(&self, patience: Patience<'_>) -> Result<(), NotNow> {
+    /// Waits for the turn of a request, which must leave at once.
+    pub(crate) async fn acquire(&self, limits: WaitLimits<'_>) -> Result<(), NotAdmitted> {
         let place = Place {
             rate_limiter: self,
             ticket: self.schedule().enter(),
@@ -162,18 +163,18 @@ impl RateLimiter {
         loop {
             let mut sooner = pin!(self.0.sooner.notified());
             sooner.as_mut().enable();
-            let now = patience.clock.elapsed();
+            let now = limits.clock.elapsed();
             let (turn, paused_until) = {
                 let mut schedule = self.schedule();
                 let paused_until = schedule.paused_until();
-                // Whoever waited may have been woken late.
-                if patience.deadline.is_some_and(|deadline| now >= deadline) {
-                    return Err(NotNow::OutOfTime(paused_until.saturating_sub(now)));
+                // A sleep may end late.
+                if limits.ends_at.is_some_and(|ends_at| now >= ends_at) {
+                    return Err(NotAdmitted::OutOfTime(paused_until.saturating_sub(now)));
                 }
                 (schedule.ask(place.ticket, now), paused_until)
             };
             let Turn::At(due) = turn else { return Ok(()) };
-            let due = patience.check(now, due, paused_until)?;
+            let due = limits.check(now, due, paused_until)?;
             if waiting.is_none() {
                 let cause = if paused_until > now {
                     WaitCause::RetryAfter
@@ -181,21 +182,21 @@ impl RateLimiter {
                     WaitCause::RateLimit
                 };
                 let expected = due.saturating_sub(now);
-                waiting = Some(patience.observers.wait_started(
-                    patience.clock,
-                    patience.call,
+                waiting = Some(limits.observers.wait_started(
+                    limits.clock,
+                    limits.call,
                     cause,
                     expected,
                 ));
             }
-            let sleep = patience.clock.sleep(due.saturating_sub(now));
+            let sleep = limits.clock.sleep(due.saturating_sub(now));
             match select(sleep, sooner).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
     }
 
-    /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
+    /// Ignores poisoning: a panic under the lock leaves no inconsistent state.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.0
             .schedule
@@ -207,7 +208,7 @@ impl RateLimiter {
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Pace")
+            .debug_struct("RateLimiter")
             .field("rule", &self.0.rule)
             .field("share", &self.0.share)
             .field("limit", &self.limit())
@@ -216,48 +217,48 @@ impl fmt::Debug for RateLimiter {
     }
 }
 
-/// What bounds the wait for a turn, and what it runs on.
+/// The limits of a wait for the rate limiter, and its context.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience<'a> {
+pub(crate) struct WaitLimits<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observers: &'a Observers,
     pub(crate) call: CallId,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) longest_wait: Duration,
+    pub(crate) ends_at: Option<Duration>,
+    pub(crate) max_retry_after: Duration,
 }
 
-impl Patience<'_> {
-    /// Until when to sleep, or why not to.
+impl WaitLimits<'_> {
+    /// Returns the end of the sleep, or the reason not to wait.
     fn check(
         &self,
         now: Duration,
         due: Duration,
         paused_until: Duration,
-    ) -> Result<Duration, NotNow> {
+    ) -> Result<Duration, NotAdmitted> {
         let pause = paused_until.saturating_sub(now);
-        if pause > self.longest_wait {
-            return Err(NotNow::WaitTooLong(pause));
+        if pause > self.max_retry_after {
+            return Err(NotAdmitted::WaitTooLong(pause));
         }
-        match self.deadline {
-            // A pause never gets shorter; a place among others may.
-            Some(deadline) if paused_until >= deadline => Err(NotNow::OutOfTime(pause)),
-            Some(deadline) => Ok(due.min(deadline)),
+        match self.ends_at {
+            // A pause never becomes shorter, but a wait for other calls may.
+            Some(ends_at) if paused_until >= ends_at => Err(NotAdmitted::OutOfTime(pause)),
+            Some(ends_at) => Ok(due.min(ends_at)),
             None => Ok(due),
         }
     }
 }
 
-/// Why a request does not get a turn, and how long the service has asked to wait.
+/// The reason why a request is not sent, and what remains of the wait that the service requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotNow {
+pub(crate) enum NotAdmitted {
     WaitTooLong(Duration),
     OutOfTime(Duration),
-    /// Who watches the call says no.
+    /// The hook of the call aborted it.
     Aborted,
 }
 
-impl NotNow {
-    /// The rest of the wait that the service has asked for.
+impl NotAdmitted {
+    /// Returns what remains of the wait that the service requested.
     pub(crate) fn pause(self) -> Option<Duration> {
         match self {
             Self::WaitTooLong(pause) | Self::OutOfTime(pause) => Some(pause),
@@ -266,17 +267,17 @@ impl NotNow {
     }
 }
 
-impl From<NotNow> for RetryStopped {
-    fn from(why: NotNow) -> Self {
-        match why {
-            NotNow::WaitTooLong(_) => Self::RetryAfterTooLong,
-            NotNow::OutOfTime(_) => Self::TimeoutExceeded,
-            NotNow::Aborted => Self::Aborted,
+impl From<NotAdmitted> for RetryStopped {
+    fn from(reason: NotAdmitted) -> Self {
+        match reason {
+            NotAdmitted::WaitTooLong(_) => Self::RetryAfterTooLong,
+            NotAdmitted::OutOfTime(_) => Self::TimeoutExceeded,
+            NotAdmitted::Aborted => Self::Aborted,
         }
     }
 }
 
-/// A place among those who wait, given up when it goes.
+/// A place in the queue, which is released when dropped.
 struct Place<'a> {
     rate_limiter: &'a RateLimiter,
     ticket: Ticket,

@@ -1,60 +1,60 @@
-//! When the next request of a token may leave: a pure function of what was sent and what was heard.
+//! The schedule of a token's requests: a pure function of the requests and responses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The time in which a limit counts.
+/// The window of a limit.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How much later than another one a request may arrive although it left at the same distance.
+/// The tolerated difference in the time that requests take to arrive.
 ///
-/// Requests that leave `(60 s + SPREAD) / limit` apart, each on its way for some time between `a` and `a + SPREAD`,
-/// never arrive more than `limit` in any 60 seconds, wherever these begin. So the pace holds under a fixed window of
-/// any phase, a sliding window, and a token bucket that takes `1 + SPREAD * limit / 60 s` requests at once.
+/// If requests leave `(60 s + SPREAD) / limit` apart, and each takes between `a` and `a + SPREAD` to arrive, at most
+/// `limit` of them arrive in any 60 seconds. So the rate is accepted by a fixed window of any phase, a sliding window,
+/// and a token bucket with a capacity of `1 + SPREAD * limit / 60 s` requests.
 const SPREAD: Duration = Duration::from_millis(750);
 
-/// For how long our own requests may be in the count that the service reports: its minute, and the time under way.
+/// How long a request may count in the number that the service reports: its window, and the time of transmission.
 const COUNTED: Duration = Duration::from_secs(62);
 
-/// Timers are no finer than this, so requests that are to leave closer together leave at once.
+/// The resolution of timers. Requests with a shorter interval leave at once.
 const FINEST: Duration = Duration::from_millis(1);
 
-/// Who does not ask within this time after its turn came is not being polled, and is not waited for.
+/// A call that does not ask within this time after its turn is not being polled, and loses its place to the next one.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How many answers back the fall of the remaining requests is looked for.
-const HEARD: usize = 8;
+/// How many earlier responses are compared to detect a decrease of the remaining requests.
+const COMPARED: usize = 8;
 
-/// A fall by this many is no accident of answers that overtake each other.
+/// A decrease by this many is not an effect of responses in another order.
 const FALL: u64 = 3;
 
-/// What decides the limit.
+/// The source of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
-    /// The headers, and this until they have said something.
+    /// The headers, and this limit until the first response.
     Learned { first: u32 },
-    /// This, whatever the headers say.
+    /// This limit, independent of the headers.
     Fixed(u32),
-    /// There is none.
+    /// No limit.
     Off,
 }
 
-/// One who waits for a turn.
+/// The ticket of a waiting call.
 pub(crate) type Ticket = u64;
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     ticket: Ticket,
-    /// When its turn was to come, as it looked when it last asked.
+    /// The expected time of its turn when it last asked.
     due: Duration,
 }
 
-/// The answer to one who asks for a turn.
+/// The result of a request for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The request is to leave now.
+    /// The request must leave now.
     Now,
-    /// The turn comes at this time, as it looks now.
+    /// The expected time of the turn.
     At(Duration),
 }
 
@@ -64,16 +64,16 @@ pub(crate) struct Schedule {
     rule: Rule,
     share: f64,
     learned: Option<u64>,
-    /// The distance that is kept while others use the requests up.
+    /// The interval while others use the token.
     yielding: Option<Duration>,
     last: Option<Duration>,
     paused_until: Duration,
     waiting: VecDeque<Waiting>,
     next_ticket: Ticket,
-    /// When our own requests left, as far as they may still count.
+    /// The times of our own requests that may still count.
     sent: VecDeque<Duration>,
     /// The last numbers of remaining requests.
-    heard: VecDeque<u64>,
+    reported: VecDeque<u64>,
 }
 
 impl Schedule {
@@ -88,11 +88,11 @@ impl Schedule {
             waiting: VecDeque::new(),
             next_ticket: 0,
             sent: VecDeque::new(),
-            heard: VecDeque::new(),
+            reported: VecDeque::new(),
         }
     }
 
-    /// Takes a place behind all who wait.
+    /// Queues behind all waiting calls.
     pub(crate) fn enter(&mut self) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -103,7 +103,7 @@ impl Schedule {
         ticket
     }
 
-    /// Gives a place up. Whether it was still held.
+    /// Releases a place. Returns `false` if it was released or used before.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> bool {
         match self.position(ticket) {
             Some(position) => self.waiting.remove(position).is_some(),
@@ -111,7 +111,7 @@ impl Schedule {
         }
     }
 
-    /// Asks for the turn of a place, which is used up with it.
+    /// Asks for the turn of a place. A turn uses the place.
     pub(crate) fn ask(&mut self, ticket: Ticket, now: Duration) -> Turn {
         let Some(position) = self.position(ticket) else {
             return Turn::Now;
@@ -121,7 +121,7 @@ impl Schedule {
             .last
             .map_or(Duration::ZERO, |last| last.saturating_add(interval))
             .max(self.paused_until);
-        // Who does not ask again does not know that its turn has come nearer.
+        // A call that does not ask again does not know that its turn has become sooner.
         let before = (0..)
             .map(|place| next.saturating_add(interval.saturating_mul(place)))
             .zip(self.waiting.iter().take(position))
@@ -143,7 +143,7 @@ impl Schedule {
         Turn::Now
     }
 
-    /// Lets nobody go before this time.
+    /// Pauses all requests until this time.
     pub(crate) fn pause(&mut self, until: Duration) {
         if self.rule == Rule::Off {
             return;
@@ -155,12 +155,12 @@ impl Schedule {
         self.paused_until
     }
 
-    /// How many wait.
+    /// Returns the number of waiting calls.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Takes in what an answer says. Whether those who wait should ask again, because their turn may come sooner.
+    /// Learns from a response. Returns `true` if waiting calls should ask again, because their turn may come sooner.
     pub(crate) fn learn(
         &mut self,
         limit: Option<u64>,
@@ -171,8 +171,8 @@ impl Schedule {
         if let Some(limit) = limit.filter(|limit| *limit > 0)
             && self.learned.replace(limit) != Some(limit)
         {
-            // What remained of another limit says nothing of this one.
-            self.heard.clear();
+            // The remaining requests of another limit are not comparable.
+            self.reported.clear();
             self.yielding = None;
         }
         if let Some(remaining) = remaining {
@@ -181,7 +181,7 @@ impl Schedule {
         self.interval() < before
     }
 
-    /// The requests a minute that the service grants the token, as far as is known.
+    /// Returns the limit in requests a minute, as far as it is known.
     pub(crate) fn limit(&self) -> Option<u64> {
         match self.rule {
             Rule::Off => self.learned,
@@ -190,7 +190,7 @@ impl Schedule {
         }
     }
 
-    /// How far apart two requests leave.
+    /// Returns the interval between two requests.
     pub(crate) fn interval(&self) -> Duration {
         let Some(limit) = self.limit().filter(|_| self.rule != Rule::Off) else {
             return Duration::ZERO;
@@ -202,7 +202,8 @@ impl Schedule {
         self.yielding.map_or(even, |interval| interval.max(even))
     }
 
-    /// Our part of a limit: whole requests, so that the parts of several do not add up to more, but never none.
+    /// Returns our share of a limit. It is rounded down to whole requests, so that several shares do not exceed the
+    /// limit, unless it is below 1.
     fn ours(&self, limit: u64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -212,25 +213,26 @@ impl Schedule {
         if part >= 1.0 { part.floor() } else { part }
     }
 
-    /// The distance to keep if others use up what we would run into: then what remains is spread over a whole minute,
-    /// since nobody says when the count begins anew.
+    /// Returns the interval while others use the token: the remaining requests are spread over a whole window, since
+    /// the end of the window is unknown.
     ///
-    /// That others do it is told by two signs together. More is missing than we have sent and they are due; and it gets
-    /// less (with a token bucket smaller than the limit, much is missing all the time, and stays so).
+    /// Two signs together show that others use it. More requests are missing than ours and the share of the others; and
+    /// the number of remaining requests decreases. With a token bucket smaller than the limit, many are always missing,
+    /// and their number stays constant.
     fn yield_to_others(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
         let limit = self.limit().filter(|_| self.rule != Rule::Off)?;
         self.forget(now);
         if self
-            .heard
+            .reported
             .back()
             .is_some_and(|last| remaining > last.saturating_add(FALL))
         {
-            self.heard.clear();
+            self.reported.clear();
         }
-        let highest = self.heard.iter().copied().max().unwrap_or(remaining);
-        self.heard.push_back(remaining);
-        if self.heard.len() > HEARD {
-            self.heard.pop_front();
+        let highest = self.reported.iter().copied().max().unwrap_or(remaining);
+        self.reported.push_back(remaining);
+        if self.reported.len() > COMPARED {
+            self.reported.pop_front();
         }
         let sent = u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
         let missing = limit.saturating_sub(remaining).saturating_sub(sent);
@@ -266,7 +268,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn paced(limit: u32) -> Schedule {
+    fn limited(limit: u32) -> Schedule {
         Schedule::new(Rule::Fixed(limit), 1.0)
     }
 
@@ -283,7 +285,7 @@ mod tests {
     #[test]
     fn whatever_the_way_takes_no_sixty_seconds_see_more_arrivals_than_the_limit() {
         for limit in [1, 2, 7, 60, 119, 120, 121, 600] {
-            let mut schedule = paced(limit);
+            let mut schedule = limited(limit);
             let mut now = Duration::ZERO;
             let mut arrivals = Vec::new();
             for number in 0..limit * 3 {
@@ -310,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_costs_less_than_two_percent() {
-        let mut schedule = paced(120);
+    fn even_spreading_costs_less_than_two_percent() {
+        let mut schedule = limited(120);
         let first = send(&mut schedule, Duration::ZERO);
         let last = (1..1_000).fold(first, |now, _| send(&mut schedule, now));
         assert!(last - first < (SECOND * 999 / 2).mul_f64(1.02), "{last:?}");
@@ -319,7 +321,7 @@ mod tests {
 
     #[test]
     fn turns_come_in_the_order_in_which_they_were_asked_for() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
         assert_eq!(schedule.ask(first, SECOND), Turn::Now);
         let interval = schedule.interval();
@@ -331,7 +333,7 @@ mod tests {
 
     #[test]
     fn who_leaves_is_not_waited_for() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
         assert_eq!(schedule.ask(first, SECOND), Turn::Now);
         assert!(schedule.leave(second));
@@ -346,7 +348,7 @@ mod tests {
 
     #[test]
     fn who_is_never_polled_again_holds_nobody_up_for_long() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         let now = send(&mut schedule, SECOND);
         let [asleep, awake] = [schedule.enter(), schedule.enter()];
         let Turn::At(due) = schedule.ask(asleep, now) else {
@@ -356,7 +358,11 @@ mod tests {
         let late = due + GRACE + SECOND;
         assert_eq!(schedule.ask(awake, late), Turn::Now);
         let next = send(&mut schedule, late);
-        assert_eq!(next, late + schedule.interval(), "the pace is as before");
+        assert_eq!(
+            next,
+            late + schedule.interval(),
+            "the interval is as before"
+        );
         assert_eq!(
             schedule.ask(asleep, next + SECOND * 9),
             Turn::Now,
@@ -366,7 +372,7 @@ mod tests {
 
     #[test]
     fn who_is_never_polled_again_holds_nobody_up_although_its_turn_looked_far_away() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         let now = send(&mut schedule, SECOND);
         let leaving: Vec<_> = (0..100).map(|_| schedule.enter()).collect();
         let [asleep, awake] = [schedule.enter(), schedule.enter()];
@@ -380,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_pause_holds_everybody_and_nobody_bursts_after_it() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
         schedule.pause(SECOND * 30);
         schedule.pause(SECOND * 20);
@@ -397,7 +403,7 @@ mod tests {
 
     #[test]
     fn time_without_requests_is_not_saved_up() {
-        let mut schedule = paced(60);
+        let mut schedule = limited(60);
         send(&mut schedule, SECOND);
         let now = send(&mut schedule, SECOND * 600);
         assert_eq!(now, SECOND * 600);
@@ -420,8 +426,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_that_was_set_by_hand_learns_nothing() {
-        let mut schedule = paced(30);
+    fn a_fixed_limit_is_not_changed_by_responses() {
+        let mut schedule = limited(30);
         schedule.learn(Some(120), None, SECOND);
         assert_eq!(schedule.limit(), Some(30));
     }
@@ -438,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pace_all_go_at_once() {
+    fn without_a_limit_all_requests_leave_at_once() {
         let mut schedule = Schedule::new(Rule::Off, 1.0);
         let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
         schedule.learn(Some(60), Some(0), SECOND);
@@ -450,7 +456,7 @@ mod tests {
 
     #[test]
     fn our_own_use_is_never_taken_for_that_of_others() {
-        let mut schedule = paced(120);
+        let mut schedule = limited(120);
         let mut now = Duration::ZERO;
         let even = schedule.interval();
         for number in 0..600 {
@@ -464,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_small_bucket_is_not_taken_for_the_use_of_others() {
-        let mut schedule = paced(120);
+        let mut schedule = limited(120);
         let even = schedule.interval();
         let mut now = Duration::ZERO;
         for remaining in [9, 9, 8, 9, 9, 8, 8, 9, 9, 9] {
@@ -476,7 +482,7 @@ mod tests {
 
     #[test]
     fn what_others_leave_over_is_spread_until_the_count_begins_anew() {
-        let mut schedule = paced(120);
+        let mut schedule = limited(120);
         let even = schedule.interval();
         let mut now = Duration::ZERO;
         for remaining in (20..40).rev() {

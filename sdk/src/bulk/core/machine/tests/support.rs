@@ -18,7 +18,7 @@ use crate::id::ItemId;
 use crate::model::Batch;
 use crate::model::FieldData;
 use crate::model::ItemUpdate;
-use crate::rate_limit::NotNow;
+use crate::rate_limit::NotAdmitted;
 use crate::response::ParsedResponse;
 use crate::response::UpdateResponse;
 use crate::retry::RetryPolicy;
@@ -89,7 +89,7 @@ pub(super) fn forbidden() -> Error {
         attempt_timeout: Duration::from_secs(1),
         operation_timeout: OperationTimeout::Unlimited,
     };
-    Error::not_sent(NotNow::Aborted, &options)
+    Error::not_sent(NotAdmitted::Aborted, &options)
 }
 
 /// The response that has these entries of a batch.
@@ -100,8 +100,8 @@ pub(super) fn response(batch: &Batch, has: impl Fn(usize) -> bool) -> UpdateResp
         .map(|(_, update)| serde_json::json!({"id": update.key().id.as_str()}))
         .collect();
     let text = serde_json::json!({"items": items}).to_string();
-    let answer = ParsedResponse::<FieldData>::read(&text).expect("JSON");
-    UpdateResponse::read(
+    let answer = ParsedResponse::<FieldData>::parse(&text).expect("JSON");
+    UpdateResponse::from_parsed(
         answer.expect("a list"),
         batch,
         StatusCode::OK,

@@ -1,4 +1,4 @@
-//! Answers that are made to do harm: a call ends by its time or at its bound, whatever the server goes on to send.
+//! Hostile responses: a call ends at its timeout or its size limit, whatever the server sends.
 
 mod support;
 
@@ -19,17 +19,17 @@ use webflow_cms::{Client, Error, ErrorKind};
 use webflow_cms_reference::{Fault, FaultyServer, Reply};
 
 const BOUND: u64 = 1 << 20;
-const TIME: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
-const IN_TIME: &str = "the response timed out";
+const TIMED_OUT: &str = "the response timed out";
 const TOO_LARGE: &str = "the response is larger than max_response_bytes";
 
 fn client(base_url: &str, timeout: Duration) -> Client {
     watched(base_url, timeout).0
 }
 
-/// A client, and the most that it reads of an answer.
+/// Makes a client, and a counter of the most bytes that it reads of a response.
 fn watched(base_url: &str, timeout: Duration) -> (Client, Most) {
     let most = Most::default();
     let client = builder(base_url, "reference-token")
@@ -56,18 +56,18 @@ impl Most {
     }
 }
 
-/// The error of a typed call. A call that hangs is a failure, and not a test run that never ends.
+/// Returns the error of a typed call. A call that hangs fails the test.
 async fn typed(client: &Client) -> Error {
     let (collection, batch) = (collection(), one());
     let call = client.update(collection, batch.clone()).send();
-    patiently(call).await.expect_err("an answer that does harm")
+    within_a_minute(call).await.expect_err("a hostile response")
 }
 
-/// The error of a raw call, with all its causes, as text.
+/// Returns the error of a raw call with all its causes, as text.
 async fn raw(client: &Client) -> String {
     let (raw, request) = (client.raw(), ItemUpdateList { items: Vec::new() });
-    let called = patiently(raw.update_items(COLLECTION, None, &request)).await;
-    let error = called.expect_err("an answer that does harm");
+    let called = within_a_minute(raw.update_items(COLLECTION, None, &request)).await;
+    let error = called.expect_err("a hostile response");
     let first: &(dyn StdError + 'static) = &error;
     let causes = successors(Some(first), |error| (*error).source());
     causes.map(|cause| format!("{cause}\n")).collect()
@@ -75,14 +75,14 @@ async fn raw(client: &Client) -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "whether the client's clock ends a call is what is tried"
+    reason = "the test checks that the client's own timeout ends a call"
 )]
-async fn patiently<F: Future>(call: F) -> F::Output {
+async fn within_a_minute<F: Future>(call: F) -> F::Output {
     let ended = tokio::time::timeout(LONG / 2, call).await;
     ended.expect("the call hangs")
 }
 
-/// A server that sends these parts to everybody who asks, one after the other, until nobody takes them.
+/// Starts a server that sends these parts in response to each request, until the client closes the connection.
 async fn sends<P>(parts: impl Fn() -> P + Send + Sync + 'static) -> String
 where
     P: Iterator<Item = Vec<u8>> + Send + 'static,
@@ -100,7 +100,7 @@ where
 }
 
 async fn send(mut stream: TcpStream, parts: impl Iterator<Item = Vec<u8>>) {
-    // The requests of these tests are small enough to come in one piece.
+    // The requests of these tests are small enough for one read.
     let _ = stream.read(&mut [0; 64 * 1024]).await;
     for part in parts {
         if stream.write_all(&part).await.is_err() {
@@ -114,13 +114,13 @@ fn head(more: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{more}").into_bytes()
 }
 
-/// The start of a body that is said to be compressed.
+/// The head and the beginning of a compressed body.
 fn compressed() -> impl Iterator<Item = Vec<u8>> {
     let head = head("content-encoding: gzip\r\nconnection: close\r\n\r\n");
     once(head).chain(once(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]))
 }
 
-/// A mebibyte of zeros, in about a kibibyte that ends on a whole byte and refers to nothing before it.
+/// 1 MiB of zeros in about 1 KiB, which ends on a whole byte and refers to nothing before it.
 fn zeros() -> Vec<u8> {
     const LEN: usize = 1 << 20;
     let mut block = Vec::with_capacity(LEN);
@@ -130,13 +130,13 @@ fn zeros() -> Vec<u8> {
     block
 }
 
-/// 10 GiB of zeros, which are 10 MB on the wire.
+/// 10 GiB of zeros in 10 MB.
 fn bomb() -> impl Iterator<Item = Vec<u8>> {
     compressed().chain(repeat_n(zeros(), 10 * 1024))
 }
 
-/// Compressed data without end that is nothing when it is expanded.
-fn hot_air() -> impl Iterator<Item = Vec<u8>> {
+/// Endless compressed data that decompresses to nothing.
+fn empty_blocks() -> impl Iterator<Item = Vec<u8>> {
     const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
     compressed().chain(repeat(EMPTY_BLOCK.repeat(10_000)))
 }
@@ -148,38 +148,38 @@ async fn faulty(fault: Fault) -> FaultyServer {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_ends_when_the_time_of_the_try_is_over() {
+async fn an_endless_response_ends_at_the_attempt_timeout() {
     let silence = "the request timed out: no response arrived";
     let drip = Fault::Drip {
         pause: Duration::from_millis(1),
     };
-    for (fault, said) in [
+    for (fault, text) in [
         (Fault::SilenceAfterActing, silence),
         (Fault::SilenceBeforeActing, silence),
-        (Fault::HeadOnly, IN_TIME),
-        (drip, IN_TIME),
+        (Fault::HeadOnly, TIMED_OUT),
+        (drip, TIMED_OUT),
     ] {
         let server = faulty(fault.clone()).await;
-        let client = client(&server.base_url(), TIME);
+        let client = client(&server.base_url(), SHORT);
         let error = typed(&client).await;
         assert_eq!(error.kind(), ErrorKind::Timeout, "{fault:?}: {error:?}");
         assert!(error.may_have_acted(), "{fault:?}");
         let error = raw(&client).await;
-        assert!(error.contains(said), "{fault:?}: {error}");
+        assert!(error.contains(text), "{fault:?}: {error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn compressed_data_that_are_nothing_end_when_the_time_of_the_try_is_over() {
-    let client = client(&sends(hot_air).await, TIME);
+async fn endless_compressed_data_ends_at_the_attempt_timeout() {
+    let client = client(&sends(empty_blocks).await, SHORT);
     let error = typed(&client).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     let error = raw(&client).await;
-    assert!(error.contains(IN_TIME), "{error}");
+    assert!(error.contains(TIMED_OUT), "{error}");
 }
 
 #[tokio::test]
-async fn an_answer_beyond_the_bound_is_read_up_to_the_bound() {
+async fn a_response_is_read_up_to_the_size_limit() {
     for fault in [
         Fault::Oversized {
             length: 10_000_000_000,
@@ -203,7 +203,7 @@ async fn an_answer_beyond_the_bound_is_read_up_to_the_bound() {
 }
 
 #[tokio::test]
-async fn ten_gibibytes_in_ten_megabytes_are_expanded_up_to_the_bound() {
+async fn ten_gibibytes_in_ten_megabytes_are_decompressed_up_to_the_size_limit() {
     let (client, most) = watched(&sends(bomb).await, LONG);
     let error = typed(&client).await;
     assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
@@ -213,7 +213,7 @@ async fn ten_gibibytes_in_ten_megabytes_are_expanded_up_to_the_bound() {
 }
 
 #[tokio::test]
-async fn a_refusal_without_end_is_told_as_the_refusal() {
+async fn an_endless_error_response_is_reported_by_its_status() {
     let server = faulty(Fault::Endless { chunk: 64 * 1024 }).await;
     let refusal = Reply::documented(400).expect("documented");
     server.core().script([refusal.clone(), refusal]);
@@ -223,7 +223,7 @@ async fn a_refusal_without_end_is_told_as_the_refusal() {
     assert!(!error.may_have_acted() && !error.is_body_complete());
     assert!(
         most.bytes() < BOUND,
-        "there is no need for more of a refusal"
+        "the limit of an error response is lower"
     );
     let error = raw(&client).await;
     assert!(error.contains(TOO_LARGE), "{error}");
@@ -231,7 +231,7 @@ async fn a_refusal_without_end_is_told_as_the_refusal() {
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_no_answer() {
+async fn an_endless_head_ends_the_attempt() {
     let headers = || once(head("")).chain(repeat(b"x-more: and more\r\n".repeat(1_000)));
     let greetings = || repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000));
     let client_of_headers = client(&sends(headers).await, LONG);
@@ -240,7 +240,7 @@ async fn a_head_without_end_is_no_answer() {
     assert!(error.may_have_acted());
     raw(&client_of_headers).await;
 
-    let client_of_greetings = client(&sends(greetings).await, TIME);
+    let client_of_greetings = client(&sends(greetings).await, SHORT);
     let error = typed(&client_of_greetings).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     raw(&client_of_greetings).await;

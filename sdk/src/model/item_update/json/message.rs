@@ -6,12 +6,12 @@ use serde_json::value::RawValue;
 use crate::model::members::type_of;
 use crate::text::beginning;
 
-/// How many characters of a refused text are shown.
-pub(super) const SHOWN: usize = 40;
+/// How many characters of the text an error quotes.
+pub(super) const SHOWN_CHARS: usize = 40;
 
-/// Names the kind of a text that does not begin like an object.
+/// Describes a text that does not begin like an object.
 pub(super) fn found(text: &str) -> String {
-    let shown = beginning(text, SHOWN);
+    let shown = beginning(text, SHOWN_CHARS);
     if text.is_empty() {
         return "the text is empty".to_owned();
     }
@@ -38,7 +38,7 @@ pub(super) fn found(text: &str) -> String {
     format!("{shown:?} is not JSON")
 }
 
-/// Rewords an error of the parser, which stopped at a byte of an object.
+/// Rewords an error of the JSON parser, which stopped at a byte of an object.
 pub(super) fn syntax(text: &str, at: usize, error: &serde_json::Error) -> String {
     if error.classify() == Category::Eof {
         return "the object is incomplete; if the JSON is pretty-printed, write each object on one line"
@@ -61,6 +61,6 @@ pub(super) fn syntax(text: &str, at: usize, error: &serde_json::Error) -> String
             r"a string contains a raw control character; write it as an escape such as \n"
                 .to_owned()
         }
-        reason => format!("the JSON is broken: {reason}"),
+        reason => format!("invalid JSON: {reason}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Answers read into the caller's types, on the caller's terms.
+//! Responses that are deserialized into the caller's types, and the settings of the client around them.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn both() -> Batch {
 }
 
 #[tokio::test]
-async fn field_data_is_read_into_a_type_of_the_callers() {
+async fn field_data_is_deserialized_into_a_type_of_the_caller() {
     let server = site().await;
     let batch = one();
     let response = client(&server)
@@ -43,7 +43,7 @@ async fn field_data_is_read_into_a_type_of_the_callers() {
 }
 
 #[tokio::test]
-async fn field_data_that_nobody_needs_is_skipped_and_every_entry_confirmed() {
+async fn ignored_field_data_is_skipped_and_every_entry_confirmed() {
     let server = site().await;
     let batch = both();
     let response = client(&server)
@@ -59,7 +59,7 @@ async fn field_data_that_nobody_needs_is_skipped_and_every_entry_confirmed() {
 }
 
 #[tokio::test]
-async fn a_sent_field_that_the_response_lacks_is_told() {
+async fn a_sent_field_that_the_response_lacks_is_missing() {
     let server = site().await;
     let update = lamp()
         .field("price", &120)
@@ -69,35 +69,37 @@ async fn a_sent_field_that_the_response_lacks_is_told() {
     let batch = Batch::new([shade().draft(true), update]).expect("a batch");
     let client = client(&server);
     let missing = async |change: fn(&mut Vec<Value>)| {
-        server.script([Step::model_then(move |answer| answer.edit_items(change))]);
+        server.script([Step::model_then(move |response| {
+            response.edit_items(change)
+        })]);
         let response = client.update(collection(), batch.clone()).await;
         let response = response.expect("an update");
         let missing = [0, 1, 2].map(|entry| response.missing_fields(entry).join(","));
         (missing, response.unconfirmed().count())
     };
-    let told = |fields: &str| [String::new(), fields.to_owned(), String::new()];
-    assert_eq!(missing(|_| {}).await, (told(""), 0));
+    let expected = |fields: &str| [String::new(), fields.to_owned(), String::new()];
+    assert_eq!(missing(|_| {}).await, (expected(""), 0));
     let without_price = |items: &mut Vec<Value>| {
         items[1]["fieldData"] = json!({"name": null, "more": 1});
         items.reverse();
     };
-    assert_eq!(missing(without_price).await, (told("price"), 0));
+    assert_eq!(missing(without_price).await, (expected("price"), 0));
     assert_eq!(
         missing(|items| items[1]["fieldData"] = json!({})).await,
-        (told("price,name"), 0)
+        (expected("price,name"), 0)
     );
     for without_fields in [
         |items: &mut Vec<Value>| items[1]["fieldData"] = json!(null),
         |items: &mut Vec<Value>| items[1]["fieldData"] = json!("odd"),
     ] {
-        assert_eq!(missing(without_fields).await, (told(""), 0));
+        assert_eq!(missing(without_fields).await, (expected(""), 0));
     }
     let lost = |items: &mut Vec<Value>| items.truncate(1);
-    assert_eq!(missing(lost).await, (told(""), 1));
+    assert_eq!(missing(lost).await, (expected(""), 1));
 }
 
 #[tokio::test]
-async fn an_item_without_a_locale_confirms_the_entry_that_names_the_primary_one() {
+async fn an_item_without_a_locale_confirms_the_entry_of_the_primary_locale() {
     let server = site().await;
     let primary = server
         .model()
@@ -112,8 +114,8 @@ async fn an_item_without_a_locale_confirms_the_entry_that_names_the_primary_one(
     ];
     let batch = Batch::new(updates.map(|update| update.draft(true))).expect("a batch");
     let returned = async |locale: Value| {
-        server.script([Step::model_then(move |answer| {
-            answer.edit_items(|items| {
+        server.script([Step::model_then(move |response| {
+            response.edit_items(|items| {
                 for item in items {
                     if item["cmsLocaleId"] != FRENCH {
                         item["cmsLocaleId"] = locale.clone();
@@ -132,7 +134,7 @@ async fn an_item_without_a_locale_confirms_the_entry_that_names_the_primary_one(
 }
 
 #[tokio::test]
-async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
+async fn an_item_that_does_not_match_the_type_is_named_and_the_response_is_kept() {
     let server = site().await;
     let batch = both();
     let error = client(&server)
@@ -153,7 +155,7 @@ async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
     }
     assert!(!text.contains(LAMP), "{text}");
 
-    let response = error.update_response().expect("the answer");
+    let response = error.update_response().expect("the response");
     assert_eq!(response.unconfirmed().count(), 0);
     let shade = response
         .item_of(1)
@@ -192,7 +194,7 @@ impl Clock for Stopped {
 }
 
 #[tokio::test]
-async fn a_retry_after_date_is_measured_by_the_callers_clock_unless_the_answer_has_a_date() {
+async fn a_retry_after_date_is_compared_with_the_clock_if_the_response_has_no_date() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
     let after = |seconds| httpdate::fmt_http_date(now + Duration::from_secs(seconds));
     let server = faulty_site().await;
@@ -245,16 +247,16 @@ mod gzip {
     }
 
     #[tokio::test]
-    async fn a_compressed_answer_is_asked_for_and_read() {
+    async fn a_compressed_response_is_accepted() {
         let server = site().await;
-        server.script([Step::model_then(|answer| encoded(answer.reply))]);
+        server.script([Step::model_then(|response| encoded(response.reply))]);
         let response = bounded(&server).await.expect("an update");
         assert_eq!(response.items()[0].id.as_str(), LAMP);
         assert_eq!(server.log()[0].headers["accept-encoding"], "gzip");
     }
 
     #[tokio::test]
-    async fn a_compressed_answer_is_bounded_by_its_decoded_size() {
+    async fn a_compressed_response_is_limited_by_its_decompressed_size() {
         let server = site().await;
         let list = format!(r#"{{"items":[],"more":"{}"}}"#, " ".repeat(10 * MEGABYTE));
         let bomb = encoded(Reply::new(200).body(list));
