@@ -74,7 +74,7 @@ fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool,
         report.statistics.overhead(),
         began.elapsed().as_secs_f64()
     );
-    // A short run waits for its last answer about as long as for its pace.
+    // A short run waits for its last response about as long as for its pace.
     let most = (least * MOST).max(least + 1.0);
     Ok(report.is_complete() && requests == items.div_ceil(100) && refused == 0 && took <= most)
 }

@@ -37,11 +37,15 @@ pub trait Timed: Send + Sync {
     /// # Errors
     ///
     /// Why it cannot be made.
-    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String>;
+    fn session(
+        &self,
+        time: &VirtualTime,
+        settings: &ClientSettings,
+    ) -> Result<Box<dyn Session>, String>;
 }
 
 /// One client, whose calls share a pace and a budget.
-pub trait Calls: Send + Sync {
+pub trait Session: Send + Sync {
     /// Makes a call. Dropping the future ends it.
     fn update(
         &self,
@@ -53,7 +57,7 @@ pub trait Calls: Send + Sync {
     fn waiting(&self) -> usize;
 
     /// How many requests can be sent again, where there is a bound.
-    fn budget(&self) -> Option<u64>;
+    fn retry_budget(&self) -> Option<u64>;
 
     /// The client's way to update any number of items, if it has one.
     fn bulk(&self) -> Option<&dyn bulk::Bulk> {
@@ -72,7 +76,7 @@ pub struct Options {
 
 /// The settings of a client whose time is virtual.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct ClientSettings {
     /// The base URL, with the `/v2` and without a slash at its end.
     pub base_url: String,
     /// The bearer token.
@@ -80,37 +84,37 @@ pub struct Session {
     /// The collection.
     pub collection_id: String,
     /// How the requests are spread.
-    pub pace: Pace,
+    pub rate_limiter: RateLimiter,
     /// Whether retries and time limits are as the client has them by default, whatever the settings below say.
-    pub own_defaults: bool,
+    pub client_defaults: bool,
     /// How often a request is sent at the most.
-    pub max_tries: u32,
+    pub max_attempts: u32,
     /// Whether it is sent again although the service may have acted on it.
-    pub if_may_have_acted: bool,
+    pub retry_ambiguous: bool,
     /// The client's own waits: after the first failure, and the longest.
     pub backoff: (Duration, Duration),
     /// The longest wait that the service is granted.
-    pub max_wait: Duration,
-    /// How many requests may be sent again beyond those told 429; no bound if it is not set.
-    pub budget: Option<u32>,
+    pub max_retry_after: Duration,
+    /// How many requests may be sent again beyond those reported 429; no bound if it is not set.
+    pub retry_budget: Option<u32>,
     /// For one try.
-    pub timeout: Duration,
-    /// For a call with all its tries and waits; no bound if it is not set.
-    pub deadline: Option<Duration>,
+    pub attempt_timeout: Duration,
+    /// For a call with all its attempts and waits; no bound if it is not set.
+    pub operation_timeout: Option<Duration>,
     /// What decides the random part of waits.
     pub random: Random,
 }
 
 /// How a client spreads its requests over the minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
+pub enum RateLimiter {
     /// Not at all.
-    Off,
-    /// As the answers say, and so many a minute until one does.
-    Learned(u32),
+    Unlimited,
+    /// As the responses say, and so many a minute until one does.
+    WithInitialLimit(u32),
     /// So many a minute.
     Fixed(u32),
-    /// A part of what the answers say.
+    /// A part of what the responses say.
     Share(f64),
 }
 
@@ -140,16 +144,16 @@ pub struct Call {
     pub items: Vec<Entry>,
     /// How long the call may take, in milliseconds; the client's own default if it is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// The bound for an answer's body in bytes, for clients that have one.
+    pub attempt_timeout_ms: Option<u64>,
+    /// The bound for a response's body in bytes, for clients that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_answer_bytes: Option<usize>,
+    pub max_response_bytes: Option<usize>,
     /// How often the client may send the request, the first time included; as often as it likes if it is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_tries: Option<u32>,
+    pub max_attempts: Option<u32>,
     /// Whether the client is to send the request at once, whatever pace it keeps otherwise.
     #[serde(default)]
-    pub unpaced: bool,
+    pub no_rate_limit: bool,
 }
 
 impl fmt::Debug for Call {
@@ -183,14 +187,14 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_data: Option<Box<RawValue>>,
     /// How the client is given the entry.
-    #[serde(default, skip_serializing_if = "Entrance::is_usual")]
-    pub entrance: Entrance,
+    #[serde(default, skip_serializing_if = "EntryForm::is_default")]
+    pub form: EntryForm,
 }
 
 /// How a client is given an entry. A client that has one way takes all entries that way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Entrance {
+pub enum EntryForm {
     /// The fields as a whole.
     #[default]
     Fields,
@@ -200,8 +204,8 @@ pub enum Entrance {
     Line,
 }
 
-impl Entrance {
-    fn is_usual(&self) -> bool {
+impl EntryForm {
+    fn is_default(&self) -> bool {
         *self == Self::Fields
     }
 }
@@ -216,7 +220,7 @@ impl Entry {
             is_archived: None,
             is_draft: None,
             field_data: None,
-            entrance: Entrance::Fields,
+            form: EntryForm::Fields,
         }
     }
 
@@ -241,7 +245,7 @@ impl Entry {
 pub enum Outcome {
     /// The client refused the call before it sent anything.
     Refused(Refusal),
-    /// The client takes the answer for a success.
+    /// The client takes the response for a success.
     Updated(Updated),
     /// The client takes the call for failed.
     Failed(Failure),
@@ -329,17 +333,17 @@ pub struct Refusal {
     pub renderings: Vec<String>,
 }
 
-/// What a client read from an answer.
+/// What a client read from a response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Updated {
     /// The status.
     pub status: Option<u16>,
-    /// The items, in the order of the answer.
+    /// The items, in the order of the response.
     pub items: Vec<Item>,
     /// What the client says came back for each entry of the call, in its order.
     pub entries: Vec<Returned>,
-    /// Members of the answer that are not documented.
+    /// Members of the response that are not documented.
     #[serde(default)]
     pub extra: Map<String, Value>,
     /// `X-RateLimit-Limit`.
@@ -348,7 +352,7 @@ pub struct Updated {
     pub remaining: Option<u64>,
     /// How often the request was sent, if the client tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tries: Option<u32>,
+    pub attempts: Option<u32>,
     /// Everything that the client would print of it.
     #[serde(default)]
     pub renderings: Vec<String>,
@@ -358,7 +362,7 @@ pub struct Updated {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
-    /// The item at this position of the answer.
+    /// The item at this position of the response.
     Item(usize),
     /// Nothing.
     Missing,
@@ -422,10 +426,10 @@ pub struct Failure {
     pub retryable: bool,
     /// How often the request was sent, if the client tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tries: Option<u32>,
+    pub attempts: Option<u32>,
     /// What each try came to, if the client tells.
     #[serde(default)]
-    pub tried: Vec<FailureKind>,
+    pub failed_attempts: Vec<FailureKind>,
     /// What the client shows people of it.
     #[serde(default)]
     pub text: String,
@@ -463,17 +467,17 @@ pub enum FailureKind {
     /// 429.
     TooManyRequests,
     /// 5xx.
-    Server,
+    ServerError,
     /// Any other status.
-    OtherStatus,
-    /// The documented status with a body that is no answer.
-    UnreadableAnswer,
+    UnexpectedStatus,
+    /// The documented status with a body that is no response.
+    InvalidResponse,
     /// No connection came about.
     Connect,
     /// The time ran out.
     Timeout,
     /// The connection was reset or closed early.
-    ConnectionCut,
+    ConnectionClosed,
     /// Another fault of the transport.
     Transport,
     /// The client did not get to send it, for want of time or because the service has asked for a longer wait.

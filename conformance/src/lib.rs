@@ -8,9 +8,9 @@
 //!
 //! `cargo xtask conformance` runs them all against the crate `webflow-cms`.
 
-mod bench;
 pub mod client;
 pub mod clients;
+mod harness;
 pub mod panics;
 pub mod regressions;
 pub mod report;
@@ -18,5 +18,5 @@ mod rule;
 pub mod rules;
 pub mod run;
 
-pub use bench::Bench;
-pub use rule::{CaseFailure, Rule, Tried};
+pub use harness::Harness;
+pub use rule::{CaseFailure, CaseResult, Rule};

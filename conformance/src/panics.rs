@@ -9,7 +9,7 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Lets a panic on a thread that tries cases be part of what the run says, in place of the standard error. On all
+/// Lets a panic on a thread that attempts cases be part of what the run says, in place of the standard error. On all
 /// other threads nothing changes.
 pub fn collect() {
     let before = panic::take_hook();

@@ -6,7 +6,7 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use sha2::{Digest, Sha256};
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 use crate::panics;
 
 /// A law of the endpoint, and how it is tried.
@@ -19,8 +19,8 @@ pub struct Rule {
     pub source: &'static str,
     /// The edges that the cases must touch.
     pub boundaries: &'static [&'static str],
-    /// Whether a case is a whole story, of which a run tries half as many as of other cases.
-    pub is_story: bool,
+    /// Whether a case is a whole story, of which a run attempts half as many as of other cases.
+    pub is_scenario: bool,
     property: Box<dyn Property>,
 }
 
@@ -37,14 +37,14 @@ impl Rule {
             law,
             source,
             boundaries,
-            is_story: false,
+            is_scenario: false,
             property,
         }
     }
 
     /// The rule, each case of which is a whole story.
-    pub(crate) fn of_stories(mut self) -> Self {
-        self.is_story = true;
+    pub(crate) fn of_scenarios(mut self) -> Self {
+        self.is_scenario = true;
         self
     }
 
@@ -55,9 +55,9 @@ impl Rule {
     }
 
     /// Tries one case. The seed, the rule's id and the number of the case decide the input, and nothing else does.
-    pub fn try_case(&self, seed: u64, case: u64, bench: &Bench<'_>) -> Tried {
+    pub fn run_case(&self, seed: u64, case: u64, harness: &Harness<'_>) -> CaseResult {
         self.property
-            .try_case(case, rng(seed, self.id, case), bench)
+            .run_case(case, rng(seed, self.id, case), harness)
     }
 }
 
@@ -70,7 +70,7 @@ fn rng(seed: u64, rule: &str, case: u64) -> TestRng {
 }
 
 /// What came of one case.
-pub struct Tried {
+pub struct CaseResult {
     /// The input, as text.
     pub input: String,
     /// The boundaries that the input touches.
@@ -89,7 +89,7 @@ pub struct CaseFailure {
 }
 
 pub(crate) trait Property: Send + Sync {
-    fn try_case(&self, case: u64, rng: TestRng, bench: &Bench<'_>) -> Tried;
+    fn run_case(&self, case: u64, rng: TestRng, harness: &Harness<'_>) -> CaseResult;
 }
 
 /// A property: how the input of a case is made, which boundaries it touches, and what must hold.
@@ -98,7 +98,7 @@ where
     T: Debug + 'static,
     M: Fn(u64) -> BoxedStrategy<T> + Send + Sync + 'static,
     H: Fn(&T) -> Vec<&'static str> + Send + Sync + 'static,
-    C: Fn(&Bench<'_>, &T) -> Result<(), String> + Send + Sync + 'static,
+    C: Fn(&Harness<'_>, &T) -> Result<(), String> + Send + Sync + 'static,
 {
     Box::new(Law { make, hits, check })
 }
@@ -114,9 +114,9 @@ where
     T: Debug + 'static,
     M: Fn(u64) -> BoxedStrategy<T> + Send + Sync,
     H: Fn(&T) -> Vec<&'static str> + Send + Sync,
-    C: Fn(&Bench<'_>, &T) -> Result<(), String> + Send + Sync,
+    C: Fn(&Harness<'_>, &T) -> Result<(), String> + Send + Sync,
 {
-    fn try_case(&self, case: u64, rng: TestRng, bench: &Bench<'_>) -> Tried {
+    fn run_case(&self, case: u64, rng: TestRng, harness: &Harness<'_>) -> CaseResult {
         let config = Config {
             failure_persistence: None,
             max_shrink_iters: 2_000,
@@ -132,7 +132,7 @@ where
                     input: String::new(),
                     reason: format!("no input could be made: {reason}"),
                 };
-                return Tried {
+                return CaseResult {
                     input: String::new(),
                     hits: Vec::new(),
                     failure: Some(failure),
@@ -142,7 +142,7 @@ where
         let value = tree.current();
         let (input, hits) = (format!("{value:?}"), (self.hits)(&value));
         let outcome = runner.run_one(tree, |value| {
-            (self.check)(bench, &value).map_err(proptest::test_runner::TestCaseError::fail)
+            (self.check)(harness, &value).map_err(proptest::test_runner::TestCaseError::fail)
         });
         let failure = outcome.err().map(|error| match error {
             TestError::Fail(reason, value) => CaseFailure {
@@ -154,7 +154,7 @@ where
                 reason: reason.message().to_owned(),
             },
         });
-        Tried {
+        CaseResult {
             input,
             hits,
             failure,

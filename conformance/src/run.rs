@@ -10,15 +10,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use crate::bench::Bench;
 use crate::client::ClientUnderTest;
+use crate::harness::Harness;
 use crate::panics;
 use crate::rule::Rule;
 
 /// The least number of cases that a rule needs to count as tried.
-pub const LEAST_CASES: u64 = 100;
+pub const MIN_CASES: u64 = 100;
 /// The least number of cases that must touch each boundary of a rule.
-pub const LEAST_HITS: u64 = 10;
+pub const MIN_HITS: u64 = 10;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Plan {
     pub seed: u64,
     /// How many cases each rule gets; a rule of whole stories gets half, but no fewer than count as tried.
     pub cases: u64,
-    /// One case alone, by its number: a replay, to which the least numbers do not apply.
+    /// One case alone, by its number: a reproduce, to which the least numbers do not apply.
     pub case: Option<u64>,
     /// How many threads try cases.
     pub threads: usize,
@@ -66,14 +66,14 @@ pub struct RuleReport {
     /// The first case that broke the law.
     pub failure: Option<Failure>,
     /// Why the rule does not count as tried although no case failed.
-    pub shortfalls: Vec<String>,
+    pub insufficient: Vec<String>,
 }
 
 impl RuleReport {
     /// Whether the law held, and was tried often enough to say so.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failure.is_none() && self.shortfalls.is_empty()
+        self.failure.is_none() && self.insufficient.is_empty()
     }
 }
 
@@ -95,8 +95,8 @@ pub struct Failure {
     pub input: String,
     /// What was wrong.
     pub reason: String,
-    /// The command that tries this case again.
-    pub replay: String,
+    /// The command that attempts this case again.
+    pub reproduce: String,
 }
 
 /// Runs rules against a client, on several threads. Known regressions of each rule, as (seed, case), come first.
@@ -116,13 +116,13 @@ pub fn run(
     let known: Vec<_> = rules.iter().map(|rule| regressions(rule.id)).collect();
     let work = || -> std::io::Result<()> {
         panics::keep();
-        let bench = Bench::start(client, runtime.clone())?;
+        let harness = Harness::start(client, runtime.clone())?;
         loop {
             let position = next.fetch_add(1, Ordering::Relaxed);
             let (Some(rule), Some(known)) = (rules.get(position), known.get(position)) else {
                 return Ok(());
             };
-            let tried = catch_unwind(AssertUnwindSafe(|| try_rule(rule, plan, known, &bench)));
+            let tried = catch_unwind(AssertUnwindSafe(|| run_rule(rule, plan, known, &harness)));
             let report = tried.map_err(|panic| {
                 let said = panics::caught(&*panic);
                 std::io::Error::other(format!("the rule {} itself failed: {said}", rule.id))
@@ -152,14 +152,14 @@ pub fn run(
     })
 }
 
-fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -> RuleReport {
+fn run_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], harness: &Harness<'_>) -> RuleReport {
     let mut digest = Sha256::new();
     let mut boundaries: BTreeMap<_, _> = rule.boundaries.iter().map(|name| (*name, 0)).collect();
     let mut failure = None;
     let mut cases = 0;
     let fresh = match plan.case {
         Some(case) => case..case.saturating_add(1),
-        None if rule.is_story => 0..stories(plan.cases),
+        None if rule.is_scenario => 0..stories(plan.cases),
         None => 0..plan.cases,
     };
     let known = known
@@ -169,7 +169,7 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         .map(|pair| (pair, false));
     for ((seed, case), fresh) in known.chain(fresh.map(|case| ((plan.seed, case), true))) {
         panics::forget();
-        let tried = rule.try_case(seed, case, bench);
+        let tried = rule.run_case(seed, case, harness);
         if fresh {
             cases += 1;
             digest.update(tried.input.as_bytes());
@@ -185,7 +185,7 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
                 case,
                 input: broken.input,
                 reason: broken.reason,
-                replay: format!(
+                reproduce: format!(
                     "cargo xtask conformance --rule {} --seed {seed} --case {case}",
                     rule.id
                 ),
@@ -194,7 +194,7 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         }
     }
     let tried = failure.is_some() || plan.case.is_some();
-    let shortfalls = if tried {
+    let insufficient = if tried {
         Vec::new()
     } else {
         too_few(cases, &boundaries)
@@ -207,27 +207,25 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         digest: hexadecimal(&digest.finalize()),
         boundaries,
         failure,
-        shortfalls,
+        insufficient,
     }
 }
 
 /// How many stories are tried where other rules get so many cases: half of them, but not for that too few.
 fn stories(cases: u64) -> u64 {
-    cases.div_ceil(2).max(cases.min(LEAST_CASES))
+    cases.div_ceil(2).max(cases.min(MIN_CASES))
 }
 
 /// Why so few cases prove nothing.
 fn too_few(cases: u64, boundaries: &BTreeMap<&'static str, u64>) -> Vec<String> {
-    let rare = boundaries.iter().filter(|(_, hits)| **hits < LEAST_HITS);
+    let rare = boundaries.iter().filter(|(_, hits)| **hits < MIN_HITS);
     let mut reasons: Vec<_> = rare
-        .map(|(name, hits)| {
-            format!("only {hits} cases touched `{name}`, {LEAST_HITS} are the least")
-        })
+        .map(|(name, hits)| format!("only {hits} cases touched `{name}`, {MIN_HITS} are the least"))
         .collect();
-    if cases < LEAST_CASES {
+    if cases < MIN_CASES {
         reasons.insert(
             0,
-            format!("only {cases} cases were tried, {LEAST_CASES} are the least"),
+            format!("only {cases} cases were tried, {MIN_CASES} are the least"),
         );
     }
     if boundaries.is_empty() {
@@ -253,14 +251,14 @@ mod tests {
 
     #[test]
     fn too_few_cases_or_hits_or_no_boundary_at_all_prove_nothing() {
-        let enough = BTreeMap::from([("edge", LEAST_HITS)]);
-        assert!(too_few(LEAST_CASES, &enough).is_empty());
-        assert_eq!(too_few(LEAST_CASES - 1, &enough).len(), 1);
+        let enough = BTreeMap::from([("edge", MIN_HITS)]);
+        assert!(too_few(MIN_CASES, &enough).is_empty());
+        assert_eq!(too_few(MIN_CASES - 1, &enough).len(), 1);
         assert_eq!(
-            too_few(LEAST_CASES, &BTreeMap::from([("edge", LEAST_HITS - 1)])).len(),
+            too_few(MIN_CASES, &BTreeMap::from([("edge", MIN_HITS - 1)])).len(),
             1
         );
-        assert_eq!(too_few(LEAST_CASES, &BTreeMap::new()).len(), 1);
+        assert_eq!(too_few(MIN_CASES, &BTreeMap::new()).len(), 1);
         assert_eq!(
             too_few(0, &BTreeMap::from([("edge", 0)])).len(),
             2,
@@ -285,7 +283,7 @@ mod tests {
 
     fn rule(
         hits: fn(&u64) -> Vec<&'static str>,
-        check: fn(&Bench<'_>, &u64) -> Result<(), String>,
+        check: fn(&Harness<'_>, &u64) -> Result<(), String>,
     ) -> Rule {
         let property = property(|case| Just(case).boxed(), hits, check);
         Rule::new("a/rule", "a law", "a source", &["edge"], property)

@@ -31,8 +31,8 @@ fn arrivals(world: &World) -> Vec<Duration> {
 #[test]
 fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
     let ends = [
-        (Fault::CutBody { after: 3 }, ErrorKind::ConnectionCut),
-        (Fault::CutChunked { after: 3 }, ErrorKind::ConnectionCut),
+        (Fault::ClosedInBody { after: 3 }, ErrorKind::ConnectionCut),
+        (Fault::ClosedInChunkedBody { after: 3 }, ErrorKind::ConnectionCut),
         (Fault::HeadOnly, ErrorKind::Timeout),
         (Fault::Drip { pause: SECOND }, ErrorKind::Timeout),
     ];
@@ -55,12 +55,12 @@ fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
 #[test]
 fn a_response_that_is_cut_before_its_status_or_with_another_one_is_no_success() {
     let world = world();
-    world.faults([Fault::CutHead]);
+    world.faults([Fault::ClosedInHead]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 2);
 
     world.script([Reply::new(503).body("try later")]);
-    world.faults([Fault::CutBody { after: 3 }]);
+    world.faults([Fault::ClosedInBody { after: 3 }]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 4);
 }

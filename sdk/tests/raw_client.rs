@@ -231,7 +231,7 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_tried_again() {
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 2, "after a 500");
 
-            world.faults([Fault::CutHead]);
+            world.faults([Fault::ClosedInHead]);
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 4, "after a cut head");
         },
@@ -243,7 +243,7 @@ fn a_raw_call_that_was_accepted_is_not_sent_again() {
     for_each_way(
         |builder| builder,
         |world, _, raw| {
-            world.faults([Fault::CutBody { after: 3 }]);
+            world.faults([Fault::ClosedInBody { after: 3 }]);
             let error = call(world, raw).expect_err("a cut body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),
@@ -264,7 +264,7 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_s
             let error = call(world, raw).expect_err("a failure");
             assert_eq!(error.status().map(|status| status.as_u16()), Some(500));
 
-            world.faults([Fault::CutBody { after: 3 }]);
+            world.faults([Fault::ClosedInBody { after: 3 }]);
             let error = call(world, raw).expect_err("a cut body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),

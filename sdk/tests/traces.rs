@@ -234,7 +234,7 @@ fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
         (Fault::SilenceAfterActing, "timeout", None),
         (Fault::HeadOnly, "timeout", Some("200")),
         (Fault::ResetBeforeReading, "connection_cut", None),
-        (Fault::CutBody { after: 3 }, "connection_cut", Some("200")),
+        (Fault::ClosedInBody { after: 3 }, "connection_cut", Some("200")),
         (Fault::Garbage(b"no".to_vec()), "transport", None),
     ] {
         let recorder = Recorder::default();

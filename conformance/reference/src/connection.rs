@@ -11,7 +11,7 @@ use super::core::Core;
 use super::faults::Fault;
 use super::faulty_server::SharedPlan;
 use super::http1::{Framing, head, read_request};
-use super::time::{Lasting, Time};
+use super::time::{Guard, Time};
 
 /// How many spaces are written at once where spaces go on for ever.
 static SPACES: [u8; 64 * 1024] = [b' '; 64 * 1024];
@@ -59,18 +59,18 @@ pub(super) async fn connection(
     match fault {
         Fault::None => wire.finish(&[&whole, body].concat()).await,
         Fault::ResetAfterActing => wire.stream.set_zero_linger(),
-        Fault::CutHead => {
+        Fault::ClosedInHead => {
             wire.finish(whole.get(..whole.len() / 2).unwrap_or_default())
                 .await
         }
         Fault::Garbage(bytes) => wire.finish(&bytes).await,
-        Fault::CutBody { after } => {
+        Fault::ClosedInBody { after } => {
             let announced = head(&reply, Framing::Length(length.max(1)));
             let most = body.len().saturating_sub(1);
             let start = body.get(..after.min(most)).unwrap_or_default();
             wire.finish(&[&announced, start].concat()).await
         }
-        Fault::CutChunked { after } => {
+        Fault::ClosedInChunkedBody { after } => {
             let start = body.get(..after.min(body.len())).unwrap_or_default();
             let size = format!("{:x}\r\n", body.len().max(1));
             let chunked = head(&reply, Framing::Chunked);
@@ -134,7 +134,7 @@ struct Wire {
     stream: TcpStream,
     time: Arc<dyn Time>,
     /// Until the client has closed the connection.
-    arrival: Option<Lasting>,
+    arrival: Option<Guard>,
 }
 
 impl Wire {

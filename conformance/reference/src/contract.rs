@@ -1,4 +1,4 @@
-//! What the API document says about the operation, in the form in which requests are checked and answers are made.
+//! What the API document says about the operation, in the form in which requests are checked and responses are made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_answer_and_the_answers_of_the_model_match_the_documented_schema() {
+    fn the_documented_response_and_the_responses_of_the_model_match_the_documented_schema() {
         let contract = Contract::get().unwrap();
         assert_eq!(response_errors(&contract.examples[&200].body), [""; 0]);
 

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
 
-use super::answer::Settings;
 use super::faults::Fault;
 use super::log::Exchange;
 use super::model::Model;
 use super::reply::{Basis, Reply};
+use super::response::Settings;
 use super::time::{RealTime, Time};
 use super::update::{Update, Updated};
 use super::validate::{self, Checked, Violation};
@@ -35,17 +35,17 @@ pub struct Request {
 
 /// What the server does with the next valid request.
 pub enum Step {
-    /// The model answers.
+    /// The model responses.
     Model,
-    /// This is the answer; the model does not see the request.
+    /// This is the response; the model does not see the request.
     Reply(Reply),
-    /// The model answers, and the function changes its answer. The function must not call the [`Core`].
-    ModelThen(Box<dyn FnOnce(ModelAnswer) -> Reply + Send>),
+    /// The model responses, and the function changes its response. The function must not call the [`Core`].
+    ModelThen(Box<dyn FnOnce(ModelResponse) -> Reply + Send>),
 }
 
 impl Step {
     /// [`Step::ModelThen`] without the box.
-    pub fn model_then(change: impl FnOnce(ModelAnswer) -> Reply + Send + 'static) -> Self {
+    pub fn model_then(change: impl FnOnce(ModelResponse) -> Reply + Send + 'static) -> Self {
         Self::ModelThen(Box::new(change))
     }
 }
@@ -66,16 +66,16 @@ impl fmt::Debug for Step {
     }
 }
 
-/// The answer of the model, to be changed by a [`Step::ModelThen`].
+/// The response of the model, to be changed by a [`Step::ModelThen`].
 #[derive(Clone, Debug)]
-pub struct ModelAnswer {
-    /// The answer as it would be sent.
+pub struct ModelResponse {
+    /// The response as it would be sent.
     pub reply: Reply,
     /// The variants that the request updated, in the order in which they were sent; empty if it was refused.
     pub updated: Vec<Updated>,
 }
 
-impl ModelAnswer {
+impl ModelResponse {
     /// Changes the body.
     #[must_use]
     pub fn edit(self, change: impl FnOnce(&mut Value)) -> Reply {
@@ -84,7 +84,7 @@ impl ModelAnswer {
         self.reply.json(&body).on(Basis::Scripted)
     }
 
-    /// Changes the list of returned items. An answer without a list stays as it is.
+    /// Changes the list of returned items. A response without a list stays as it is.
     #[must_use]
     pub fn edit_items(self, change: impl FnOnce(&mut Vec<Value>)) -> Reply {
         self.edit(|body| {
@@ -146,7 +146,7 @@ impl Core {
         }
     }
 
-    /// Answers a request and logs it.
+    /// Responses a request and logs it.
     ///
     /// A request that the [limiter](Settings::limiter) does not admit, that violates the API document or that is
     /// [too large](Settings::max_body) is refused and leaves the script as it is. Any other takes the next step of the script, or is answered by the model if there is
@@ -170,7 +170,7 @@ impl Core {
         arrived
     }
 
-    /// Answers a request that is in the log. One that a reset has taken out of it gets nothing but a 503.
+    /// Responses a request that is in the log. One that a reset has taken out of it gets nothing but a 503.
     pub(super) fn act(&self, arrived: &Arrived) -> Reply {
         let (elapsed, now) = (self.time.elapsed(), self.time.now());
         let mut state = self.lock();
@@ -190,7 +190,7 @@ impl Core {
             Some(too_many) => (too_many, 0),
             None => {
                 let collection = arrived.collection.as_deref();
-                answer(model, settings, script, exchange, collection)
+                respond(model, settings, script, exchange, collection)
             }
         };
         exchange.acted_at = Some(elapsed);
@@ -285,8 +285,8 @@ impl fmt::Debug for Core {
     }
 }
 
-/// The answer to a request, and how many entries the model applied for it.
-fn answer(
+/// The response to a request, and how many entries the model applied for it.
+fn respond(
     model: &mut Model,
     settings: &Settings,
     script: &mut VecDeque<Step>,
@@ -307,27 +307,27 @@ fn answer(
     match script.pop_front() {
         Some(Step::Reply(reply)) => (reply, 0),
         Some(Step::ModelThen(change)) => {
-            let (answer, applied) = serve();
-            (change(answer), applied)
+            let (response, applied) = serve();
+            (change(response), applied)
         }
         Some(Step::Model) | None => {
-            let (answer, applied) = serve();
-            (answer.reply, applied)
+            let (response, applied) = serve();
+            (response.reply, applied)
         }
     }
 }
 
-fn serve(model: &mut Model, settings: &Settings, update: &Update) -> (ModelAnswer, usize) {
+fn serve(model: &mut Model, settings: &Settings, update: &Update) -> (ModelResponse, usize) {
     match model.apply(update) {
         Ok(updated) => {
             let applied = updated.len();
             let reply = settings.updated(&updated);
-            (ModelAnswer { reply, updated }, applied)
+            (ModelResponse { reply, updated }, applied)
         }
         Err(refusal) => {
             let reply = settings.refused(&refusal);
             let updated = Vec::new();
-            (ModelAnswer { reply, updated }, refusal.applied)
+            (ModelResponse { reply, updated }, refusal.applied)
         }
     }
 }

@@ -158,7 +158,7 @@ impl FaultyServer {
         self.plan.lock().otherwise = fault;
     }
 
-    /// Sets how long requests are kept waiting: before the core acts, and between that and the answer. The function gets the
+    /// Sets how long requests are kept waiting: before the core acts, and between that and the response. The function gets the
     /// number of the request, counted from 0 as they are read.
     ///
     /// A request whose client has gone meanwhile is still acted on, when its time has come.
@@ -179,7 +179,7 @@ impl FaultyServer {
     }
 
     /// Forgets the faults and the steps of the script that nothing has taken yet; all else stays.
-    pub fn calm(&self) {
+    pub fn clear_pending(&self) {
         self.plan.lock().next.clear();
         self.core.clear_script();
     }

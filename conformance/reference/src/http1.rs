@@ -1,4 +1,4 @@
-//! Just enough HTTP/1.1 to read a request and to write an answer byte by byte.
+//! Just enough HTTP/1.1 to read a request and to write a response byte by byte.
 
 use std::io;
 
@@ -161,14 +161,14 @@ fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// How the body of an answer is delimited.
+/// How the body of a response is delimited.
 #[derive(Clone, Copy)]
 pub(super) enum Framing {
     Length(u64),
     Chunked,
 }
 
-/// The head of an answer, up to and with the empty line.
+/// The head of a response, up to and with the empty line.
 pub(super) fn head(reply: &Reply, framing: Framing) -> Vec<u8> {
     let status = reply.status;
     let mut head = format!(

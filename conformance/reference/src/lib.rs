@@ -1,7 +1,7 @@
 //! The reference server: a model of Webflow's Update Items endpoint that tests can run against.
 //!
 //! [`ReferenceServer`] serves the model over HTTP. [`FaultyServer`] serves the same model over connections that break
-//! in scripted ways. Both are faces of one [`Core`], which checks each request against the API document, answers from
+//! in scripted ways. Both are faces of one [`Core`], which checks each request against the API document, responses from
 //! a script or from the [`Model`], and keeps a [log](Exchange) of the wire.
 //!
 //! ```
@@ -22,7 +22,7 @@
 //! # }
 //! ```
 //!
-//! # What the answers rest on
+//! # What the responses rest on
 //!
 //! Each [`Reply`] says how far it can be trusted, by its [`Basis`].
 //!
@@ -31,11 +31,11 @@
 //! | the list in a 200, the bodies of 401, 429 and 500 | documented |
 //! | without `cmsLocaleId` only the primary locale changes; the same id may come once per locale | documented |
 //! | fields that are left out keep their values | documented |
-//! | `Retry-After` and the rate headers on every answer | documented and observed |
+//! | `Retry-After` and the rate headers on every response | documented and observed |
 //! | a window of 60 seconds from the first request, to whose end `Retry-After` counts down | observed, see [`Limiter::window_from_first_request`] |
 //! | a query parameter that is not documented is ignored, and shown in the log as a [`Violation`] | observed |
 //! | 404 `resource_not_found` for the whole batch if an item is unknown or lacks the variant | observed; that the text is the same for both, and for a collection, is assumed |
-//! | an answer without `cmsLocaleId`, or with `null`, from a site without localization | observed, see [`PrimaryEcho`]; for an entry that names the primary locale assumed, see [`Settings::named_primary_echo`] |
+//! | a response without `cmsLocaleId`, or with `null`, from a site without localization | observed, see [`PrimaryEcho`]; for an entry that names the primary locale assumed, see [`Settings::named_primary_echo`] |
 //! | the value of a field that is not published yet is dropped | observed, see [`Model::unpublished_field`] |
 //! | error bodies in other forms than the documented one | observed, see [`UndocumentedBody`] |
 //! | the reason inside `message` for a value of the wrong type; `details` for a content refusal | observed |
@@ -48,7 +48,6 @@
 //! | 400 for a query parameter twice, a key twice in one object, or an `api-version` header | assumed |
 //! | the other ways to count the requests of a minute, see [`Limiter`]; that every request counts, an invalid one too | assumed |
 
-mod answer;
 mod clock;
 mod connection;
 mod contract;
@@ -61,6 +60,7 @@ mod limiter;
 mod log;
 mod model;
 mod reply;
+mod response;
 mod server;
 mod time;
 mod undocumented;
@@ -69,19 +69,21 @@ mod validate;
 mod virtual_time;
 mod world;
 
-pub use answer::{AnswerOrder, AnswerShape, PrimaryEcho, RateHeaders, RetryAfterForm, Settings};
 pub use contract::ContractError;
-pub use core::{Core, ModelAnswer, Request, Step};
+pub use core::{Core, ModelResponse, Request, Step};
 pub use faults::Fault;
 pub use faulty_server::FaultyServer;
-pub use limiter::{Limiter, Verdict};
+pub use limiter::{Decision, Limiter};
 pub use log::Exchange;
 pub use model::{Model, Variant, VariantKey};
 pub use reply::{Basis, Reply, UndocumentedStatus};
+pub use response::{
+    PrimaryEcho, RateHeaders, ResponseOrder, ResponseShape, RetryAfterForm, Settings,
+};
 pub use server::{Builder, ReferenceServer};
-pub use time::{Lasting, RealTime, Sleep, Time};
+pub use time::{Guard, RealTime, Sleep, Time};
 pub use undocumented::UndocumentedBody;
 pub use update::{Entry, MAX_ENTRIES, Reason, Refusal, Update, Updated};
 pub use validate::{Violation, ViolationKind};
-pub use virtual_time::{Counted, Counts, Stalled, VirtualTime};
+pub use virtual_time::{CountGuard, Counts, Stalled, VirtualTime};
 pub use world::World;

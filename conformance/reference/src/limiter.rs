@@ -20,8 +20,8 @@ const TOKEN: u128 = MINUTE.as_nanos();
 /// use webflow_cms_reference::Limiter;
 ///
 /// let mut limiter = Limiter::sliding_window(1);
-/// assert!(limiter.ask(Duration::from_secs(10)).admitted);
-/// let refused = limiter.ask(Duration::from_secs(30));
+/// assert!(limiter.decide(Duration::from_secs(10)).admitted);
+/// let refused = limiter.decide(Duration::from_secs(30));
 /// assert_eq!((refused.admitted, refused.retry_after), (false, Duration::from_secs(40)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ enum Counting {
 
 /// What a [`Limiter`] says to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Decision {
     /// Whether the request is admitted.
     pub admitted: bool,
     /// The limit, in requests a minute.
@@ -64,13 +64,13 @@ pub struct Verdict {
     pub remaining: u32,
     /// How long it is until the next request would be admitted, if none comes before. A minute if none ever would.
     pub retry_after: Duration,
-    /// How long it is until the window ends, where every answer tells it, an admitted one too.
+    /// How long it is until the window ends, where every response tells it, an admitted one too.
     pub window_ends: Option<Duration>,
 }
 
 impl Limiter {
     /// Counts by windows of 60 seconds, each of which begins with the first request after the one before. What is left
-    /// falls by one with each request and does not come back before the window ends; every answer tells how long
+    /// falls by one with each request and does not come back before the window ends; every response tells how long
     /// that is. So the service was observed (recorded responses, 2023-12 to 2025-03, with limits of 60 and 120).
     ///
     /// ```
@@ -79,9 +79,9 @@ impl Limiter {
     ///
     /// let mut limiter = Limiter::window_from_first_request(2);
     /// let seconds = [17, 20, 76, 77].map(Duration::from_secs);
-    /// let told = seconds.map(|now| limiter.ask(now)).map(|verdict| (verdict.remaining, verdict.window_ends));
+    /// let decisions = seconds.map(|now| limiter.decide(now)).map(|decision| (decision.remaining, decision.window_ends));
     /// let expected = [(1, 60), (0, 57), (0, 1), (1, 60)];
-    /// assert_eq!(told, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
+    /// assert_eq!(decisions, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
     /// ```
     #[must_use]
     pub fn window_from_first_request(limit: u32) -> Self {
@@ -135,7 +135,7 @@ impl Limiter {
     }
 
     /// Admits a request that comes at this time, or refuses it.
-    pub fn ask(&mut self, now: Duration) -> Verdict {
+    pub fn decide(&mut self, now: Duration) -> Decision {
         self.advance(now);
         let admitted = self.remaining() > 0;
         if let Counting::WindowFromFirst { end, .. } = &mut self.counting {
@@ -149,7 +149,7 @@ impl Limiter {
                 Counting::TokenBucket { parts, .. } => *parts = parts.saturating_sub(TOKEN),
             }
         }
-        Verdict {
+        Decision {
             admitted,
             limit: self.limit,
             remaining: self.remaining(),

@@ -20,7 +20,7 @@ pub struct Exchange {
     pub index: usize,
     /// When the request was read, on the server's time.
     pub at: Duration,
-    /// When it was answered or, if a fault kept the answer back, when the core acted; `None` if it did not.
+    /// When it was answered or, if a fault kept the response back, when the core acted; `None` if it did not.
     pub acted_at: Option<Duration>,
     /// The method.
     pub method: Method,
@@ -36,7 +36,7 @@ pub struct Exchange {
     pub json: Option<Value>,
     /// Everything that is wrong with the request.
     pub violations: Vec<Violation>,
-    /// The answer, whole, even if a fault kept it from the client; `None` if the connection broke before there was one.
+    /// The response, whole, even if a fault kept it from the client; `None` if the connection broke before there was one.
     pub reply: Option<Reply>,
     /// How many entries the model applied.
     pub applied: usize,
@@ -53,7 +53,7 @@ impl fmt::Display for Exchange {
         write!(f, " ({} bytes) -> ", self.body.len())?;
         match &self.reply {
             Some(reply) => write!(f, "{} ({:?})", reply.status.as_u16(), reply.basis)?,
-            None => f.write_str("no answer")?,
+            None => f.write_str("no response")?,
         }
         if self.fault != Fault::None {
             write!(f, ", {:?}", self.fault)?;

@@ -15,7 +15,7 @@ use super::reply::Reply;
 pub struct Model {
     pub(super) collections: BTreeMap<String, Collection>,
     pub(super) rejected: BTreeMap<VariantKey, Option<Reply>>,
-    /// The values that fields may not have, each with the answer to it.
+    /// The values that fields may not have, each with the response to it.
     pub(super) refused: Vec<(String, Value, Reply)>,
     pub(super) atomic: bool,
     pub(super) ticks: u64,
@@ -172,7 +172,7 @@ impl Model {
         self
     }
 
-    /// As [`reject`](Self::reject), with this answer, such as a 409 or a 422. The rate headers that it lacks are added.
+    /// As [`reject`](Self::reject), with this response, such as a 409 or a 422. The rate headers that it lacks are added.
     ///
     /// ```
     /// use serde_json::json;
@@ -198,8 +198,8 @@ impl Model {
         self
     }
 
-    /// Makes every batch with an entry that sets this field to this value one that is refused with this answer, such as
-    /// a 422, whichever variant the entry addresses. The rate headers that the answer lacks are added.
+    /// Makes every batch with an entry that sets this field to this value one that is refused with this response, such as
+    /// a 422, whichever variant the entry addresses. The rate headers that the response lacks are added.
     #[must_use]
     pub fn refuse_value(mut self, slug: &str, value: impl Into<Value>, reply: Reply) -> Self {
         self.refused.push((slug.to_owned(), value.into(), reply));

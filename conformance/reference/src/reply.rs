@@ -1,4 +1,4 @@
-//! The answer to a request, and what it rests on.
+//! The response to a request, and what it rests on.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use serde_json::Value;
 
 use super::contract::Contract;
 
-/// What an answer rests on.
+/// What a response rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// Webflow's documentation shows such an answer in such a case.
+    /// Webflow's documentation shows such a response in such a case.
     Documented,
-    /// The service was seen to answer so.
+    /// The service was seen to response so.
     Observed,
-    /// Nobody says how the service answers; this is the reference server's choice.
+    /// Nobody says how the service responses; this is the reference server's choice.
     Assumed,
     /// A test made it.
     Scripted,
 }
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// The status.
@@ -31,12 +31,12 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// What the answer rests on.
+    /// What the response rests on.
     pub basis: Basis,
 }
 
 impl Reply {
-    /// A scripted answer with this status and nothing else. A number outside 100 to 999 is no status and becomes 500.
+    /// A scripted response with this status and nothing else. A number outside 100 to 999 is no status and becomes 500.
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {

@@ -5,11 +5,11 @@ use std::fmt;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
-use super::answer::{PrimaryEcho, Settings};
 use super::core::{Core, Request, Step};
 use super::http1::is_framing;
 use super::log::Exchange;
 use super::model::{Model, Variant};
+use super::response::{PrimaryEcho, Settings};
 
 /// The reference server on a port of the local machine. It stops when it is dropped.
 ///

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant, SystemTime};
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// What lasts until it is dropped.
-pub type Lasting = Box<dyn Send + Sync>;
+pub type Guard = Box<dyn Send + Sync>;
 
 /// The time of a server: what its limits, its delays and its log go by.
 pub trait Time: fmt::Debug + Send + Sync + 'static {
-    /// The time of day, for dates in answers.
+    /// The time of day, for dates in responses.
     fn now(&self) -> SystemTime;
 
     /// The time since the start. It never goes back.
@@ -22,12 +22,12 @@ pub trait Time: fmt::Debug + Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Sleep;
 
     /// A request was read. What is returned lasts until its client has closed the connection.
-    fn arrived(&self) -> Lasting {
+    fn arrived(&self) -> Guard {
         Box::new(())
     }
 
     /// A request is kept waiting on purpose, for as long as what is returned lasts.
-    fn held(&self) -> Lasting {
+    fn held(&self) -> Guard {
         Box::new(())
     }
 }

@@ -45,7 +45,7 @@ impl UndocumentedBody {
         Self::ProblemDetails,
     ];
 
-    /// The answer with the status that goes with the form. It has no rate headers.
+    /// The response with the status that goes with the form. It has no rate headers.
     #[must_use]
     pub fn reply(self) -> Reply {
         self.reply_with(match self {
@@ -55,7 +55,7 @@ impl UndocumentedBody {
         })
     }
 
-    /// The answer with another status.
+    /// The response with another status.
     #[must_use]
     pub fn reply_with(self, status: u16) -> Reply {
         let reply = Reply::new(status);

@@ -118,8 +118,8 @@ pub enum Reason {
     UnknownLocale,
     /// The item does not exist in this locale.
     MissingVariant,
-    /// The variant is one that the model was told to [reject](Model::reject), or to
-    /// [reject with an answer](Model::reject_with), or it sets a [refused value](Model::refuse_value).
+    /// The variant is one that the model was reported to [reject](Model::reject), or to
+    /// [reject with a response](Model::reject_with), or it sets a [refused value](Model::refuse_value).
     Rejected,
 }
 
@@ -130,12 +130,12 @@ pub struct Refusal {
     pub reason: Reason,
     /// How many entries had been applied: none, unless the model is not [atomic](Model::atomic).
     pub applied: usize,
-    /// The answer that the model was told to [reject with](Model::reject_with), if it was told one.
+    /// The response that the model was reported to [reject with](Model::reject_with), if it was reported one.
     pub reply: Option<Box<Reply>>,
 }
 
 impl Refusal {
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> u16 {
         match (&self.reply, self.reason) {
@@ -155,7 +155,7 @@ impl Refusal {
         }
     }
 
-    /// The answer, without rate headers.
+    /// The response, without rate headers.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let modelled = || Reply::new(self.status()).json(&self.body());

@@ -111,7 +111,7 @@ pub(super) fn check(request: &Request, token: &str) -> Checked {
     }
 }
 
-/// The answer to a request with these violations, of which the gravest decides.
+/// The response to a request with these violations, of which the gravest decides.
 pub(super) fn refusal(exchange: &Exchange) -> Reply {
     let Exchange { method, path, .. } = exchange;
     let violations: Vec<_> = exchange

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{Lasting, Sleep, Time};
+use crate::{Guard, Sleep, Time};
 use state::Shared;
 use timer::Timer;
 
@@ -39,7 +39,7 @@ const START: u64 = 1_767_225_600;
 /// the same instants, each time.
 ///
 /// Time passes within [`run`](Self::run), on a current-thread runtime of tokio. A clock that tokio pauses would not do:
-/// it jumps whenever no task is ready, which is also when an answer is still on its way through a socket.
+/// it jumps whenever no task is ready, which is also when a response is still on its way through a socket.
 ///
 /// Clones share the time.
 ///
@@ -106,14 +106,14 @@ impl VirtualTime {
 
     /// A request is under way for as long as what is returned lasts. For clients that do not tell it through their
     /// [`Observer`].
-    pub fn trying(&self) -> Counted {
+    pub fn attempt(&self) -> CountGuard {
         self.0.change(|state| state.started += 1);
         self.count(|counts| &mut counts.in_flight)
     }
 
     /// A caller waits for as long as what is returned lasts. For clients that do not tell it through their
     /// [`Observer`].
-    pub fn waiting(&self) -> Counted {
+    pub fn waiting(&self) -> CountGuard {
         self.count(|counts| &mut counts.waiting)
     }
 
@@ -123,9 +123,9 @@ impl VirtualTime {
         self.0.look(state::State::counts)
     }
 
-    fn count(&self, what: fn(&mut Counts) -> &mut i64) -> Counted {
+    fn count(&self, what: fn(&mut Counts) -> &mut i64) -> CountGuard {
         self.0.change(|state| *what(&mut state.counts) += 1);
-        Counted {
+        CountGuard {
             shared: Arc::clone(&self.0),
             what,
         }
@@ -199,21 +199,21 @@ impl fmt::Debug for VirtualTime {
 
 /// Is counted until it is dropped.
 #[must_use = "it is counted until it is dropped"]
-pub struct Counted {
+pub struct CountGuard {
     shared: Arc<Shared>,
     what: fn(&mut Counts) -> &mut i64,
 }
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.shared
             .change(|state| *(self.what)(&mut state.counts) -= 1);
     }
 }
 
-impl fmt::Debug for Counted {
+impl fmt::Debug for CountGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counted").finish_non_exhaustive()
+        f.debug_struct("CountGuard").finish_non_exhaustive()
     }
 }
 
@@ -230,12 +230,12 @@ impl Time for VirtualTime {
         Box::pin(self.timer(duration))
     }
 
-    fn arrived(&self) -> Lasting {
+    fn arrived(&self) -> Guard {
         self.0.change(|state| state.arrived += 1);
         Box::new(self.count(|counts| &mut counts.open))
     }
 
-    fn held(&self) -> Lasting {
+    fn held(&self) -> Guard {
         Box::new(self.count(|counts| &mut counts.held))
     }
 }

@@ -141,7 +141,7 @@ impl World {
         self.server().inject(faults);
     }
 
-    /// Delays the answers, as [`FaultyServer::latency`] does.
+    /// Delays the responses, as [`FaultyServer::latency`] does.
     pub fn latency(&self, latency: impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static) {
         self.server().latency(latency);
     }

@@ -40,7 +40,7 @@ fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_fault_passes_the_answer_through_and_reads_chunked_bodies() {
+async fn a_connection_without_a_fault_passes_the_response_through_and_reads_chunked_bodies() {
     let server = faulty([]).await;
     assert_eq!(
         try_patch(&server)
@@ -60,8 +60,11 @@ async fn a_connection_without_a_fault_passes_the_answer_through_and_reads_chunke
         head.len(),
         tail.len(),
     );
-    let answer = exchange_raw(&server, raw.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
+    let response = exchange_raw(&server, raw.as_bytes()).await;
+    assert!(
+        response.starts_with("HTTP/1.1 404 Not Found\r\n"),
+        "{response}"
+    );
     let log = server.log();
     assert_eq!(log[1].json, Some(rename_a()));
     assert_eq!(
@@ -93,9 +96,9 @@ async fn exchange_raw(server: &FaultyServer, bytes: &[u8]) -> String {
     let address = server.base_url().replace("http://", "").replace("/v2", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
@@ -136,7 +139,10 @@ async fn resets_are_resets_and_only_the_last_of_them_acts() {
 #[tokio::test]
 async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
     for after in [0, 1, 50, usize::MAX] {
-        for fault in [Fault::CutBody { after }, Fault::CutChunked { after }] {
+        for fault in [
+            Fault::ClosedInBody { after },
+            Fault::ClosedInChunkedBody { after },
+        ] {
             let server = faulty([fault.clone()]).await;
             let response = try_patch(&server).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK);
@@ -153,7 +159,7 @@ async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
 #[tokio::test]
 async fn a_cut_head_garbage_and_raw_bytes_are_sent_as_they_are() {
     let server = faulty([
-        Fault::CutHead,
+        Fault::ClosedInHead,
         Fault::Garbage(b"SSH-2.0-nonsense\r\n".to_vec()),
         Fault::Raw(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno".to_vec()),
     ])
@@ -202,10 +208,10 @@ async fn silence_lasts_and_ends_with_the_server() {
         tokio::task::yield_now().await;
     }
     drop(server);
-    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+    let response = tokio::time::timeout(Duration::from_secs(5), pending)
         .await
         .expect("the connection ends");
-    assert!(answer.unwrap().is_err());
+    assert!(response.unwrap().is_err());
 }
 
 #[tokio::test]
@@ -217,10 +223,10 @@ async fn a_reset_ends_open_connections() {
         tokio::task::yield_now().await;
     }
     server.reset(site().build().model());
-    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+    let response = tokio::time::timeout(Duration::from_secs(5), pending)
         .await
         .expect("the connection ends");
-    assert!(answer.unwrap().is_err());
+    assert!(response.unwrap().is_err());
     assert!(
         try_patch(&server).await.is_ok(),
         "new connections are served"
@@ -293,7 +299,7 @@ async fn an_oversized_body_has_the_announced_length() {
 
 #[tokio::test]
 async fn a_connection_that_sends_nothing_gives_its_fault_back() {
-    let server = faulty([Fault::CutHead]).await;
+    let server = faulty([Fault::ClosedInHead]).await;
     assert_eq!(exchange_nothing(&server).await, "");
     assert_eq!(server.pending_faults(), 1);
     assert!(try_patch(&server).await.is_err());
@@ -309,9 +315,9 @@ async fn exchange_nothing(server: &FaultyServer) -> String {
     let address = server.base_url().replace("http://", "").replace("/v2", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
@@ -320,7 +326,7 @@ async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_ref
     server
         .core()
         .script([webflow_cms_reference::Reply::new(500)]);
-    server.calm();
+    server.clear_pending();
     assert_eq!(
         (server.pending_faults(), server.core().pending_steps()),
         (0, 0)

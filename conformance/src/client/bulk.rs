@@ -25,7 +25,11 @@ pub trait Bulk {
     /// # Errors
     ///
     /// Why it cannot be read.
-    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String>;
+    fn read_journal(
+        &self,
+        journal: &Path,
+        entries: &[(u64, Entry)],
+    ) -> Result<JournalContents, String>;
 }
 
 /// Where a run takes its entries from. An error takes a position like an entry.
@@ -40,20 +44,20 @@ pub struct Job {
     /// How many requests may be at work at the same time.
     pub concurrency: usize,
     /// How many bytes the body of a request may have, if there is a bound.
-    pub max_bytes: Option<usize>,
+    pub max_batch_bytes: Option<usize>,
     /// Whether a request that is refused is taken to have changed nothing.
     pub assume_atomic: bool,
     /// After how many batches in a row of which nothing was updated the run ends.
-    pub stop_after: u32,
+    pub max_consecutive_failures: u32,
     /// Whether an entry is sent although it is unknown what came of an earlier one for the same item and locale.
-    pub after_unknown: bool,
+    pub continue_after_unknown: bool,
     /// Whether the run reads on after an error of the source.
-    pub after_source_error: bool,
+    pub continue_after_source_error: bool,
     /// The journal, if there is one: a file in which the run writes down what it does, and from which it goes on if an
     /// earlier run has.
     pub journal: Option<PathBuf>,
     /// Whether what a resumed run finds in doubt is sent again.
-    pub resend_in_doubt: bool,
+    pub resend_unknown: bool,
     /// Whether the run goes on with a journal that knows none of its first entries.
     pub accept_other_input: bool,
 }
@@ -61,7 +65,7 @@ pub struct Job {
 /// A run that was started.
 pub trait Run: Send {
     /// The next settled entry, or the end.
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>>;
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<ItemReport>>;
 
     /// Ends the run in good order: nothing more is sent, and each entry that was taken is accounted for.
     fn cancel(&self);
@@ -76,11 +80,11 @@ pub trait Run: Send {
 
 /// What came of one position of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct ItemReport {
     /// The position, counted from 0.
     pub index: u64,
     /// What came of it.
-    pub end: End,
+    pub end: ItemStatus,
     /// Why, for people to read.
     pub reason: String,
     /// The line of JSON that the client keeps of an entry that was not updated, if it has one.
@@ -91,24 +95,24 @@ pub struct Settled {
 
 /// What came of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum End {
+pub enum ItemStatus {
     /// The service has updated the item.
     Updated,
     /// An earlier run with the same journal has updated it.
-    UpdatedBefore,
+    AlreadyUpdated,
     /// The entry was refused.
     Rejected,
     /// An earlier run with the same journal has found that it is refused.
-    RejectedBefore,
+    AlreadyRejected,
     /// Nothing that can have changed the item was sent.
-    NotAttempted(Why),
+    NotAttempted(NotAttemptedReason),
     /// The item may have been changed.
     Unknown,
 }
 
 /// Why an entry was not attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum NotAttemptedReason {
     /// The source gave an error in its place.
     Source,
     /// The run was cancelled.
@@ -118,7 +122,7 @@ pub enum Why {
     /// Its requests failed, and changed nothing.
     Failed,
     /// An earlier entry for the same item and locale is not settled for good, and has to come first.
-    EarlierFirst,
+    Blocked,
 }
 
 /// How many entries came to what.
@@ -127,7 +131,7 @@ pub struct Counts {
     /// Updated by this run.
     pub updated: u64,
     /// Updated by an earlier run with the same journal.
-    pub updated_before: u64,
+    pub already_updated: u64,
     /// Refused, in this run or an earlier one.
     pub rejected: u64,
     /// Not attempted.
@@ -139,15 +143,15 @@ pub struct Counts {
 impl Counts {
     /// Counts settled entries.
     #[must_use]
-    pub fn of(settled: &[Settled]) -> Self {
+    pub fn of(settled: &[ItemReport]) -> Self {
         let mut counts = Self::default();
         for settled in settled {
             *match settled.end {
-                End::Updated => &mut counts.updated,
-                End::UpdatedBefore => &mut counts.updated_before,
-                End::Rejected | End::RejectedBefore => &mut counts.rejected,
-                End::NotAttempted(_) => &mut counts.not_attempted,
-                End::Unknown => &mut counts.unknown,
+                ItemStatus::Updated => &mut counts.updated,
+                ItemStatus::AlreadyUpdated => &mut counts.already_updated,
+                ItemStatus::Rejected | ItemStatus::AlreadyRejected => &mut counts.rejected,
+                ItemStatus::NotAttempted(_) => &mut counts.not_attempted,
+                ItemStatus::Unknown => &mut counts.unknown,
             } += 1;
         }
         counts
@@ -156,7 +160,7 @@ impl Counts {
 
 /// What a journal holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct JournalContents {
     /// What it holds of each entry that was asked for, in their order.
     pub recorded: Vec<Recorded>,
     /// How many other entries it holds.
@@ -167,7 +171,7 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// Nothing, or nothing that can have changed the item.
-    Fresh,
+    New,
     /// It is updated.
     Updated,
     /// It was refused, and perhaps changed all the same by an earlier request.
@@ -176,5 +180,5 @@ pub enum Recorded {
         may_have_acted: bool,
     },
     /// A request may have changed the item.
-    InDoubt,
+    Unknown,
 }

@@ -18,8 +18,8 @@ use webflow_cms::{
 use webflow_cms_reference::VirtualTime;
 
 use crate::client::{
-    self, Call, Calls, ClientUnderTest, Detail, Entrance, Entry, Failure, FailureKind, Item,
-    Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
+    self, Call, ClientSettings, ClientUnderTest, Detail, Entry, EntryForm, Failure, FailureKind,
+    Item, Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
 };
 
 pub use self::time::SdkTime;
@@ -60,21 +60,27 @@ impl ClientUnderTest for Sdk {
 }
 
 impl Timed for Sdk {
-    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String> {
-        let told = |error: Error| error.to_string();
-        let pace = match settings.pace {
-            client::Pace::Off => Pace::off(),
-            client::Pace::Learned(first) => Pace::starting_at(first).map_err(told)?,
-            client::Pace::Fixed(requests) => Pace::fixed(requests).map_err(told)?,
-            client::Pace::Share(share) => Pace::new().share(share).map_err(told)?,
+    fn session(
+        &self,
+        time: &VirtualTime,
+        settings: &ClientSettings,
+    ) -> Result<Box<dyn Session>, String> {
+        let reported = |error: Error| error.to_string();
+        let pace = match settings.rate_limiter {
+            client::RateLimiter::Unlimited => Pace::off(),
+            client::RateLimiter::WithInitialLimit(first) => {
+                Pace::starting_at(first).map_err(reported)?
+            }
+            client::RateLimiter::Fixed(requests) => Pace::fixed(requests).map_err(reported)?,
+            client::RateLimiter::Share(share) => Pace::new().share(share).map_err(reported)?,
         };
         let (first, longest) = settings.backoff;
         let policy = RetryPolicy::new()
-            .max_tries(settings.max_tries)
-            .if_may_have_acted(settings.if_may_have_acted)
+            .max_tries(settings.max_attempts)
+            .if_may_have_acted(settings.retry_ambiguous)
             .backoff(first, longest)
-            .max_wait(settings.max_wait);
-        let token = Token::new(&settings.token).map_err(told)?;
+            .max_wait(settings.max_retry_after);
+        let token = Token::new(&settings.token).map_err(reported)?;
         let time = SdkTime(time.clone());
         let mut builder = Client::builder(token)
             .base_url(&settings.base_url)
@@ -82,23 +88,23 @@ impl Timed for Sdk {
             .clock(time.clone())
             .observer(time)
             .pace(pace);
-        if !settings.own_defaults {
+        if !settings.client_defaults {
             let budget = settings
-                .budget
+                .retry_budget
                 .map_or_else(RetryBudget::unlimited, RetryBudget::new);
             builder = builder
                 .retry(policy)
                 .retry_budget(budget)
-                .timeout(settings.timeout)
-                .deadline(settings.deadline.unwrap_or(FOREVER));
+                .timeout(settings.attempt_timeout)
+                .deadline(settings.operation_timeout.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
             Random::Seeded(seed) => builder.randomness(numbers(seed)),
         };
         Ok(Box::new(TimedSdk {
-            client: builder.build().map_err(told)?,
-            collection: CollectionId::new(&settings.collection_id).map_err(told)?,
+            client: builder.build().map_err(reported)?,
+            collection: CollectionId::new(&settings.collection_id).map_err(reported)?,
         }))
     }
 }
@@ -111,7 +117,7 @@ struct TimedSdk {
     collection: CollectionId,
 }
 
-impl Calls for TimedSdk {
+impl Session for TimedSdk {
     fn update(
         &self,
         items: Vec<Entry>,
@@ -142,7 +148,7 @@ impl Calls for TimedSdk {
         self.client.pace().waiting()
     }
 
-    fn budget(&self) -> Option<u64> {
+    fn retry_budget(&self) -> Option<u64> {
         self.client.retry_budget().left()
     }
 
@@ -183,10 +189,10 @@ impl Sdk {
         let settings = (
             call.base_url.clone(),
             call.token.clone(),
-            call.timeout_ms,
-            call.max_answer_bytes,
-            call.max_tries,
-            call.unpaced,
+            call.attempt_timeout_ms,
+            call.max_response_bytes,
+            call.max_attempts,
+            call.no_rate_limit,
         );
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&settings) {
@@ -195,16 +201,16 @@ impl Sdk {
         let mut builder = Client::builder(Token::new(&call.token)?)
             .base_url(&call.base_url)
             .http(plain_http());
-        if let Some(timeout) = call.timeout_ms {
+        if let Some(timeout) = call.attempt_timeout_ms {
             builder = builder.timeout(Duration::from_millis(timeout));
         }
-        if let Some(bytes) = call.max_answer_bytes {
+        if let Some(bytes) = call.max_response_bytes {
             builder = builder.max_answer_bytes(bytes);
         }
-        if let Some(tries) = call.max_tries {
-            builder = builder.retry(RetryPolicy::new().max_tries(tries));
+        if let Some(attempts) = call.max_attempts {
+            builder = builder.retry(RetryPolicy::new().max_tries(attempts));
         }
-        if call.unpaced {
+        if call.no_rate_limit {
             builder = builder.pace(Pace::off());
         }
         let client = builder.build()?;
@@ -214,7 +220,7 @@ impl Sdk {
 }
 
 fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
-    if entry.entrance == Entrance::Line {
+    if entry.form == EntryForm::Line {
         return ItemUpdate::from_json(&line(entry));
     }
     let mut update = ItemUpdate::new(ItemId::new(&entry.id)?);
@@ -228,7 +234,7 @@ fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
         update = update.draft(draft);
     }
     match &entry.field_data {
-        Some(fields) if entry.entrance == Entrance::FieldByField => field_by_field(update, fields),
+        Some(fields) if entry.form == EntryForm::FieldByField => field_by_field(update, fields),
         Some(fields) => update.fields(fields),
         None => Ok(update),
     }
@@ -237,7 +243,7 @@ fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
 /// The entry as the crate reads it from a file.
 fn line(entry: &Entry) -> String {
     let entry = Entry {
-        entrance: Entrance::Fields,
+        form: EntryForm::Fields,
         ..entry.clone()
     };
     serde_json::to_string(&entry).unwrap_or_default()
@@ -275,7 +281,7 @@ fn updated(response: UpdateResponse) -> Updated {
         extra: response.extra().clone(),
         limit: rate_limit.limit,
         remaining: rate_limit.remaining,
-        tries: Some(response.tries()),
+        attempts: Some(response.tries()),
         renderings,
         items: response.into_items().into_iter().map(item).collect(),
     }
@@ -345,8 +351,8 @@ fn failed(error: &Error) -> Outcome {
         body: error.body().map(str::to_owned),
         may_have_acted: error.may_have_acted(),
         retryable: error.is_retryable(),
-        tries: Some(error.tries()),
-        tried: error
+        attempts: Some(error.tries()),
+        failed_attempts: error
             .failed_tries()
             .iter()
             .map(|tried| kind(tried.kind))
@@ -365,12 +371,12 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Conflict => FailureKind::Conflict,
         ErrorKind::PayloadTooLarge => FailureKind::PayloadTooLarge,
         ErrorKind::TooManyRequests => FailureKind::TooManyRequests,
-        ErrorKind::Server => FailureKind::Server,
-        ErrorKind::OtherStatus => FailureKind::OtherStatus,
-        ErrorKind::UnreadableAnswer => FailureKind::UnreadableAnswer,
+        ErrorKind::Server => FailureKind::ServerError,
+        ErrorKind::OtherStatus => FailureKind::UnexpectedStatus,
+        ErrorKind::UnreadableAnswer => FailureKind::InvalidResponse,
         ErrorKind::Connect | ErrorKind::Untrusted => FailureKind::Connect,
         ErrorKind::Timeout => FailureKind::Timeout,
-        ErrorKind::ConnectionCut => FailureKind::ConnectionCut,
+        ErrorKind::ConnectionCut => FailureKind::ConnectionClosed,
         ErrorKind::Transport => FailureKind::Transport,
         ErrorKind::NotSent => FailureKind::NotSent,
         _ => FailureKind::Unknown,

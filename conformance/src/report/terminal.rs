@@ -53,13 +53,13 @@ fn line(rule: &RuleReport, width: usize) -> String {
 
 fn explain(text: &mut String, rule: &RuleReport) {
     let _ = writeln!(text, "\n{}: {}", rule.id, rule.law);
-    for shortfall in &rule.shortfalls {
-        let _ = writeln!(text, "  not tried enough: {shortfall}");
+    for reason in &rule.insufficient {
+        let _ = writeln!(text, "  not tried enough: {reason}");
     }
     if let Some(failure) = &rule.failure {
         let _ = writeln!(text, "  case {}: {}", failure.case, failure.reason);
         let _ = writeln!(text, "  smallest input: {}", shortened(&failure.input));
-        let _ = writeln!(text, "  again with: {}", failure.replay);
+        let _ = writeln!(text, "  again with: {}", failure.reproduce);
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::run::Failure;
 
-    fn report(failure: Option<Failure>, shortfalls: Vec<String>) -> Report {
+    fn report(failure: Option<Failure>, insufficient: Vec<String>) -> Report {
         let rule = RuleReport {
             id: "group/name",
             law: "a law",
@@ -91,7 +91,7 @@ mod tests {
             digest: "00ff".to_owned(),
             boundaries: BTreeMap::from([("edge", 50), ("other edge", 12)]),
             failure,
-            shortfalls,
+            insufficient,
         };
         Report {
             version: 1,
@@ -120,7 +120,7 @@ mod tests {
             case: 3,
             input: "[1]".to_owned(),
             reason: "it broke".to_owned(),
-            replay: "the command".to_owned(),
+            reproduce: "the command".to_owned(),
         };
         let text = table(&report(Some(failure), Vec::new()));
         for part in [

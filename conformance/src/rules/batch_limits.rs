@@ -55,10 +55,10 @@ fn never_more_than_one_hundred() -> Rule {
                     .boxed()
             },
             |entries| size(entries.len()),
-            |bench, entries| {
-                bench.reset(site::model_of(entries));
-                bench.update(&bench.call(entries.clone()));
-                for exchange in bench.log() {
+            |harness, entries| {
+                harness.reset(site::model_of(entries));
+                harness.update(&harness.call(entries.clone()));
+                for exchange in harness.log() {
                     let sent = wire::entries(&exchange)?.len();
                     if sent > LIMIT {
                         return Err(format!("a request carried {sent} entries"));
@@ -89,11 +89,11 @@ fn refused_before_the_network() -> Rule {
                     .boxed()
             },
             |entries| size(entries.len()),
-            |bench, entries| {
-                bench.reset(site::model_of(&[]));
-                let outcome = bench.update(&bench.call(entries.clone()));
+            |harness, entries| {
+                harness.reset(site::model_of(&[]));
+                let outcome = harness.update(&harness.call(entries.clone()));
                 outcome.refused()?;
-                bench.nothing_sent()
+                harness.nothing_sent()
             },
         ),
     )
@@ -112,10 +112,10 @@ fn whole_and_in_order() -> Rule {
                     .boxed()
             },
             |entries| size(entries.len()),
-            |bench, entries| {
-                bench.reset(site::model_of(entries));
-                let outcome = bench.update(&bench.call(entries.clone()));
-                wire::carries(&bench.only_exchange()?, entries)?;
+            |harness, entries| {
+                harness.reset(site::model_of(entries));
+                let outcome = harness.update(&harness.call(entries.clone()));
+                wire::carries(&harness.only_exchange()?, entries)?;
                 let returned = outcome.updated()?.items.len();
                 if returned == entries.len() {
                     Ok(())
@@ -189,10 +189,10 @@ fn no_duplicate_key() -> Rule {
                     .map(|(name, _)| name)
                     .collect()
             },
-            |bench, (first, second, entries)| {
-                bench.reset(site::model_of(&[]));
-                let outcome = bench.update(&bench.call(entries.clone()));
-                bench.nothing_sent()?;
+            |harness, (first, second, entries)| {
+                harness.reset(site::model_of(&[]));
+                let outcome = harness.update(&harness.call(entries.clone()));
+                harness.nothing_sent()?;
                 let refusal = outcome.refused()?;
                 if refusal.entries.contains(first) && refusal.entries.contains(second) {
                     return Ok(());
@@ -235,18 +235,18 @@ fn counts_entries_not_ids() -> Rule {
                     .map(|(_, name)| name)
                     .collect()
             },
-            |bench, (ids, places)| {
+            |harness, (ids, places)| {
                 let entries: Vec<_> = (0..*ids)
                     .flat_map(|id| (0..*places).map(move |place| site::marked((id, place))))
                     .collect();
-                bench.reset(site::model_of(&entries));
-                let outcome = bench.update(&bench.call(entries.clone()));
+                harness.reset(site::model_of(&entries));
+                let outcome = harness.update(&harness.call(entries.clone()));
                 if entries.len() > LIMIT {
                     outcome.refused()?;
-                    return bench.nothing_sent();
+                    return harness.nothing_sent();
                 }
                 outcome.updated()?;
-                wire::carries(&bench.only_exchange()?, &entries)
+                wire::carries(&harness.only_exchange()?, &entries)
             },
         ),
     )

@@ -18,7 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
         another_shape(),
         huge_bodies(),
         endless_bodies(),
-        successes_that_are_no_answer(),
+        successes_that_are_no_response(),
         arbitrary_bytes(),
     ]
 }
@@ -55,24 +55,29 @@ fn another_shape() -> Rule {
                 (Just(case % 6), status, body).boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, status, body)| {
+            |harness, (form, status, body)| {
                 let failure = answered(
-                    bench,
+                    harness,
                     Reply::new(*status)
                         .header("retry-after", "7")
                         .body(body.clone()),
                 )?;
                 is_status(&failure, *status)?;
                 if failure.retry_after_ms != Some(7000) {
-                    return Err(format!("the wait is told as {:?}", failure.retry_after_ms));
+                    return Err(format!(
+                        "the wait is reported as {:?}",
+                        failure.retry_after_ms
+                    ));
                 }
                 let text = String::from_utf8_lossy(body);
                 if failure.body.as_deref() != Some(&*text) {
-                    return Err(format!("the body is told as {:?}", failure.body));
+                    return Err(format!("the body is reported as {:?}", failure.body));
                 }
-                let told = (failure.code.as_deref(), failure.message.as_deref());
-                if *form == 5 && told != (Some("404"), Some("Route not found")) {
-                    return Err(format!("the older router's words are told as {told:?}"));
+                let reported = (failure.code.as_deref(), failure.message.as_deref());
+                if *form == 5 && reported != (Some("404"), Some("Route not found")) {
+                    return Err(format!(
+                        "the older router's words are reported as {reported:?}"
+                    ));
                 }
                 Ok(())
             },
@@ -103,23 +108,23 @@ fn huge_bodies() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, times, status)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
-                let mut call = bench.call(vec![site::marked((1, 0))]);
-                call.max_answer_bytes = Some(BOUND);
+            |harness, (form, times, status)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
+                let mut call = harness.call(vec![site::marked((1, 0))]);
+                call.max_response_bytes = Some(BOUND);
                 let padded = |length: usize| {
                     let body = format!(r#"{{"items":[{{"id":"{}"}}]}}"#, site::item(1));
                     let spaces = length.saturating_sub(body.len());
                     body + &" ".repeat(spaces)
                 };
-                bench.core().script([match form {
+                harness.core().script([match form {
                     0 => Reply::new(*status).body("x".repeat(BOUND * 8 * times)),
                     1 => Reply::new(200).body(padded(BOUND * 2 * times)),
                     2 => Reply::new(200).body(padded(BOUND)),
                     _ => Reply::new(200).body(padded(BOUND + 1)),
                 }]);
-                let outcome = bench.update(&call);
-                bench.only_exchange()?;
+                let outcome = harness.update(&call);
+                harness.only_exchange()?;
                 match form {
                     0 => {
                         let failure = outcome.failure()?;
@@ -175,27 +180,27 @@ fn endless_bodies() -> Rule {
                 }
                 touched
             },
-            |bench, (form, status, bound, chunk)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
+            |harness, (form, status, bound, chunk)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
                 let reply = Reply::new(if *form == 2 { 200 } else { *status });
-                bench
+                harness
                     .core()
                     .script([reply.body(format!("{{\"items\":[]}} {}", "x".repeat(*chunk)))]);
-                bench.faults([match form {
+                harness.faults([match form {
                     1 => Fault::Oversized { length: 1 << 40 },
                     _ => Fault::Endless { chunk: *chunk },
                 }]);
-                let mut call = bench.faulty_call(vec![site::marked((1, 0))]);
-                call.timeout_ms = u64::try_from(TIME_LIMIT.as_millis()).ok();
+                let mut call = harness.faulty_call(vec![site::marked((1, 0))]);
+                call.attempt_timeout_ms = u64::try_from(TIME_LIMIT.as_millis()).ok();
                 // What a client takes of a success by itself is more than is sent in a moment.
                 let own = if *form == 2 { Some(64 * 1024) } else { None };
-                call.max_answer_bytes = BOUNDS[*bound].or(own);
+                call.max_response_bytes = BOUNDS[*bound].or(own);
                 let begun = Instant::now();
-                let outcome = bench.update(&call);
+                let outcome = harness.update(&call);
                 if begun.elapsed() >= TIME_LIMIT {
                     return Err("it is read until the time is up".to_owned());
                 }
-                bench.only_exchange()?;
+                harness.only_exchange()?;
                 if *form == 2 {
                     return is_unreadable(&outcome);
                 }
@@ -216,20 +221,22 @@ fn endless_bodies() -> Rule {
 
 fn is_unreadable(outcome: &Outcome) -> Result<(), String> {
     let failure = outcome.failure()?;
-    let told = (
+    let reported = (
         failure.kind,
         failure.status,
         failure.may_have_acted,
         failure.retryable,
     );
-    if told == (FailureKind::UnreadableAnswer, Some(200), true, false) {
+    if reported == (FailureKind::InvalidResponse, Some(200), true, false) {
         Ok(())
     } else {
-        Err(format!("a 200 that is no answer is told as {told:?}"))
+        Err(format!(
+            "a 200 that is no response is reported as {reported:?}"
+        ))
     }
 }
 
-fn successes_that_are_no_answer() -> Rule {
+fn successes_that_are_no_response() -> Rule {
     const EDGES: [&str; 6] = [
         "html",
         "empty",
@@ -239,7 +246,7 @@ fn successes_that_are_no_answer() -> Rule {
         "wrong types",
     ];
     Rule::new(
-        "error-mapping/success-that-is-no-answer",
+        "error-mapping/success-that-is-no-response",
         "a 200 that holds neither an item nor a list of items is not a success, and the service may have acted",
         "an official client takes HTML with status 200 for a success",
         &EDGES,
@@ -275,13 +282,13 @@ fn successes_that_are_no_answer() -> Rule {
                 (Just(case % 6), select(body)).boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, body)| {
-                bench.reset(Model::new());
-                bench.core().script([Reply::new(200)
+            |harness, (_, body)| {
+                harness.reset(Model::new());
+                harness.core().script([Reply::new(200)
                     .header("content-type", "application/json")
                     .body(*body)]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
-                bench.only_exchange()?;
+                let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
+                harness.only_exchange()?;
                 is_unreadable(&outcome)
             },
         ),
@@ -289,10 +296,10 @@ fn successes_that_are_no_answer() -> Rule {
 }
 
 fn arbitrary_bytes() -> Rule {
-    const EDGES: [&str; 4] = ["bytes", "json", "doctored answer", "deep json"];
+    const EDGES: [&str; 4] = ["bytes", "json", "doctored response", "deep json"];
     Rule::new(
         "error-mapping/arbitrary-bytes",
-        "no answer, whatever its bytes, makes the client crash or takes an error for a success",
+        "no response, whatever its bytes, makes the client crash or takes an error for a success",
         "this suite: everything from a server is hostile",
         &EDGES,
         property(
@@ -317,13 +324,13 @@ fn arbitrary_bytes() -> Rule {
                 (Just(case % 4), status, body).boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, status, body)| {
-                bench.reset(Model::new());
-                bench
+            |harness, (_, status, body)| {
+                harness.reset(Model::new());
+                harness
                     .core()
                     .script([Step::from(Reply::new(*status).body(body.clone()))]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
-                bench.only_exchange()?;
+                let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
+                harness.only_exchange()?;
                 match outcome {
                     Outcome::Updated(_) if *status == 200 => Ok(()),
                     Outcome::Failed(failure) if failure.status == Some(*status) => Ok(()),

@@ -23,7 +23,7 @@ fn redirects_are_not_followed() -> Rule {
     ];
     Rule::new(
         "error-mapping/redirects-are-not-followed",
-        "a redirect is told as what it is; the token and the items are sent nowhere else",
+        "a redirect is reported as what it is; the token and the items are sent nowhere else",
         "this suite: the endpoint documents no redirect",
         &["301", "302", "303", "307", "308"],
         property(
@@ -48,8 +48,8 @@ fn redirects_are_not_followed() -> Rule {
                     .map(|(_, name)| *name)
                     .collect()
             },
-            |bench, (status, target)| {
-                let failure = answered(bench, Reply::new(*status).header("location", target))?;
+            |harness, (status, target)| {
+                let failure = answered(harness, Reply::new(*status).header("location", target))?;
                 is_status(&failure, *status)
             },
         ),
@@ -89,9 +89,9 @@ fn the_token_is_in_no_output() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, token, status)| {
-                bench.reset(Model::new());
-                bench
+            |harness, (form, token, status)| {
+                harness.reset(Model::new());
+                harness
                     .core()
                     .configure(|settings| settings.token.clone_from(token));
                 let echo = format!("you sent Bearer {token} to us");
@@ -109,7 +109,7 @@ fn the_token_is_in_no_output() -> Rule {
                     _ => str::to_owned,
                 };
                 let reply = Reply::new(*status);
-                bench.core().script([match form {
+                harness.core().script([match form {
                     1 => reply.json(&with("message", json!(echo))),
                     2 => reply.body(format!("<html>{echo}</html>")),
                     3 => reply.header("x-echo", &echo).json(&error),
@@ -127,11 +127,11 @@ fn the_token_is_in_no_output() -> Rule {
                     9 => reply.body(format!(r#"{{"code":{token},"details":[[-{token}]]}}"#)),
                     _ => reply.json(&error),
                 }]);
-                let mut call = bench.call(vec![site::marked((1, 0))]);
+                let mut call = harness.call(vec![site::marked((1, 0))]);
                 if *form == 0 {
                     call.items.clear();
                 }
-                let outcome = bench.update(&call);
+                let outcome = harness.update(&call);
                 if outcome.renderings().is_empty() {
                     return Err("the client shows nothing of its outcome".to_owned());
                 }

@@ -167,9 +167,9 @@ fn in_every_spelling() -> Rule {
                 Some(edge) => vec![*edge, PLACES[*place]],
                 None => vec![EDGES[*spelling - SPELLINGS.len()]],
             },
-            |bench, (spelling, place, token, status)| {
-                bench.reset(Model::new());
-                bench
+            |harness, (spelling, place, token, status)| {
+                harness.reset(Model::new());
+                harness
                     .core()
                     .configure(|settings| settings.token.clone_from(token));
                 let (left, right) = token.split_at(token.len() / 2);
@@ -183,8 +183,8 @@ fn in_every_spelling() -> Rule {
                     let reply = echo(*status, 3, left).header("x-rest", right);
                     (reply, vec![token.clone()])
                 };
-                bench.core().script([reply]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
+                harness.core().script([reply]);
+                let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
                 let renderings = outcome.renderings();
                 if renderings.is_empty() {
                     return Err("the client shows nothing of its outcome".to_owned());

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::error_mapping;
 use super::retries::{AMBIGUOUS, NETWORK, ambiguous, index};
-use super::stage::{SECOND, Stage, UNPACED, entry, stage, within};
-use crate::client::{FailureKind, Options, Pace, Random};
+use super::stage::{NEARLY_UNLIMITED, SECOND, Stage, entry, stage, within};
+use crate::client::{FailureKind, Options, Random, RateLimiter};
 use crate::rule::{Rule, property};
 use webflow_cms_reference::{Fault, Reply, Step};
 
@@ -37,10 +37,10 @@ fn acted_is_remembered() -> Rule {
         property(
             |case| (Just(index(case, 4)), 4..AMBIGUOUS.len()).boxed(),
             |(form, _)| vec![EDGES[*form]],
-            |bench, (form, acting)| {
+            |harness, (form, acting)| {
                 let before = usize::from(*form == 3);
-                let stage = stage(bench, |settings| {
-                    settings.max_tries = if *form == 3 { 3 } else { 2 };
+                let stage = stage(harness, |settings| {
+                    settings.max_attempts = if *form == 3 { 3 } else { 2 };
                 })?;
                 let (last, kind) = match form {
                     1 => (Some(Reply::new(429)), FailureKind::TooManyRequests),
@@ -74,7 +74,7 @@ fn acted_is_remembered() -> Rule {
                 match (failure.kind, failure.may_have_acted) {
                     (ended, true) if ended == kind => Ok(()),
                     (ended, acted) => Err(format!(
-                        "it ends as {ended:?}, and that the service may have acted is told as {acted}"
+                        "it ends as {ended:?}, and that the service may have acted is reported as {acted}"
                     )),
                 }
             },
@@ -110,10 +110,10 @@ fn budget() -> Rule {
                 (_, 1) => vec![EDGES[1]],
                 _ => vec![EDGES[3]],
             },
-            |bench, (too_many, budget, calls)| {
-                let stage = stage(bench, |settings| {
-                    settings.budget = Some(*budget);
-                    settings.max_tries = 4;
+            |harness, (too_many, budget, calls)| {
+                let stage = stage(harness, |settings| {
+                    settings.retry_budget = Some(*budget);
+                    settings.max_attempts = 4;
                 })?;
                 let status = if *too_many { 429 } else { 500 };
                 stage
@@ -130,7 +130,7 @@ fn budget() -> Rule {
                     (calls * 3).min(bound)
                 };
                 stage.sent(calls + again)?;
-                let left = stage.client.budget();
+                let left = stage.client.retry_budget();
                 let expected = if *too_many { bound } else { bound - again };
                 if left.is_none() || left == u64::try_from(expected).ok() {
                     Ok(())
@@ -155,21 +155,21 @@ fn deadline() -> Rule {
     Rule::new(
         "retries-and-pace/deadline",
         "a call ends by its deadline, whatever it is at, and sends nothing after it",
-        "this suite: a caller must know when it gets its answer",
+        "this suite: a caller must know when it gets its response",
         &EDGES,
         property(
             |case| (Just(index(case, 5)), 1_000..50_000_u64, 0.0..1.0).boxed(),
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, deadline, random)| {
+            |harness, (form, deadline, random)| {
                 let deadline = Duration::from_millis(*deadline);
-                let stage = stage(bench, |settings| {
-                    settings.deadline = Some(deadline);
-                    settings.max_tries = 1_000;
+                let stage = stage(harness, |settings| {
+                    settings.operation_timeout = Some(deadline);
+                    settings.max_attempts = 1_000;
                     settings.random = Random::Always(*random);
-                    settings.pace = match form {
-                        1 => UNPACED,
-                        2 => Pace::Fixed(1),
-                        _ => Pace::Off,
+                    settings.rate_limiter = match form {
+                        1 => NEARLY_UNLIMITED,
+                        2 => RateLimiter::Fixed(1),
+                        _ => RateLimiter::Unlimited,
                     };
                 })?;
                 match form {
@@ -198,7 +198,7 @@ fn deadline() -> Rule {
                     return Err(format!("a request was sent at {late:?}"));
                 }
                 let (kind, end) = match form {
-                    0 => (FailureKind::Server, None),
+                    0 => (FailureKind::ServerError, None),
                     1 => (FailureKind::NotSent, Some(Duration::ZERO)),
                     2 => (FailureKind::NotSent, Some(deadline)),
                     3 => (FailureKind::Timeout, Some(deadline)),
@@ -214,7 +214,7 @@ fn deadline() -> Rule {
                     Ok(())
                 } else {
                     Err(format!(
-                        "it is told that the service may have acted: {}",
+                        "it is reported that the service may have acted: {}",
                         failure.may_have_acted
                     ))
                 }
@@ -225,7 +225,7 @@ fn deadline() -> Rule {
 
 fn time_limit_of_a_try() -> Rule {
     const EDGES: [&str; 4] = [
-        "no answer",
+        "no response",
         "head without body",
         "dripping body",
         "endless body",
@@ -238,11 +238,11 @@ fn time_limit_of_a_try() -> Rule {
         property(
             |case| (Just(index(case, 4)), 1_000..90_000_u64).boxed(),
             |(form, _)| vec![EDGES[*form]],
-            |bench, (form, timeout)| {
+            |harness, (form, timeout)| {
                 let timeout = Duration::from_millis(*timeout);
-                let stage = stage(bench, |settings| {
-                    settings.timeout = timeout;
-                    settings.max_tries = 1;
+                let stage = stage(harness, |settings| {
+                    settings.attempt_timeout = timeout;
+                    settings.max_attempts = 1;
                 })?;
                 // The head comes late, which leaves less time for the body.
                 let late = timeout / 3;
@@ -258,11 +258,11 @@ fn time_limit_of_a_try() -> Rule {
                 let (outcome, at) = stage.call()?;
                 let failure = outcome.failure()?;
                 let (kind, end) = match form {
-                    3 => (FailureKind::UnreadableAnswer, late),
+                    3 => (FailureKind::InvalidResponse, late),
                     _ => (FailureKind::Timeout, timeout),
                 };
                 if (failure.kind, failure.may_have_acted) != (kind, true) {
-                    return Err(format!("it is told as {:?}", failure.kind));
+                    return Err(format!("it is reported as {:?}", failure.kind));
                 }
                 within("the end", at, end, end)
             },
@@ -287,16 +287,16 @@ fn cancellation() -> Rule {
         property(
             |case| (Just(index(case, 6)), 1..20_000_u64).boxed(),
             |(form, _)| vec![EDGES[*form]],
-            |bench, (form, after)| {
+            |harness, (form, after)| {
                 let after = Duration::from_millis(*after);
-                let stage = stage(bench, |settings| {
-                    settings.pace = if matches!(form, 1 | 5) {
-                        Pace::Fixed(1)
+                let stage = stage(harness, |settings| {
+                    settings.rate_limiter = if matches!(form, 1 | 5) {
+                        RateLimiter::Fixed(1)
                     } else {
-                        Pace::Off
+                        RateLimiter::Unlimited
                     };
                     settings.backoff = (60 * SECOND, 60 * SECOND);
-                    settings.budget = Some(3);
+                    settings.retry_budget = Some(3);
                 })?;
                 match form {
                     2 => stage.world.faults([Fault::SilenceAfterActing]),
@@ -318,12 +318,13 @@ fn cancellation() -> Rule {
                 }
                 let before = usize::from(*form != 0);
                 dropped(&stage, *form, after)?;
-                if stage.client.waiting() > 0 || stage.client.budget().is_some_and(|left| left != 3)
+                if stage.client.waiting() > 0
+                    || stage.client.retry_budget().is_some_and(|left| left != 3)
                 {
                     return Err(format!(
                         "it left {} waiting and a budget of {:?}",
                         stage.client.waiting(),
-                        stage.client.budget()
+                        stage.client.retry_budget()
                     ));
                 }
                 stage.sent(before)?;

@@ -6,8 +6,8 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::{REFERENCE, site};
-use crate::bench::Bench;
 use crate::client::{Detail, Failure, FailureKind};
+use crate::harness::Harness;
 use crate::rule::{Rule, edges_first, property};
 use webflow_cms_reference::{Model, Reply};
 
@@ -28,15 +28,15 @@ const DOCUMENTED: [(u16, FailureKind, &str); 5] = [
     (401, FailureKind::Unauthorized, "401"),
     (404, FailureKind::NotFound, "404"),
     (429, FailureKind::TooManyRequests, "429"),
-    (500, FailureKind::Server, "500"),
+    (500, FailureKind::ServerError, "500"),
 ];
 
 /// Lets the client make a call that is answered by this reply.
-pub(super) fn answered(bench: &Bench<'_>, reply: Reply) -> Result<Failure, String> {
-    bench.reset(Model::new());
-    bench.core().script([reply]);
-    let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
-    bench.only_exchange()?;
+pub(super) fn answered(harness: &Harness<'_>, reply: Reply) -> Result<Failure, String> {
+    harness.reset(Model::new());
+    harness.core().script([reply]);
+    let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
+    harness.only_exchange()?;
     outcome.failure().cloned()
 }
 
@@ -49,8 +49,8 @@ fn kind_of(status: u16) -> FailureKind {
         409 => FailureKind::Conflict,
         413 => FailureKind::PayloadTooLarge,
         429 => FailureKind::TooManyRequests,
-        500..=599 => FailureKind::Server,
-        _ => FailureKind::OtherStatus,
+        500..=599 => FailureKind::ServerError,
+        _ => FailureKind::UnexpectedStatus,
     }
 }
 
@@ -63,13 +63,13 @@ pub(super) fn is_status(failure: &Failure, status: u16) -> Result<(), String> {
         ));
     }
     if failure.kind != kind_of(status) {
-        return Err(format!("{status} is told as {:?}", failure.kind));
+        return Err(format!("{status} is reported as {:?}", failure.kind));
     }
     let retryable =
         matches!(status, 408 | 429) || (500..600).contains(&status) && !matches!(status, 501 | 505);
     if failure.retryable != retryable {
         return Err(format!(
-            "{status}: whether another try can help is told as {}",
+            "{status}: whether another try can help is reported as {}",
             failure.retryable
         ));
     }
@@ -77,7 +77,7 @@ pub(super) fn is_status(failure: &Failure, status: u16) -> Result<(), String> {
     let acted = !matches!(status, 501 | 400..=407 | 409..=499);
     if failure.may_have_acted != acted {
         return Err(format!(
-            "{status}: whether the service may have acted is told as {}",
+            "{status}: whether the service may have acted is reported as {}",
             failure.may_have_acted
         ));
     }
@@ -87,7 +87,7 @@ pub(super) fn is_status(failure: &Failure, status: u16) -> Result<(), String> {
 fn documented_statuses() -> Rule {
     Rule::new(
         "error-mapping/documented-statuses",
-        "each documented status is told as what it means, with all that its documented body says",
+        "each documented status is reported as what it means, with all that its documented body says",
         REFERENCE,
         &["400", "401", "404", "429", "500"],
         property(
@@ -99,12 +99,12 @@ fn documented_statuses() -> Rule {
                     .into_iter()
                     .collect()
             },
-            |bench, which| {
+            |harness, which| {
                 let (status, ..) = DOCUMENTED[*which];
                 let reply = Reply::documented(status).map_err(|error| error.to_string())?;
                 let body: Value =
                     serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
-                let failure = answered(bench, reply)?;
+                let failure = answered(harness, reply)?;
                 is_status(&failure, status)?;
                 says(&failure, &body)
             },
@@ -114,19 +114,21 @@ fn documented_statuses() -> Rule {
 
 /// Fails unless code and message are those of the body.
 fn says(failure: &Failure, body: &Value) -> Result<(), String> {
-    let told = [
+    let reported = [
         ("code", &failure.code),
         ("message", &failure.message),
         ("externalReference", &failure.external_reference),
     ];
-    for (name, told) in told {
+    for (name, reported) in reported {
         let sent = match &body[name] {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        if *told != sent {
-            return Err(format!("`{name}` is told as {told:?} and was {sent:?}"));
+        if *reported != sent {
+            return Err(format!(
+                "`{name}` is reported as {reported:?} and was {sent:?}"
+            ));
         }
     }
     Ok(())
@@ -144,7 +146,7 @@ fn undocumented_statuses() -> Rule {
     ];
     Rule::new(
         "error-mapping/undocumented-statuses",
-        "a status that is not documented is told with its number, its meaning and its body, and never as a success",
+        "a status that is not documented is reported with its number, its meaning and its body, and never as a success",
         "403 was observed, 409 is documented for neighbours; the rest is HTTP",
         &["403", "409", "413", "408", "501", "503", "204"],
         property(
@@ -170,11 +172,11 @@ fn undocumented_statuses() -> Rule {
                     .map(|(_, name)| *name)
                     .collect()
             },
-            |bench, status| {
+            |harness, status| {
                 let body = json!({"code": "a_code", "message": "a message", "externalReference": null, "details": []});
                 let bodiless = matches!(status, 204 | 205 | 304);
                 let reply = Reply::new(*status);
-                let failure = answered(bench, if bodiless { reply } else { reply.json(&body) })?;
+                let failure = answered(harness, if bodiless { reply } else { reply.json(&body) })?;
                 is_status(&failure, *status)?;
                 if bodiless {
                     Ok(())
@@ -189,7 +191,7 @@ fn undocumented_statuses() -> Rule {
 fn every_field_is_kept() -> Rule {
     Rule::new(
         "error-mapping/every-field-is-kept",
-        "code, message, external reference, details and body of a refusal are told as they were sent",
+        "code, message, external reference, details and body of a refusal are reported as they were sent",
         REFERENCE,
         &["400", "401", "404", "429", "500"],
         property(
@@ -215,28 +217,28 @@ fn every_field_is_kept() -> Rule {
                     .map(|(.., name)| *name)
                     .collect()
             },
-            |bench, (status, code, message, reference, details)| {
+            |harness, (status, code, message, reference, details)| {
                 let body = json!({"code": code, "message": message, "externalReference": reference, "details": details});
                 let reply = Reply::documented(*status)
                     .map_err(|error| error.to_string())?
                     .json(&body);
                 let text = String::from_utf8_lossy(&reply.body).into_owned();
-                let failure = answered(bench, reply)?;
+                let failure = answered(harness, reply)?;
                 is_status(&failure, *status)?;
                 says(&failure, &body)?;
-                let told: Vec<_> = failure
+                let reported: Vec<_> = failure
                     .details
                     .iter()
                     .filter_map(|detail| detail.message.clone())
                     .collect();
                 // Where there are none, the message may hold reasons of its own.
-                if !details.is_empty() && told != *details {
-                    return Err(format!("the details are told as {told:?}"));
+                if !details.is_empty() && reported != *details {
+                    return Err(format!("the details are reported as {reported:?}"));
                 }
                 if failure.body.as_deref() == Some(&text) {
                     Ok(())
                 } else {
-                    Err(format!("the body is told as {:?}", failure.body))
+                    Err(format!("the body is reported as {:?}", failure.body))
                 }
             },
         ),
@@ -261,7 +263,7 @@ fn codes_are_an_open_set() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, unknown, number, status)| {
+            |harness, (form, unknown, number, status)| {
                 let code = match form {
                     0 => json!("validation_error"),
                     1 => json!(unknown),
@@ -272,7 +274,7 @@ fn codes_are_an_open_set() -> Rule {
                 if let (4, Some(members)) = (form, body.as_object_mut()) {
                     members.remove("code");
                 }
-                let failure = answered(bench, Reply::new(*status).json(&body))?;
+                let failure = answered(harness, Reply::new(*status).json(&body))?;
                 is_status(&failure, *status)?;
                 says(&failure, &body)
             },
@@ -291,7 +293,7 @@ fn details_in_every_form() -> Rule {
     ];
     Rule::new(
         "error-mapping/details-in-every-form",
-        "details are told as text, as field and message, as param and description, or from inside the message",
+        "details are reported as text, as field and message, as param and description, or from inside the message",
         "the first two are documented, the other two were observed",
         &EDGES,
         property(
@@ -303,7 +305,7 @@ fn details_in_every_form() -> Rule {
                     .boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, reasons)| {
+            |harness, (form, reasons)| {
                 let texts: Vec<_> = reasons.iter().map(|(_, text)| text.clone()).collect();
                 let objects = |field: &str, message: &str| -> Value {
                     reasons
@@ -324,7 +326,7 @@ fn details_in_every_form() -> Rule {
                     _ => (json!({"reason": 7}), false),
                 };
                 let body = json!({"code": "validation_error", "message": message, "externalReference": null, "details": details});
-                let failure = answered(bench, Reply::new(400).json(&body))?;
+                let failure = answered(harness, Reply::new(400).json(&body))?;
                 is_status(&failure, 400)?;
                 says(&failure, &body)?;
                 let expected: Vec<_> = match form {
@@ -344,7 +346,7 @@ fn details_in_every_form() -> Rule {
                 if failure.details == expected {
                     Ok(())
                 } else {
-                    Err(format!("the details are told as {:?}", failure.details))
+                    Err(format!("the details are reported as {:?}", failure.details))
                 }
             },
         ),
@@ -362,7 +364,7 @@ fn waits_and_limits_are_kept() -> Rule {
     ];
     Rule::new(
         "error-mapping/waits-and-limits-are-kept",
-        "the wait of `Retry-After`, in seconds or as a date, and the rate limit are told with the error",
+        "the wait of `Retry-After`, in seconds or as a date, and the rate limit are reported with the error",
         "reference page on rate limits; a date is HTTP",
         &EDGES,
         property(
@@ -378,7 +380,7 @@ fn waits_and_limits_are_kept() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, seconds, millis, limit, remaining, status)| {
+            |harness, (form, seconds, millis, limit, remaining, status)| {
                 let date = |seconds: u64| {
                     let start =
                         std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000);
@@ -402,19 +404,19 @@ fn waits_and_limits_are_kept() -> Rule {
                 if let Some(value) = &value {
                     reply = reply.header("retry-after", value);
                 }
-                let failure = answered(bench, reply)?;
+                let failure = answered(harness, reply)?;
                 is_status(&failure, *status)?;
                 if failure.retry_after_ms != expected {
                     return Err(format!(
-                        "{value:?} is told as a wait of {:?} ms",
+                        "{value:?} is reported as a wait of {:?} ms",
                         failure.retry_after_ms
                     ));
                 }
-                let told = (failure.limit, failure.remaining);
-                if told == (Some(u64::from(*limit)), Some(u64::from(*remaining))) {
+                let reported = (failure.limit, failure.remaining);
+                if reported == (Some(u64::from(*limit)), Some(u64::from(*remaining))) {
                     Ok(())
                 } else {
-                    Err(format!("the rate limit is told as {told:?}"))
+                    Err(format!("the rate limit is reported as {reported:?}"))
                 }
             },
         ),

@@ -21,15 +21,15 @@ fn ids_are_matched_in_any_case() -> Rule {
     ];
     Rule::new(
         "locales/matched-in-any-case",
-        "an id means the same in capitals: an item that comes back under it is found, and a locale is told apart by it",
+        "an id means the same in capitals: an item that comes back under it is found, and a locale is reported apart by it",
         HOUSE,
         &EDGES,
         property(
             |case| (Just(case % 4), site::keys(20)).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, keys)| {
+            |harness, (form, keys)| {
                 let mut entries: Vec<_> = keys.iter().copied().map(site::marked).collect();
-                bench.reset(site::model_of(&entries));
+                harness.reset(site::model_of(&entries));
                 if *form == 3 {
                     for entry in &mut entries {
                         entry.id.make_ascii_uppercase();
@@ -41,8 +41,8 @@ fn ids_are_matched_in_any_case() -> Rule {
                     2 => &["id", "cmsLocaleId"],
                     _ => &[],
                 };
-                bench.core().script([Step::model_then(move |answer| {
-                    answer.edit_items(|items| {
+                harness.core().script([Step::model_then(move |response| {
+                    response.edit_items(|items| {
                         for item in items {
                             for name in capitals {
                                 if let Some(Value::String(id)) = item.get_mut(*name) {
@@ -52,10 +52,10 @@ fn ids_are_matched_in_any_case() -> Rule {
                         }
                     })
                 })]);
-                let outcome = bench.update(&bench.call(entries));
+                let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
                 if updated.entries.len() != keys.len() {
-                    return Err(format!("{} entries are told of", updated.entries.len()));
+                    return Err(format!("{} entries are reported of", updated.entries.len()));
                 }
                 keys.iter()
                     .zip(&updated.entries)

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{REFERENCE, site, wire};
-use crate::bench::Bench;
 use crate::client::{Entry, Returned};
+use crate::harness::Harness;
 use crate::rule::{Rule, edges_first, property};
-use webflow_cms_reference::{AnswerOrder, PrimaryEcho, Step};
+use webflow_cms_reference::{PrimaryEcho, ResponseOrder, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -15,9 +15,9 @@ pub(super) fn rules() -> Vec<Rule> {
         each_entry_keeps_its_own(),
         one_id_in_many_locales(),
         the_primary_change_leaves_the_others_alone(),
-        answers_are_matched_in_any_order(),
-        what_did_not_come_back_is_told(),
-        what_cannot_be_told_apart_is_ambiguous(),
+        responses_are_matched_in_any_order(),
+        what_did_not_come_back_is_reported(),
+        what_cannot_be_reported_apart_is_ambiguous(),
     ]
 }
 
@@ -51,10 +51,10 @@ fn absent_means_no_key() -> Rule {
                     .map(|(_, name)| name)
                     .collect()
             },
-            |bench, entries| {
-                bench.reset(site::model_of(entries));
-                bench.update(&bench.call(entries.clone())).updated()?;
-                let exchange = bench.only_exchange()?;
+            |harness, entries| {
+                harness.reset(site::model_of(entries));
+                harness.update(&harness.call(entries.clone())).updated()?;
+                let exchange = harness.only_exchange()?;
                 let named = wire::entries(&exchange)?
                     .iter()
                     .position(|entry| entry.contains_key("cmsLocaleId"));
@@ -95,7 +95,7 @@ fn each_entry_keeps_its_own() -> Rule {
         property(
             |case| site::keys([24, 24, 1][usize::try_from(case % 3).unwrap_or(0)]).boxed(),
             |keys| edges_of_keys(keys),
-            |bench, keys| updated_alone(bench, keys),
+            |harness, keys| updated_alone(harness, keys),
         ),
     )
 }
@@ -130,19 +130,19 @@ fn one_id_in_many_locales() -> Rule {
                     .map(|(name, _)| name)
                     .collect()
             },
-            |bench, keys| updated_alone(bench, keys),
+            |harness, keys| updated_alone(harness, keys),
         ),
     )
 }
 
 /// Sends a marked entry for each key and fails unless just these variants have just their own marks.
-fn updated_alone(bench: &Bench<'_>, keys: &[Key]) -> Result<(), String> {
+fn updated_alone(harness: &Harness<'_>, keys: &[Key]) -> Result<(), String> {
     let entries: Vec<_> = keys.iter().copied().map(site::marked).collect();
     let before = site::model_of(&entries);
-    bench.reset(before.clone());
-    bench.update(&bench.call(entries.clone())).updated()?;
-    wire::carries(&bench.only_exchange()?, &entries)?;
-    let after = bench.core().model();
+    harness.reset(before.clone());
+    harness.update(&harness.call(entries.clone())).updated()?;
+    wire::carries(&harness.only_exchange()?, &entries)?;
+    let after = harness.core().model();
     for (key, variant) in after.variants() {
         let place = site::SECONDARY
             .iter()
@@ -183,13 +183,13 @@ fn the_primary_change_leaves_the_others_alone() -> Rule {
                     "many entries"
                 }]
             },
-            |bench, count| {
+            |harness, count| {
                 let entries: Vec<_> = (0..*count).map(|item| site::marked((item, 0))).collect();
                 let before = site::model_of(&entries);
-                bench.reset(before.clone());
-                bench.update(&bench.call(entries)).updated()?;
-                bench.only_exchange()?;
-                let changed = bench.core().model().differences(&before);
+                harness.reset(before.clone());
+                harness.update(&harness.call(entries)).updated()?;
+                harness.only_exchange()?;
+                let changed = harness.core().model().differences(&before);
                 match changed.iter().find(|key| key.locale != site::PRIMARY) {
                     Some(key) => Err(format!(
                         "{key:?} changed, and it is not the primary variant"
@@ -205,14 +205,14 @@ fn the_primary_change_leaves_the_others_alone() -> Rule {
     )
 }
 
-/// Keys, the order of the answer, and whether it names the primary locale.
-type Matching = (Vec<Key>, AnswerOrder, PrimaryEcho);
+/// Keys, the order of the response, and whether it names the primary locale.
+type Matching = (Vec<Key>, ResponseOrder, PrimaryEcho);
 
 fn matching(case: u64) -> BoxedStrategy<Matching> {
     let order = match case % 3 {
-        0 => Just(AnswerOrder::AsSent).boxed(),
-        1 => Just(AnswerOrder::Reversed).boxed(),
-        _ => any::<u64>().prop_map(AnswerOrder::Shuffled).boxed(),
+        0 => Just(ResponseOrder::AsSent).boxed(),
+        1 => Just(ResponseOrder::Reversed).boxed(),
+        _ => any::<u64>().prop_map(ResponseOrder::Shuffled).boxed(),
     };
     let echo = if case.is_multiple_of(2) {
         PrimaryEcho::Echoed
@@ -224,9 +224,9 @@ fn matching(case: u64) -> BoxedStrategy<Matching> {
 
 fn edges_of_matching((_, order, echo): &Matching) -> Vec<&'static str> {
     let order = match order {
-        AnswerOrder::AsSent => "as sent",
-        AnswerOrder::Reversed => "reversed",
-        AnswerOrder::Shuffled(_) => "shuffled",
+        ResponseOrder::AsSent => "as sent",
+        ResponseOrder::Reversed => "reversed",
+        ResponseOrder::Shuffled(_) => "shuffled",
     };
     let echo = match echo {
         PrimaryEcho::Echoed => "primary named",
@@ -243,40 +243,44 @@ const MATCHING: [&str; 5] = [
     "primary not named",
 ];
 
-fn answers_are_matched_in_any_order() -> Rule {
+fn responses_are_matched_in_any_order() -> Rule {
     Rule::new(
         "locales/matched-in-any-order",
-        "whatever the order of the answer, and whether or not it names the primary locale, each entry gets its own item",
+        "whatever the order of the response, and whether or not it names the primary locale, each entry gets its own item",
         "the order is not documented; both habits were seen",
         &MATCHING,
-        property(matching, edges_of_matching, |bench, (keys, order, echo)| {
-            let entries = matching_site(bench, keys, *order, *echo);
-            let outcome = bench.update(&bench.call(entries));
-            let updated = outcome.updated()?;
-            if updated.entries.len() != keys.len() {
-                return Err(format!(
-                    "the client tells of {} entries and not {}",
-                    updated.entries.len(),
-                    keys.len()
-                ));
-            }
-            for (key, returned) in keys.iter().zip(&updated.entries) {
-                is_of(updated, *key, returned)?;
-            }
-            Ok(())
-        }),
+        property(
+            matching,
+            edges_of_matching,
+            |harness, (keys, order, echo)| {
+                let entries = matching_site(harness, keys, *order, *echo);
+                let outcome = harness.update(&harness.call(entries));
+                let updated = outcome.updated()?;
+                if updated.entries.len() != keys.len() {
+                    return Err(format!(
+                        "the client tells of {} entries and not {}",
+                        updated.entries.len(),
+                        keys.len()
+                    ));
+                }
+                for (key, returned) in keys.iter().zip(&updated.entries) {
+                    is_of(updated, *key, returned)?;
+                }
+                Ok(())
+            },
+        ),
     )
 }
 
 fn matching_site(
-    bench: &Bench<'_>,
+    harness: &Harness<'_>,
     keys: &[Key],
-    order: AnswerOrder,
+    order: ResponseOrder,
     echo: PrimaryEcho,
 ) -> Vec<Entry> {
     let entries: Vec<_> = keys.iter().copied().map(site::marked).collect();
-    bench.reset(site::model_of(&entries));
-    bench.core().configure(|settings| {
+    harness.reset(site::model_of(&entries));
+    harness.core().configure(|settings| {
         settings.order = order;
         settings.primary_echo = echo;
     });
@@ -297,7 +301,7 @@ pub(super) fn is_of(
     let found = updated
         .items
         .get(*position)
-        .ok_or("an entry's item is beyond the answer")?;
+        .ok_or("an entry's item is beyond the response")?;
     let mark = format!("\"mark\":\"{item}-{place}\"");
     let data = found.field_data.as_ref().map_or("", |data| data.get());
     if data.contains(&mark) {
@@ -307,7 +311,7 @@ pub(super) fn is_of(
     }
 }
 
-fn what_did_not_come_back_is_told() -> Rule {
+fn what_did_not_come_back_is_reported() -> Rule {
     const EDGES: [&str; 6] = [
         "as sent",
         "reversed",
@@ -317,8 +321,8 @@ fn what_did_not_come_back_is_told() -> Rule {
         "1 entry",
     ];
     Rule::new(
-        "locales/missing-is-told",
-        "an entry whose item is not in the answer is told as missing, and no other is",
+        "locales/missing-is-reported",
+        "an entry whose item is not in the response is reported as missing, and no other is",
         "this suite: a 200 that lacks an item does not say that it was updated",
         &EDGES,
         property(
@@ -357,16 +361,16 @@ fn what_did_not_come_back_is_told() -> Rule {
                 );
                 hits
             },
-            |bench, (keys, order, dropped)| {
-                let entries = matching_site(bench, keys, *order, PrimaryEcho::Echoed);
+            |harness, (keys, order, dropped)| {
+                let entries = matching_site(harness, keys, *order, PrimaryEcho::Echoed);
                 let gone: Vec<_> = keys
                     .iter()
                     .zip(dropped)
                     .filter(|(_, dropped)| **dropped)
                     .map(|(key, _)| *key)
                     .collect();
-                bench.core().script([Step::model_then(move |answer| {
-                    answer.edit_items(|items| {
+                harness.core().script([Step::model_then(move |response| {
+                    response.edit_items(|items| {
                         items.retain(|item| {
                             let mark = item["fieldData"]["mark"].as_str().unwrap_or_default();
                             !gone
@@ -375,7 +379,7 @@ fn what_did_not_come_back_is_told() -> Rule {
                         });
                     })
                 })]);
-                let outcome = bench.update(&bench.call(entries));
+                let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
                 for ((key, dropped), returned) in keys.iter().zip(dropped).zip(&updated.entries) {
                     if !dropped {
@@ -392,11 +396,11 @@ fn what_did_not_come_back_is_told() -> Rule {
     )
 }
 
-fn what_cannot_be_told_apart_is_ambiguous() -> Rule {
+fn what_cannot_be_reported_apart_is_ambiguous() -> Rule {
     const EDGES: [&str; 2] = ["two left for one", "two unnamed for two named"];
     Rule::new(
-        "locales/ambiguous-is-told",
-        "an item that could be of several entries, or of none, is given to none and told as ambiguous",
+        "locales/ambiguous-is-reported",
+        "an item that could be of several entries, or of none, is given to none and reported as ambiguous",
         "this suite: a guess would be a lie about what was updated",
         &EDGES,
         property(
@@ -415,20 +419,20 @@ fn what_cannot_be_told_apart_is_ambiguous() -> Rule {
                     "two unnamed for two named"
                 }]
             },
-            |bench, (two, others, place)| {
+            |harness, (two, others, place)| {
                 let mut entries: Vec<_> =
                     (1..=*others).map(|item| site::marked((item, 0))).collect();
-                // An item in one locale, or in two of which the answer tells neither.
+                // An item in one locale, or in two of which the response tells neither.
                 let places = if *two {
                     vec![0]
                 } else {
                     vec![*place, *place % 3 + 1]
                 };
                 entries.extend(places.iter().map(|place| site::marked((0, *place))));
-                bench.reset(site::model_of(&entries));
+                harness.reset(site::model_of(&entries));
                 let two = *two;
-                bench.core().script([Step::model_then(move |answer| {
-                    answer.edit_items(|items| {
+                harness.core().script([Step::model_then(move |response| {
+                    response.edit_items(|items| {
                         if two {
                             let Some(mut last) = items.pop() else { return };
                             last["cmsLocaleId"] = site::SECONDARY[0].into();
@@ -443,10 +447,10 @@ fn what_cannot_be_told_apart_is_ambiguous() -> Rule {
                         }
                     })
                 })]);
-                let outcome = bench.update(&bench.call(entries));
+                let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
-                let told = updated.entries.iter().rev().take(places.len());
-                let mut others = told.filter(|told| **told != Returned::Ambiguous);
+                let reported = updated.entries.iter().rev().take(places.len());
+                let mut others = reported.filter(|reported| **reported != Returned::Ambiguous);
                 match others.next() {
                     None => Ok(()),
                     other => Err(format!(

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::site;
-use crate::client::{Entrance, Entry};
+use crate::client::{Entry, EntryForm};
 
 /// What the entries have in them.
 pub(crate) const EDGES: [&str; 14] = [
@@ -80,10 +80,10 @@ fn entry(number: usize, turn: usize, (bits, text, value): Choice) -> Entry {
     };
     entry.is_archived = archived.then(|| bit(2));
     entry.is_draft = draft.then(|| bit(3));
-    entry.entrance = match turn % 3 {
-        0 => Entrance::Fields,
-        1 => Entrance::FieldByField,
-        _ => Entrance::Line,
+    entry.form = match turn % 3 {
+        0 => EntryForm::Fields,
+        1 => EntryForm::FieldByField,
+        _ => EntryForm::Line,
     };
     if !fields {
         return entry;

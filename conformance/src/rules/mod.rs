@@ -52,7 +52,7 @@ pub fn all() -> Vec<Rule> {
         endings::rules(),
         repeated::rules(),
         patience::rules(),
-        bulk::rules().into_iter().map(Rule::of_stories).collect(),
+        bulk::rules().into_iter().map(Rule::of_scenarios).collect(),
     ]
     .into_iter()
     .flatten()

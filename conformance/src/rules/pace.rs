@@ -5,8 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 
-use super::stage::{SECOND, UNPACED, busiest_minute, client, entry, guarded, stage, within};
-use crate::client::{Options, Outcome, Pace};
+use super::stage::{
+    NEARLY_UNLIMITED, SECOND, busiest_minute, client, entry, guarded, stage, within,
+};
+use crate::client::{Options, Outcome, RateLimiter};
 use crate::rule::{Rule, edges_first, property};
 use webflow_cms_reference::{Limiter, Reply};
 
@@ -20,7 +22,7 @@ pub(super) fn rules() -> Vec<Rule> {
         one_pause_for_all(),
         no_burst_after_a_pause(),
         a_fallen_limit(),
-        healthy_answers(),
+        healthy_responses(),
     ]
 }
 
@@ -58,7 +60,7 @@ fn under_every_window() -> Rule {
     Rule::new(
         "retries-and-pace/under-every-window",
         "at the pace of the limit, also after a time without requests, none is refused by a fixed window of any \
-         phase, a sliding window or a token bucket; and however low the pace was before the first answer told the \
+         phase, a sliding window or a token bucket; and however low the pace was before the first response reported the \
          limit, it takes at most 2 % longer than it must",
         RATES,
         &WINDOWS,
@@ -75,9 +77,10 @@ fn under_every_window() -> Rule {
                     .boxed()
             },
             |(kind, ..)| vec![WINDOWS[*kind]],
-            |bench, (kind, limit, phase, seed, (together, known), idle)| {
-                let stage = stage(bench, |settings| {
-                    settings.pace = Pace::Learned(if *known { *limit } else { 1 });
+            |harness, (kind, limit, phase, seed, (together, known), idle)| {
+                let stage = stage(harness, |settings| {
+                    settings.rate_limiter =
+                        RateLimiter::WithInitialLimit(if *known { *limit } else { 1 });
                 })?;
                 stage.world.limit(limiter(*kind, *limit, *phase));
                 stage.world.latency(latency(*seed));
@@ -136,17 +139,21 @@ fn shares_fit() -> Rule {
                     .boxed()
             },
             |(clients, ..)| vec![EDGES[clients - 2]],
-            |bench, (clients, limit, kind, phase, seed)| {
-                let stage = stage(bench, |_| {})?;
+            |harness, (clients, limit, kind, phase, seed)| {
+                let stage = stage(harness, |_| {})?;
                 stage.world.limit(limiter(*kind, *limit, *phase));
                 stage.world.latency(latency(*seed));
                 #[expect(clippy::cast_precision_loss, reason = "2 or 3")]
                 let share = 1.0 / *clients as f64;
                 let clients = (0..*clients)
-                    .map(|_| client(bench, |settings| settings.pace = Pace::Share(share)))
+                    .map(|_| {
+                        client(harness, |settings| {
+                            settings.rate_limiter = RateLimiter::Share(share)
+                        })
+                    })
                     .collect::<Result<Vec<_>, _>>()?;
                 let each = usize::try_from(*limit).unwrap_or(0);
-                // The first answer tells the limit; before it, nobody knows that 60 is too much.
+                // The first response tells the limit; before it, nobody knows that 60 is too much.
                 let outcomes = stage.run(join_all(clients.iter().map(|client| async {
                     let mut outcomes =
                         vec![guarded(client.update(entry(0), Options::default())).await];
@@ -192,11 +199,15 @@ fn one_pause_for_all() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, too_many, wait, starts)| {
-                let stage = stage(bench, |settings| {
+            |harness, (form, too_many, wait, starts)| {
+                let stage = stage(harness, |settings| {
                     // One each second.
-                    settings.pace = if *form == 2 { Pace::Fixed(60) } else { UNPACED };
-                    settings.max_tries = if *form == 3 { 1 } else { 5 };
+                    settings.rate_limiter = if *form == 2 {
+                        RateLimiter::Fixed(60)
+                    } else {
+                        NEARLY_UNLIMITED
+                    };
+                    settings.max_attempts = if *form == 3 { 1 } else { 5 };
                 })?;
                 let status = match form {
                     0 => 429,
@@ -242,7 +253,7 @@ fn no_burst_after_a_pause() -> Rule {
     const EDGES: [&str; 4] = ["1 caller", "2 callers", "as many as the limit", "one more"];
     Rule::new(
         "retries-and-pace/no-burst-after-a-pause",
-        "callers that are all told 429 come back no earlier than asked and no faster than the limit, and all succeed",
+        "callers that are all reported 429 come back no earlier than asked and no faster than the limit, and all succeed",
         RATES,
         &EDGES,
         property(
@@ -270,8 +281,8 @@ fn no_burst_after_a_pause() -> Rule {
                     .map(|(edge, _)| edge)
                     .collect()
             },
-            |bench, (limit, kind, callers, seed)| {
-                let stage = stage(bench, |settings| settings.pace = UNPACED)?;
+            |harness, (limit, kind, callers, seed)| {
+                let stage = stage(harness, |settings| settings.rate_limiter = NEARLY_UNLIMITED)?;
                 stage.world.limit(limiter(*kind, *limit, *seed % 60_000));
                 // So that nobody hears of the first one's success before the others would leave.
                 stage.world.latency(|_| (Duration::ZERO, SECOND / 10));
@@ -326,8 +337,10 @@ fn a_fallen_limit() -> Rule {
                     .boxed()
             },
             |(kind, ..)| vec![WINDOWS[*kind]],
-            |bench, (kind, limit, phase, seed)| {
-                let stage = stage(bench, |settings| settings.pace = Pace::Learned(*limit))?;
+            |harness, (kind, limit, phase, seed)| {
+                let stage = stage(harness, |settings| {
+                    settings.rate_limiter = RateLimiter::WithInitialLimit(*limit)
+                })?;
                 stage.world.limit(limiter(*kind, *limit, *phase));
                 stage.world.latency(latency(*seed));
                 let requests = usize::try_from(limit * 2).unwrap_or(0);
@@ -354,19 +367,23 @@ fn a_fallen_limit() -> Rule {
     )
 }
 
-fn healthy_answers() -> Rule {
+fn healthy_responses() -> Rule {
     const EDGES: [&str; 2] = ["no pace", "a pace"];
     Rule::new(
-        "retries-and-pace/healthy-answers-do-not-slow",
+        "retries-and-pace/healthy-responses-do-not-slow",
         "a success with `Retry-After`, as Webflow sends it, slows nothing",
         "observed on the live service: a healthy 200 carries Retry-After: 60",
         &EDGES,
         property(
             |case| (Just(case % 2 == 1), 2..12_usize).boxed(),
             |(paced, _)| vec![EDGES[usize::from(*paced)]],
-            |bench, (paced, calls)| {
-                let pace = if *paced { Pace::Fixed(600) } else { Pace::Off };
-                let stage = stage(bench, |settings| settings.pace = pace)?;
+            |harness, (paced, calls)| {
+                let pace = if *paced {
+                    RateLimiter::Fixed(600)
+                } else {
+                    RateLimiter::Unlimited
+                };
+                let stage = stage(harness, |settings| settings.rate_limiter = pace)?;
                 stage.run(async {
                     for call in 0..*calls {
                         stage.update(call).await.0.updated()?;
@@ -382,7 +399,7 @@ fn healthy_answers() -> Rule {
                         .is_some_and(|reply| reply.headers.contains_key("retry-after"))
                 });
                 if !carried {
-                    return Err("an answer came without Retry-After".to_owned());
+                    return Err("a response came without Retry-After".to_owned());
                 }
                 let gaps = u32::try_from(calls - 1).unwrap_or(0);
                 let most = if *paced {

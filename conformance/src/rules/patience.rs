@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::retries::index;
-use super::stage::{SECOND, Stage, UNPACED, stage, within};
-use crate::client::{FailureKind, Pace, Random};
+use super::stage::{NEARLY_UNLIMITED, SECOND, Stage, stage, within};
+use crate::client::{FailureKind, Random, RateLimiter};
 use crate::rule::{Rule, edges_first, property};
-use webflow_cms_reference::{Fault, ModelAnswer, Reply, Step};
+use webflow_cms_reference::{Fault, ModelResponse, Reply, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -54,18 +54,18 @@ fn the_rest_of_a_window() -> Rule {
                 let headers = if *headers { EDGES[3] } else { EDGES[4] };
                 left.into_iter().chain([headers]).collect()
             },
-            |bench, (left, headers, seed)| {
-                let stage = stage(bench, |settings| {
-                    settings.own_defaults = true;
+            |harness, (left, headers, seed)| {
+                let stage = stage(harness, |settings| {
+                    settings.client_defaults = true;
                     settings.random = Random::Seeded(*seed);
                 })?;
                 let (left, headers) = (Duration::from_millis(*left), *headers);
                 let time = stage.world.time();
                 stage.world.script((0..100).map(|_| {
                     let time = time.clone();
-                    Step::model_then(move |answer: ModelAnswer| {
+                    Step::model_then(move |response: ModelResponse| {
                         if time.elapsed() >= left {
-                            return answer.reply;
+                            return response.reply;
                         }
                         match headers {
                             true => Reply::new(429)
@@ -111,10 +111,14 @@ fn other_headers() -> Rule {
                 let other = other.then_some(EDGES[4]);
                 [form].into_iter().chain(other).collect()
             },
-            |bench, (form, wait, other, random)| {
-                let stage = stage(bench, |settings| {
+            |harness, (form, wait, other, random)| {
+                let stage = stage(harness, |settings| {
                     settings.random = Random::Always(*random);
-                    settings.pace = if *other { UNPACED } else { Pace::Off };
+                    settings.rate_limiter = if *other {
+                        NEARLY_UNLIMITED
+                    } else {
+                        RateLimiter::Unlimited
+                    };
                 })?;
                 let now = stage.world.time().now();
                 let seconds = wait.div_ceil(1_000);
@@ -146,7 +150,7 @@ fn other_headers() -> Rule {
                 };
                 stage.world.script([reply]);
                 let second = async {
-                    // The other call begins when the first one has been told.
+                    // The other call begins when the first one has been reported.
                     stage.world.time().pause(SECOND / 2).await;
                     match other {
                         true => Some(stage.update(1).await),
@@ -184,10 +188,10 @@ const UNREAD: [&str; 6] = [
 
 fn unread(form: usize, after: usize) -> Fault {
     match form {
-        0 => Fault::CutBody { after: 0 },
-        1 => Fault::CutBody { after },
-        2 => Fault::CutBody { after: usize::MAX },
-        3 => Fault::CutChunked { after },
+        0 => Fault::ClosedInBody { after: 0 },
+        1 => Fault::ClosedInBody { after },
+        2 => Fault::ClosedInBody { after: usize::MAX },
+        3 => Fault::ClosedInChunkedBody { after },
         4 => Fault::HeadOnly,
         _ => Fault::Drip { pause: SECOND },
     }
@@ -211,12 +215,12 @@ fn accepted_is_final() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![UNREAD[*form]],
-            |bench, (form, after, again, before)| {
-                let stage = stage(bench, |settings| {
-                    settings.if_may_have_acted = *again;
-                    settings.timeout = 20 * SECOND;
+            |harness, (form, after, again, before)| {
+                let stage = stage(harness, |settings| {
+                    settings.retry_ambiguous = *again;
+                    settings.attempt_timeout = 20 * SECOND;
                 })?;
-                // What came before was told to come again.
+                // What came before was reported to come again.
                 stage.world.script((0..*before).map(|_| Reply::new(429)));
                 stage.world.faults((0..*before).map(|_| Fault::None));
                 stage.world.faults([unread(*form, *after)]);
@@ -225,21 +229,21 @@ fn accepted_is_final() -> Rule {
                 let failure = outcome.failure()?;
                 let is_read = matches!(
                     failure.kind,
-                    FailureKind::ConnectionCut
+                    FailureKind::ConnectionClosed
                         | FailureKind::Timeout
-                        | FailureKind::UnreadableAnswer
+                        | FailureKind::InvalidResponse
                 );
-                let told = (
+                let reported = (
                     is_read,
                     failure.status,
                     failure.may_have_acted,
                     failure.retryable,
                 );
-                if told == (true, Some(200), true, false) {
+                if reported == (true, Some(200), true, false) {
                     return Ok(());
                 }
                 Err(format!(
-                    "an accepted request is told as {:?}, with the status {:?}, {} to have acted and {} to be sent again",
+                    "an accepted request is reported as {:?}, with the status {:?}, {} to have acted and {} to be sent again",
                     failure.kind, failure.status, failure.may_have_acted, failure.retryable
                 ))
             },
@@ -258,7 +262,7 @@ fn bounded_by_default() -> Rule {
     Rule::new(
         "retries-and-pace/bounded-by-default",
         "a call of a client as it is by default ends within five minutes, not counting the waits that the service asks for",
-        "this suite, beyond the reference: a caller must know when it gets its answer",
+        "this suite, beyond the reference: a caller must know when it gets its response",
         &EDGES,
         property(
             |case| {
@@ -266,9 +270,9 @@ fn bounded_by_default() -> Rule {
                 (Just(index(case, 5)), wait, any::<u64>()).boxed()
             },
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, wait, seed)| {
-                let stage = stage(bench, |settings| {
-                    settings.own_defaults = true;
+            |harness, (form, wait, seed)| {
+                let stage = stage(harness, |settings| {
+                    settings.client_defaults = true;
                     settings.random = Random::Seeded(*seed);
                 })?;
                 disturb(&stage, *form, *wait);

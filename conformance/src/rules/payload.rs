@@ -75,11 +75,11 @@ fn what_was_not_set_is_absent() -> Rule {
                 };
                 vec![edge]
             },
-            |bench, entry| {
+            |harness, entry| {
                 let entries = vec![entry.clone()];
-                bench.reset(site::model_of(&entries));
-                bench.update(&bench.call(entries.clone())).updated()?;
-                wire::carries(&bench.only_exchange()?, &entries)
+                harness.reset(site::model_of(&entries));
+                harness.update(&harness.call(entries.clone())).updated()?;
+                wire::carries(&harness.only_exchange()?, &entries)
             },
         ),
     )
@@ -131,11 +131,11 @@ fn fields_arrive_exactly() -> Rule {
                     .map(|(name, _)| name)
                     .collect()
             },
-            |bench, fields| {
+            |harness, fields| {
                 let entries = vec![Entry::new(site::item(1)).fields(fields)];
-                bench.reset(site::model_of(&entries));
-                bench.update(&bench.call(entries.clone())).updated()?;
-                wire::carries(&bench.only_exchange()?, &entries)
+                harness.reset(site::model_of(&entries));
+                harness.update(&harness.call(entries.clone())).updated()?;
+                wire::carries(&harness.only_exchange()?, &entries)
             },
         ),
     )
@@ -151,17 +151,17 @@ fn null_clears() -> Rule {
         property(
             |case| (Just(case % 3), site::value()).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, value)| {
+            |harness, (form, value)| {
                 let fields = match form {
                     0 => "{\"kept\":null}".to_owned(),
                     1 => format!("{{\"kept\":null,\"other\":{value}}}"),
                     _ => "{\"kept\":[]}".to_owned(),
                 };
                 let entries = vec![Entry::new(site::item(1)).fields(&fields)];
-                bench.reset(site::model_of(&entries));
-                bench.update(&bench.call(entries.clone())).updated()?;
-                wire::carries(&bench.only_exchange()?, &entries)?;
-                let model = bench.core().model();
+                harness.reset(site::model_of(&entries));
+                harness.update(&harness.call(entries.clone())).updated()?;
+                wire::carries(&harness.only_exchange()?, &entries)?;
+                let model = harness.core().model();
                 let variant = model
                     .variant(site::COLLECTION, &site::item(1), None)
                     .ok_or("the item is gone")?;
@@ -199,15 +199,15 @@ fn path_query_and_headers() -> Rule {
                     .boxed()
             },
             |(skip, ..)| vec![skip.map_or("not said", |skip| if skip { "true" } else { "false" })],
-            |bench, (skip, number, count)| {
+            |harness, (skip, number, count)| {
                 let entries: Vec<_> = (0..*count).map(|item| site::marked((item, 0))).collect();
-                bench.reset(site::model_of(&entries));
-                let mut call = bench.call(entries);
+                harness.reset(site::model_of(&entries));
+                let mut call = harness.call(entries);
                 call.skip_invalid_files = *skip;
                 call.collection_id = format!("580e63fc8c9a982ac9b8{number:04x}");
                 // The model does not know the collection; what counts is what was sent.
-                bench.update(&call);
-                let exchange = bench.only_exchange()?;
+                harness.update(&call);
+                let exchange = harness.only_exchange()?;
                 if exchange.path != format!("/v2/collections/{}/items", call.collection_id) {
                     return Err(format!("the path is {}", exchange.path));
                 }
@@ -270,17 +270,17 @@ fn malformed_ids_are_refused() -> Rule {
                 (Just(case % 7), id, Just(case / 7 % 3)).boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, id, place)| {
+            |harness, (_, id, place)| {
                 let entries = vec![site::marked((1, 0)), site::marked((2, 1))];
-                bench.reset(site::model_of(&entries));
-                let mut call = bench.call(entries);
+                harness.reset(site::model_of(&entries));
+                let mut call = harness.call(entries);
                 match place {
                     0 => call.collection_id.clone_from(id),
                     1 => call.items[1].id.clone_from(id),
                     _ => call.items[1].cms_locale_id = Some(id.clone()),
                 }
-                let outcome = bench.update(&call);
-                bench.nothing_sent()?;
+                let outcome = harness.update(&call);
+                harness.nothing_sent()?;
                 outcome.refused().map(|_| ())
             },
         ),
@@ -327,11 +327,11 @@ fn fields_that_are_no_object_are_refused() -> Rule {
                 (Just(case % 6), fields).boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, fields)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
+            |harness, (_, fields)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
                 let outcome =
-                    bench.update(&bench.call(vec![Entry::new(site::item(1)).fields(fields)]));
-                bench.nothing_sent()?;
+                    harness.update(&harness.call(vec![Entry::new(site::item(1)).fields(fields)]));
+                harness.nothing_sent()?;
                 outcome.refused().map(|_| ())
             },
         ),
@@ -376,12 +376,12 @@ fn unfit_tokens_are_refused() -> Rule {
                 (Just(case % 6), broken).boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, token)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
-                let mut call = bench.call(vec![site::marked((1, 0))]);
+            |harness, (_, token)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
+                let mut call = harness.call(vec![site::marked((1, 0))]);
                 call.token.clone_from(token);
-                let outcome = bench.update(&call);
-                bench.nothing_sent()?;
+                let outcome = harness.update(&call);
+                harness.nothing_sent()?;
                 let refusal = outcome.refused()?;
                 let part = token.trim_start().get(..12).unwrap_or_default();
                 match refusal

@@ -162,8 +162,8 @@ fn the_same_request() -> Rule {
                     .chain(members::touched(entries))
                     .collect()
             },
-            |bench, (failures, skip, entries)| {
-                let stage = stage_of(bench, site::model_of(entries), |_| {})?;
+            |harness, (failures, skip, entries)| {
+                let stage = stage_of(harness, site::model_of(entries), |_| {})?;
                 for failure in failures {
                     let (step, fault) = attempt(*failure);
                     stage.world.faults([fault]);
@@ -253,11 +253,11 @@ fn own_time_limit() -> Rule {
                     .map(|(edge, _)| edge)
                     .collect()
             },
-            |bench, (limit, silent, random)| {
+            |harness, (limit, silent, random)| {
                 let entries: Vec<Entry> = entry(0);
-                let stage = stage_of(bench, site::model_of(&entries), |settings| {
-                    settings.timeout = CLIENTS;
-                    settings.max_tries = u32::try_from(*silent).unwrap_or(1);
+                let stage = stage_of(harness, site::model_of(&entries), |settings| {
+                    settings.attempt_timeout = CLIENTS;
+                    settings.max_attempts = u32::try_from(*silent).unwrap_or(1);
                     settings.random = crate::client::Random::Always(*random);
                 })?;
                 stage.world.server().otherwise(Fault::SilenceBeforeActing);

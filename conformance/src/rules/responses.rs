@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{REFERENCE, exact, site};
 use crate::rule::{Rule, edges_first, property};
-use webflow_cms_reference::{AnswerShape, Reply, Step};
+use webflow_cms_reference::{Reply, ResponseShape, Step};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -22,7 +22,7 @@ fn documented_members_are_kept() -> Rule {
     const EDGES: [&str; 4] = ["in a list", "single item", "never published", "published"];
     Rule::new(
         "payload/documented-members-are-kept",
-        "locale, dates and flags of a returned item are told as they were sent, and so is the rate limit of the answer",
+        "locale, dates and flags of a returned item are reported as they were sent, and so is the rate limit of the response",
         REFERENCE,
         &EDGES,
         property(
@@ -45,8 +45,8 @@ fn documented_members_are_kept() -> Rule {
                     EDGES[2 + usize::from(*published)],
                 ]
             },
-            |bench, ((single, published), dates, [archived, draft], place, [limit, remaining])| {
-                bench.reset(site::model_of(&[]));
+            |harness, ((single, published), dates, [archived, draft], place, [limit, remaining])| {
+                harness.reset(site::model_of(&[]));
                 let date = |which: usize| format!("2024-09-27T17:38:29.{}Z", dates[which]);
                 let locale = site::locale(*place).unwrap_or(site::PRIMARY);
                 let item = json!({
@@ -64,37 +64,37 @@ fn documented_members_are_kept() -> Rule {
                 } else {
                     json!({"items": [item]})
                 };
-                bench.core().script([Reply::new(200)
+                harness.core().script([Reply::new(200)
                     .header("x-ratelimit-limit", &limit.to_string())
                     .header("x-ratelimit-remaining", &remaining.to_string())
                     .json(&body)]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, *place))]));
-                bench.only_exchange()?;
+                let outcome = harness.update(&harness.call(vec![site::marked((1, *place))]));
+                harness.only_exchange()?;
                 let updated = outcome.updated()?;
-                let told = updated.items.first().ok_or("no item came back")?;
+                let reported = updated.items.first().ok_or("no item came back")?;
                 let texts = [
-                    ("cmsLocaleId", &told.cms_locale_id, Some(locale.to_owned())),
+                    ("cmsLocaleId", &reported.cms_locale_id, Some(locale.to_owned())),
                     (
                         "lastPublished",
-                        &told.last_published,
+                        &reported.last_published,
                         published.then(|| date(0)),
                     ),
-                    ("lastUpdated", &told.last_updated, Some(date(1))),
-                    ("createdOn", &told.created_on, Some(date(2))),
+                    ("lastUpdated", &reported.last_updated, Some(date(1))),
+                    ("createdOn", &reported.created_on, Some(date(2))),
                 ];
-                for (name, told, sent) in texts {
-                    if *told != sent {
-                        return Err(format!("`{name}` is told as {told:?} and was {sent:?}"));
+                for (name, reported, sent) in texts {
+                    if *reported != sent {
+                        return Err(format!("`{name}` is reported as {reported:?} and was {sent:?}"));
                     }
                 }
-                if (told.is_archived, told.is_draft) != (Some(*archived), Some(*draft)) {
-                    return Err(format!("the flags are told as {told:?}"));
+                if (reported.is_archived, reported.is_draft) != (Some(*archived), Some(*draft)) {
+                    return Err(format!("the flags are reported as {reported:?}"));
                 }
-                let told = (updated.limit, updated.remaining);
-                if told == (Some(u64::from(*limit)), Some(u64::from(*remaining))) {
+                let reported = (updated.limit, updated.remaining);
+                if reported == (Some(u64::from(*limit)), Some(u64::from(*remaining))) {
                     Ok(())
                 } else {
-                    Err(format!("the rate limit is told as {told:?}"))
+                    Err(format!("the rate limit is reported as {reported:?}"))
                 }
             },
         ),
@@ -110,7 +110,7 @@ fn unknown_fields_survive() -> Rule {
     ];
     Rule::new(
         "payload/unknown-fields-survive",
-        "members of an answer that nobody documents are kept and do not disturb the others",
+        "members of a response that nobody documents are kept and do not disturb the others",
         "the published document has changed often",
         &EDGES,
         property(
@@ -125,22 +125,22 @@ fn unknown_fields_survive() -> Rule {
                 (Just(case % 4), name, site::awkward_text(), any::<i32>()).boxed()
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, name, text, number)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
+            |harness, (form, name, text, number)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
                 let value = json!({"text": text, "list": [number, null]});
                 let (key, member, form) = (name.clone(), value.clone(), *form);
                 if form == 2 {
-                    bench
+                    harness
                         .core()
-                        .configure(|settings| settings.shape = AnswerShape::ItemWhenSingle);
+                        .configure(|settings| settings.shape = ResponseShape::ItemWhenSingle);
                 }
-                bench.core().script([Step::model_then(move |answer| {
-                    answer.edit(|body| match form {
+                harness.core().script([Step::model_then(move |response| {
+                    response.edit(|body| match form {
                         0 => body["items"][0][&key] = member,
                         _ => body[&key] = member,
                     })
                 })]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
+                let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
                 let updated = outcome.updated()?;
                 let item = updated.items.first().ok_or("no item came back")?;
                 let extra = if form % 2 == 1 {
@@ -149,7 +149,7 @@ fn unknown_fields_survive() -> Rule {
                     &item.extra
                 };
                 if extra.get(name) != Some(&value) {
-                    return Err(format!("the unknown members are told as {extra:?}"));
+                    return Err(format!("the unknown members are reported as {extra:?}"));
                 }
                 let known = item.is_draft.is_some()
                     && item.last_updated.is_some()
@@ -157,7 +157,7 @@ fn unknown_fields_survive() -> Rule {
                 if known {
                     Ok(())
                 } else {
-                    Err(format!("the known members are told as {item:?}"))
+                    Err(format!("the known members are reported as {item:?}"))
                 }
             },
         ),
@@ -174,34 +174,34 @@ fn both_shapes_are_read() -> Rule {
     ];
     Rule::new(
         "payload/both-shapes-are-read",
-        "an answer is read whether it is a list or a single item; the key `items` decides",
+        "a response is read whether it is a list or a single item; the key `items` decides",
         "the reference page documents both shapes and gives no discriminator",
         &EDGES,
         property(
             |case| (Just(case % 5), any::<bool>()).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, pagination)| {
+            |harness, (form, pagination)| {
                 let count = if *form == 2 { 100 } else { 1 };
                 let entries: Vec<_> = (0..count).map(|item| site::marked((item, 0))).collect();
-                bench.reset(site::model_of(&entries));
-                bench.core().configure(|settings| {
+                harness.reset(site::model_of(&entries));
+                harness.core().configure(|settings| {
                     settings.pagination = *pagination;
                     if *form == 1 {
-                        settings.shape = AnswerShape::ItemWhenSingle;
+                        settings.shape = ResponseShape::ItemWhenSingle;
                     }
                 });
                 if *form == 3 {
-                    bench
+                    harness
                         .core()
                         .script([Reply::new(200).json(&json!({"items": [], "id": "66f6"}))]);
                 }
                 if *form == 4 {
-                    bench.core().script([Step::model_then(|answer| {
-                        let marked = ["\u{feff}".as_bytes(), &answer.reply.body].concat();
-                        answer.reply.body(marked)
+                    harness.core().script([Step::model_then(|response| {
+                        let marked = ["\u{feff}".as_bytes(), &response.reply.body].concat();
+                        response.reply.body(marked)
                     })]);
                 }
-                let outcome = bench.update(&bench.call(entries));
+                let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
                 let expected = if *form == 3 { 0 } else { count };
                 if updated.items.len() != expected {
@@ -224,7 +224,7 @@ fn both_shapes_are_read() -> Rule {
     )
 }
 
-/// What an answer may lack without ceasing to be one.
+/// What a response may lack without ceasing to be one.
 const OPTIONAL: [&str; 9] = [
     "cmsLocaleId",
     "lastPublished",
@@ -247,7 +247,7 @@ fn sparse_items_are_read() -> Rule {
     Rule::new(
         "payload/sparse-items-are-read",
         "an item that comes back without name, slug, fields, dates or flags, or with something odd in their place, was updated all the same",
-        "an official client turns such an answer into an error after the write has succeeded",
+        "an official client turns such a response into an error after the write has succeeded",
         &EDGES,
         property(
             |case| {
@@ -279,16 +279,16 @@ fn sparse_items_are_read() -> Rule {
                     .map(|(name, _)| name)
                     .collect()
             },
-            |bench, (omitted, null, nulls)| {
+            |harness, (omitted, null, nulls)| {
                 let entries = vec![site::marked((1, 0)), site::marked((2, 0))];
-                bench.reset(site::model_of(&entries));
-                bench.core().configure(|settings| {
+                harness.reset(site::model_of(&entries));
+                harness.core().configure(|settings| {
                     settings.omitted = omitted.iter().map(|name| (*name).to_owned()).collect();
                 });
                 if *null {
                     let (nulls, odd) = (nulls.clone(), nulls.len() % 2 == 0);
-                    bench.core().script([Step::model_then(move |answer| {
-                        answer.edit_items(|items| {
+                    harness.core().script([Step::model_then(move |response| {
+                        response.edit_items(|items| {
                             for item in items {
                                 for name in &nulls {
                                     let needed = ["cmsLocaleId", "fieldData"].contains(name);
@@ -302,7 +302,7 @@ fn sparse_items_are_read() -> Rule {
                         })
                     })]);
                 }
-                let outcome = bench.update(&bench.call(entries));
+                let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
                 let ids: Vec<_> = updated.items.iter().map(|item| item.id.clone()).collect();
                 if ids == [site::item(1), site::item(2)] {
@@ -319,7 +319,7 @@ fn field_data_come_back_exactly() -> Rule {
     const EDGES: [&str; 3] = ["edge number", "null", "text beyond ascii"];
     Rule::new(
         "payload/field-data-come-back-exactly",
-        "the fields of a returned item are told with the characters and the digits that the service sent",
+        "the fields of a returned item are reported with the characters and the digits that the service sent",
         "numbers and texts are the customer's content",
         &EDGES,
         property(
@@ -351,26 +351,26 @@ fn field_data_come_back_exactly() -> Rule {
                     .map(|(name, _)| name)
                     .collect()
             },
-            |bench, fields| {
-                bench.reset(site::model_of(&[]));
+            |harness, fields| {
+                harness.reset(site::model_of(&[]));
                 let body = format!(
                     "{{\"items\":[{{\"id\":\"{}\",\"fieldData\":{fields}}}]}}",
                     site::item(1)
                 );
-                bench.core().script([Reply::new(200)
+                harness.core().script([Reply::new(200)
                     .header("content-type", "application/json")
                     .body(body)]);
-                let outcome = bench.update(&bench.call(vec![site::marked((1, 0))]));
+                let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
                 let updated = outcome.updated()?;
-                let told = updated
+                let reported = updated
                     .items
                     .first()
                     .and_then(|item| item.field_data.as_ref())
                     .map_or("", |data| data.get());
-                if exact::same(told, fields) {
+                if exact::same(reported, fields) {
                     Ok(())
                 } else {
-                    Err(format!("the fields are told as {told}"))
+                    Err(format!("the fields are reported as {reported}"))
                 }
             },
         ),

@@ -7,7 +7,7 @@ use http::header::{DATE, RETRY_AFTER};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::stage::{SECOND, UNPACED, stage, within};
+use super::stage::{NEARLY_UNLIMITED, SECOND, stage, within};
 use super::{REFERENCE, error_mapping};
 use crate::client::{FailureKind, Random};
 use crate::rule::{Rule, edges_first, property};
@@ -33,7 +33,7 @@ pub(super) fn index(case: u64, of: usize) -> usize {
     usize::try_from(case).unwrap_or(0) % of
 }
 
-/// An answer that asks for a wait in its headers, and the wait. `now` is the time of day at the server.
+/// A response that asks for a wait in its headers, and the wait. `now` is the time of day at the server.
 fn asking(
     status: u16,
     form: usize,
@@ -89,7 +89,7 @@ fn never_earlier() -> Rule {
     const APART: u64 = 10_000;
     Rule::new(
         "retries-and-pace/never-earlier",
-        "after a 429 or 503 the request is sent again no earlier than the answer asks and than the client's own wait, \
+        "after a 429 or 503 the request is sent again no earlier than the response asks and than the client's own wait, \
          and at the most a second later than the longer of the two",
         SDKS,
         &EDGES,
@@ -106,8 +106,10 @@ fn never_earlier() -> Rule {
                     .boxed()
             },
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, status, seconds, tenths, random, apart)| {
-                let stage = stage(bench, |settings| settings.random = Random::Always(*random))?;
+            |harness, (form, status, seconds, tenths, random, apart)| {
+                let stage = stage(harness, |settings| {
+                    settings.random = Random::Always(*random)
+                })?;
                 let now = stage.world.time().now() + Duration::from_secs(*apart)
                     - Duration::from_secs(APART);
                 let (reply, wait) = asking(*status, *form, *seconds, *tenths, now);
@@ -132,7 +134,7 @@ fn refusals_are_final() -> Rule {
     const EDGES: [&str; 7] = ["400", "401", "403", "404", "409", "413", "501"];
     Rule::new(
         "retries-and-pace/refusals-are-final",
-        "after 400, 401, 403, 404, 409, 413 and 501 nothing is sent again, whatever wait the answer asks for",
+        "after 400, 401, 403, 404, 409, 413 and 501 nothing is sent again, whatever wait the response asks for",
         REFERENCE,
         &EDGES,
         property(
@@ -144,8 +146,8 @@ fn refusals_are_final() -> Rule {
                 let status = status.to_string();
                 EDGES.into_iter().filter(|edge| *edge == status).collect()
             },
-            |bench, (status, seconds)| {
-                let stage = stage(bench, |_| {})?;
+            |harness, (status, seconds)| {
+                let stage = stage(harness, |_| {})?;
                 let reply = Reply::new(*status).header("retry-after", &seconds.to_string());
                 stage.world.script([reply]);
                 let (outcome, ended) = stage.call()?;
@@ -168,29 +170,29 @@ fn always_again() -> Rule {
         property(
             |case| (Just(index(case, 2)), 2..6_u32).boxed(),
             |(form, _)| vec![EDGES[*form]],
-            |bench, (form, tries)| {
-                let refusing = bench.refusing()?;
-                let stage = stage(bench, |settings| {
-                    settings.if_may_have_acted = false;
-                    settings.max_tries = *tries;
+            |harness, (form, attempts)| {
+                let refusing = harness.refusing()?;
+                let stage = stage(harness, |settings| {
+                    settings.retry_ambiguous = false;
+                    settings.max_attempts = *attempts;
                     if *form == 1 {
                         settings.base_url = refusing;
                     }
                 })?;
                 if *form == 0 {
-                    stage.world.script((1..*tries).map(|_| Reply::new(429)));
+                    stage.world.script((1..*attempts).map(|_| Reply::new(429)));
                     let (outcome, _) = stage.call()?;
                     outcome.updated()?;
-                    stage.sent(usize::try_from(*tries).unwrap_or(0))?;
+                    stage.sent(usize::try_from(*attempts).unwrap_or(0))?;
                     return Ok(());
                 }
                 let (outcome, _) = stage.call()?;
                 let failure = outcome.failure()?;
-                let told = (failure.kind, failure.tries, failure.may_have_acted);
-                if told == (FailureKind::Connect, Some(*tries), false) {
+                let reported = (failure.kind, failure.attempts, failure.may_have_acted);
+                if reported == (FailureKind::Connect, Some(*attempts), false) {
                     Ok(())
                 } else {
-                    Err(format!("it is told as {told:?}"))
+                    Err(format!("it is reported as {reported:?}"))
                 }
             },
         ),
@@ -203,7 +205,7 @@ pub(super) fn ambiguous(form: usize) -> Result<Reply, Fault> {
         0..=4 => Ok(Reply::new([408, 500, 502, 503, 504][form])),
         5 => Err(Fault::ResetBeforeActing),
         6 => Err(Fault::ResetAfterActing),
-        7 => Err(Fault::CutHead),
+        7 => Err(Fault::ClosedInHead),
         _ => Err(Fault::SilenceAfterActing),
     }
 }
@@ -230,25 +232,27 @@ fn again_by_policy() -> Rule {
         property(
             |case| (Just(index(case, AMBIGUOUS.len())), any::<bool>()).boxed(),
             |(form, _)| vec![AMBIGUOUS[*form]],
-            |bench, (form, again)| {
-                let stage = stage(bench, |settings| settings.if_may_have_acted = *again)?;
+            |harness, (form, again)| {
+                let stage = stage(harness, |settings| settings.retry_ambiguous = *again)?;
                 match ambiguous(*form) {
                     Ok(reply) => stage.world.script([reply]),
                     Err(fault) => stage.world.faults([fault]),
                 }
                 let (outcome, _) = stage.call()?;
                 if *again {
-                    let tries = outcome.updated()?.tries;
+                    let attempts = outcome.updated()?.attempts;
                     stage.sent(2)?;
-                    return match tries {
+                    return match attempts {
                         None | Some(2) => Ok(()),
-                        Some(tries) => Err(format!("{tries} tries are told instead of 2")),
+                        Some(attempts) => {
+                            Err(format!("{attempts} attempts are reported instead of 2"))
+                        }
                     };
                 }
                 stage.sent(1)?;
                 match outcome.failure()?.may_have_acted {
                     true => Ok(()),
-                    false => Err("it is told that nothing was done".to_owned()),
+                    false => Err("it is reported that nothing was done".to_owned()),
                 }
             },
         ),
@@ -256,7 +260,7 @@ fn again_by_policy() -> Rule {
 }
 
 fn not_more_than() -> Rule {
-    const EDGES: [&str; 3] = ["1 try", "2 tries", "5 tries"];
+    const EDGES: [&str; 3] = ["1 try", "2 attempts", "5 attempts"];
     Rule::new(
         "retries-and-pace/not-more-than",
         "a request is sent as often as the policy says and no more, and the error says how often and what each try \
@@ -266,25 +270,25 @@ fn not_more_than() -> Rule {
         property(
             |case| {
                 edges_first(case, &[1, 2, 5], 1..8_u32)
-                    .prop_flat_map(|tries| {
-                        let tries = usize::try_from(tries).unwrap_or(1);
-                        // The last one cannot be told from a success.
-                        proptest::collection::vec(0..10_usize, tries)
+                    .prop_flat_map(|attempts| {
+                        let attempts = usize::try_from(attempts).unwrap_or(1);
+                        // The last one cannot be reported from a success.
+                        proptest::collection::vec(0..10_usize, attempts)
                     })
                     .boxed()
             },
-            |tries| match tries.len() {
+            |attempts| match attempts.len() {
                 1 => vec![EDGES[0]],
                 2 => vec![EDGES[1]],
                 5 => vec![EDGES[2]],
                 _ => Vec::new(),
             },
-            |bench, tries| {
-                let stage = stage(bench, |settings| {
-                    settings.max_tries = u32::try_from(tries.len()).unwrap_or(1);
+            |harness, attempts| {
+                let stage = stage(harness, |settings| {
+                    settings.max_attempts = u32::try_from(attempts.len()).unwrap_or(1);
                 })?;
                 let mut kinds = Vec::new();
-                for form in tries {
+                for form in attempts {
                     match ambiguous(*form) {
                         _ if *form == 9 => {
                             stage.world.script([Reply::new(429)]);
@@ -295,8 +299,8 @@ fn not_more_than() -> Rule {
                             stage.world.script([reply]);
                             stage.world.faults([Fault::None]);
                             kinds.push(match form {
-                                0 => FailureKind::OtherStatus,
-                                _ => FailureKind::Server,
+                                0 => FailureKind::UnexpectedStatus,
+                                _ => FailureKind::ServerError,
                             });
                         }
                         Err(fault) => {
@@ -306,21 +310,23 @@ fn not_more_than() -> Rule {
                             }
                             kinds.push(match fault {
                                 Fault::SilenceAfterActing => FailureKind::Timeout,
-                                _ => FailureKind::ConnectionCut,
+                                _ => FailureKind::ConnectionClosed,
                             });
                             stage.world.faults([fault]);
                         }
                     }
                 }
                 let (outcome, _) = stage.call()?;
-                stage.sent(tries.len())?;
+                stage.sent(attempts.len())?;
                 let failure = outcome.failure()?;
-                if failure.tries == u32::try_from(tries.len()).ok() && failure.tried == kinds {
+                if failure.attempts == u32::try_from(attempts.len()).ok()
+                    && failure.failed_attempts == kinds
+                {
                     return Ok(());
                 }
                 Err(format!(
-                    "{:?} tries are told, which came to {:?} and not to {kinds:?}",
-                    failure.tries, failure.tried
+                    "{:?} attempts are reported, which came to {:?} and not to {kinds:?}",
+                    failure.attempts, failure.failed_attempts
                 ))
             },
         ),
@@ -338,10 +344,10 @@ fn above_the_cap() -> Rule {
         property(
             |case| (Just(index(case, 4)), 1..600_u64, 2..100_u64).boxed(),
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, cap, far)| {
-                let stage = stage(bench, |settings| {
-                    settings.max_wait = Duration::from_secs(*cap);
-                    settings.pace = UNPACED;
+            |harness, (form, cap, far)| {
+                let stage = stage(harness, |settings| {
+                    settings.max_retry_after = Duration::from_secs(*cap);
+                    settings.rate_limiter = NEARLY_UNLIMITED;
                 })?;
                 let asked = match form {
                     0 => cap.to_string(),
@@ -368,9 +374,9 @@ fn above_the_cap() -> Rule {
                 }
                 let least = asked.parse::<u64>().map_or(u64::MAX, |asked| asked * 1_000);
                 for outcome in [outcome, other] {
-                    let told = outcome.failure()?.retry_after_ms.unwrap_or(0);
-                    if told < least {
-                        return Err(format!("a wait of {asked} s is told as {told} ms"));
+                    let reported = outcome.failure()?.retry_after_ms.unwrap_or(0);
+                    if reported < least {
+                        return Err(format!("a wait of {asked} s is reported as {reported} ms"));
                     }
                 }
                 Ok(())
@@ -401,13 +407,13 @@ fn own_waits_double() -> Rule {
                 1.0 => vec![EDGES[1]],
                 _ => vec![EDGES[2]],
             },
-            |bench, (random, first, factor)| {
+            |harness, (random, first, factor)| {
                 let first = Duration::from_millis(*first);
                 let longest = first * u32::try_from(*factor).unwrap_or(1);
-                let stage = stage(bench, |settings| {
+                let stage = stage(harness, |settings| {
                     settings.random = Random::Always(*random);
                     settings.backoff = (first, longest);
-                    settings.max_tries = 7;
+                    settings.max_attempts = 7;
                 })?;
                 stage.world.script((0..7).map(|_| Reply::new(500)));
                 stage.call()?.0.failure()?;
@@ -432,8 +438,8 @@ fn waits_are_spread() -> Rule {
         property(
             |case| (Just(index(case, 2)), 8..24_usize, any::<u64>()).boxed(),
             |(form, ..)| vec![EDGES[*form]],
-            |bench, (form, callers, seed)| {
-                let stage = stage(bench, |settings| settings.random = Random::Seeded(*seed))?;
+            |harness, (form, callers, seed)| {
+                let stage = stage(harness, |settings| settings.random = Random::Seeded(*seed))?;
                 let wait = if *form == 0 { SECOND / 2 } else { 60 * SECOND };
                 stage.world.script((0..*callers).map(|_| match form {
                     0 => Reply::new(500),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::site;
-use crate::bench::Bench;
-use crate::client::{Calls, Entry, Options, Outcome, Pace, Random, Session};
+use crate::client::{ClientSettings, Entry, Options, Outcome, Random, RateLimiter, Session};
+use crate::harness::Harness;
 use crate::panics;
 use webflow_cms_reference::Model;
 use webflow_cms_reference::World;
@@ -17,61 +17,61 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// A client in a world that has just begun.
 pub(crate) struct Stage<'a> {
     pub(crate) world: &'a World,
-    pub(crate) client: Box<dyn Calls>,
+    pub(crate) client: Box<dyn Session>,
 }
 
 /// Begins a case. The client keeps no pace and has no bound, but for what is changed.
 pub(crate) fn stage<'a>(
-    bench: &'a Bench<'_>,
-    change: impl FnOnce(&mut Session),
+    harness: &'a Harness<'_>,
+    change: impl FnOnce(&mut ClientSettings),
 ) -> Result<Stage<'a>, String> {
     let entries: Vec<_> = (0..ITEMS).map(|item| site::marked((item, 0))).collect();
-    stage_of(bench, site::model_of(&entries), change)
+    stage_of(harness, site::model_of(&entries), change)
 }
 
 /// The same on a site that is like this.
 pub(crate) fn stage_of<'a>(
-    bench: &'a Bench<'_>,
+    harness: &'a Harness<'_>,
     model: Model,
-    change: impl FnOnce(&mut Session),
+    change: impl FnOnce(&mut ClientSettings),
 ) -> Result<Stage<'a>, String> {
-    let world = bench.world();
+    let world = harness.world();
     world.reset(model).map_err(|error| error.to_string())?;
-    let client = client(bench, change)?;
+    let client = client(harness, change)?;
     Ok(Stage { world, client })
 }
 
 /// One more client in the same world.
 pub(crate) fn client(
-    bench: &Bench<'_>,
-    change: impl FnOnce(&mut Session),
-) -> Result<Box<dyn Calls>, String> {
-    let world = bench.world();
-    let mut settings = Session {
+    harness: &Harness<'_>,
+    change: impl FnOnce(&mut ClientSettings),
+) -> Result<Box<dyn Session>, String> {
+    let world = harness.world();
+    let mut settings = ClientSettings {
         base_url: world.base_url(),
         token: world.server().token(),
         collection_id: site::COLLECTION.to_owned(),
-        pace: Pace::Off,
-        own_defaults: false,
-        max_tries: 5,
-        if_may_have_acted: true,
+        rate_limiter: RateLimiter::Unlimited,
+        client_defaults: false,
+        max_attempts: 5,
+        retry_ambiguous: true,
         backoff: (SECOND, 30 * SECOND),
-        max_wait: 120 * SECOND,
-        budget: None,
-        timeout: 60 * SECOND,
-        deadline: None,
+        max_retry_after: 120 * SECOND,
+        retry_budget: None,
+        attempt_timeout: 60 * SECOND,
+        operation_timeout: None,
         random: Random::Always(0.5),
     };
     change(&mut settings);
-    bench
+    harness
         .client()
         .timed()
         .ok_or("the client's time cannot be made virtual")?
         .session(&world.time(), &settings)
 }
 
-/// A pace that is as good as none until an answer tells the limit.
-pub(crate) const UNPACED: Pace = Pace::Learned(100_000_000);
+/// A pace that is as good as none until a response tells the limit.
+pub(crate) const NEARLY_UNLIMITED: RateLimiter = RateLimiter::WithInitialLimit(100_000_000);
 
 /// How many items the site has.
 const ITEMS: usize = 8;

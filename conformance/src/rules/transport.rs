@@ -17,7 +17,7 @@ pub(super) fn rules() -> Vec<Rule> {
         resets(),
         silence(),
         refused_connections(),
-        answers_that_are_not_http(),
+        responses_that_are_not_http(),
     ]
 }
 
@@ -30,34 +30,34 @@ fn cut_bodies() -> Rule {
     ];
     Rule::new(
         "error-mapping/cut-bodies",
-        "a 200 whose body is cut is told as a cut connection after which the service may have acted, and after which another \
+        "a 200 whose body is cut is reported as a cut connection after which the service may have acted, and after which another \
          attempt is no help",
         "this suite: networks break",
         &EDGES,
         property(
             |case| (Just(case % 4), 1..60_usize).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, after)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
-                bench.faults([match form {
-                    0 => Fault::CutBody { after: 0 },
-                    1 => Fault::CutBody { after: *after },
-                    2 => Fault::CutBody { after: usize::MAX },
-                    _ => Fault::CutChunked { after: *after },
+            |harness, (form, after)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
+                harness.faults([match form {
+                    0 => Fault::ClosedInBody { after: 0 },
+                    1 => Fault::ClosedInBody { after: *after },
+                    2 => Fault::ClosedInBody { after: usize::MAX },
+                    _ => Fault::ClosedInChunkedBody { after: *after },
                 }]);
-                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
-                bench.only_exchange()?;
+                let outcome = harness.update(&harness.faulty_call(vec![site::marked((1, 0))]));
+                harness.only_exchange()?;
                 let failure = outcome.failure()?;
-                let told = (
+                let reported = (
                     failure.kind,
                     failure.status,
                     failure.may_have_acted,
                     failure.retryable,
                 );
-                if told == (FailureKind::ConnectionCut, Some(200), true, false) {
+                if reported == (FailureKind::ConnectionClosed, Some(200), true, false) {
                     Ok(())
                 } else {
-                    Err(format!("a cut 200 is told as {told:?}"))
+                    Err(format!("a cut 200 is reported as {reported:?}"))
                 }
             },
         ),
@@ -87,26 +87,29 @@ fn cut_errors_keep_their_status() -> Rule {
                     .filter(|name| *name == status.to_string())
                     .collect()
             },
-            |bench, (status, after)| {
-                bench.reset(site::model_of(&[]));
+            |harness, (status, after)| {
+                harness.reset(site::model_of(&[]));
                 let reply = Reply::documented(*status).map_err(|error| error.to_string())?;
                 let begin = String::from_utf8_lossy(&reply.body)
                     .chars()
                     .take(*after)
                     .collect::<String>();
-                bench.core().script([reply]);
-                bench.faults([Fault::CutBody { after: *after }]);
-                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
-                bench.only_exchange()?;
+                harness.core().script([reply]);
+                harness.faults([Fault::ClosedInBody { after: *after }]);
+                let outcome = harness.update(&harness.faulty_call(vec![site::marked((1, 0))]));
+                harness.only_exchange()?;
                 let failure = outcome.failure()?;
                 super::error_mapping::is_status(failure, *status)?;
                 if failure.retry_after_ms != Some(60_000) {
-                    return Err(format!("the wait is told as {:?}", failure.retry_after_ms));
+                    return Err(format!(
+                        "the wait is reported as {:?}",
+                        failure.retry_after_ms
+                    ));
                 }
                 if failure.body.as_deref() == Some(&begin) {
                     Ok(())
                 } else {
-                    Err(format!("the body is told as {:?}", failure.body))
+                    Err(format!("the body is reported as {:?}", failure.body))
                 }
             },
         ),
@@ -122,38 +125,38 @@ fn resets() -> Rule {
     ];
     Rule::new(
         "error-mapping/resets",
-        "a connection that is reset is told as cut, and since the request may have arrived, the service may have acted",
+        "a connection that is reset is reported as cut, and since the request may have arrived, the service may have acted",
         "this suite: networks break",
         &EDGES,
         property(
             |case| (Just(case % 4), 1..30_usize).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, count)| {
+            |harness, (form, count)| {
                 let entries: Vec<_> = (0..*count).map(|item| site::marked((item, 0))).collect();
-                bench.reset(site::model_of(&entries));
-                bench.faults([match form {
+                harness.reset(site::model_of(&entries));
+                harness.faults([match form {
                     0 => Fault::ResetBeforeReading,
                     1 => Fault::ResetBeforeActing,
                     2 => Fault::ResetAfterActing,
-                    _ => Fault::CutHead,
+                    _ => Fault::ClosedInHead,
                 }]);
-                let outcome = bench.update(&bench.faulty_call(entries));
+                let outcome = harness.update(&harness.faulty_call(entries));
                 let failure = outcome.failure()?;
-                let told = (
+                let reported = (
                     failure.kind,
                     failure.status,
                     failure.may_have_acted,
                     failure.retryable,
                 );
                 // A reset that comes before anything was sent may be seen while the connection comes about.
-                let early = *form == 0 && told == (FailureKind::Connect, None, false, true);
-                if !early && told != (FailureKind::ConnectionCut, None, true, true) {
+                let early = *form == 0 && reported == (FailureKind::Connect, None, false, true);
+                if !early && reported != (FailureKind::ConnectionClosed, None, true, true) {
                     return Err(format!(
-                        "a reset is told as {told:?}: {:?}",
+                        "a reset is reported as {reported:?}: {:?}",
                         failure.renderings
                     ));
                 }
-                let requests = bench.log().len();
+                let requests = harness.log().len();
                 if requests <= 1 {
                     Ok(())
                 } else {
@@ -165,35 +168,35 @@ fn resets() -> Rule {
 }
 
 fn silence() -> Rule {
-    const EDGES: [&str; 3] = ["no answer", "head without body", "dripping body"];
+    const EDGES: [&str; 3] = ["no response", "head without body", "dripping body"];
     Rule::new(
         "error-mapping/silence",
-        "an answer that does not come, or does not end, is told as a timeout after which the service may have acted",
+        "a response that does not come, or does not end, is reported as a timeout after which the service may have acted",
         "this suite: networks break",
         &EDGES,
         property(
             |case| (Just(case % 3), 15..30_u64).boxed(),
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (form, timeout)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
-                bench.faults([match form {
+            |harness, (form, timeout)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
+                harness.faults([match form {
                     0 => Fault::SilenceAfterActing,
                     1 => Fault::HeadOnly,
                     _ => Fault::Drip {
                         pause: Duration::from_millis(1),
                     },
                 }]);
-                let mut call = bench.faulty_call(vec![site::marked((1, 0))]);
+                let mut call = harness.faulty_call(vec![site::marked((1, 0))]);
                 // Long enough for a head to come on a busy machine, short enough to try it a hundred times.
-                call.timeout_ms = Some(timeout * 5);
-                let outcome = bench.update(&call);
+                call.attempt_timeout_ms = Some(timeout * 5);
+                let outcome = harness.update(&call);
                 let failure = outcome.failure()?;
-                let told = (failure.kind, failure.may_have_acted, failure.retryable);
+                let reported = (failure.kind, failure.may_have_acted, failure.retryable);
                 // What was accepted is not to be sent again.
-                if told == (FailureKind::Timeout, true, *form == 0) {
+                if reported == (FailureKind::Timeout, true, *form == 0) {
                     Ok(())
                 } else {
-                    Err(format!("silence is told as {told:?}"))
+                    Err(format!("silence is reported as {reported:?}"))
                 }
             },
         ),
@@ -204,7 +207,7 @@ fn refused_connections() -> Rule {
     const EDGES: [&str; 2] = ["1 entry", "many entries"];
     Rule::new(
         "error-mapping/refused-connections",
-        "a connection that does not come about is told as such, and nothing can have been done",
+        "a connection that does not come about is reported as such, and nothing can have been done",
         "this suite: networks break",
         &EDGES,
         property(
@@ -216,34 +219,34 @@ fn refused_connections() -> Rule {
                     "many entries"
                 }]
             },
-            |bench, count| {
-                bench.reset(site::model_of(&[]));
+            |harness, count| {
+                harness.reset(site::model_of(&[]));
                 let mut call =
-                    bench.call((0..*count).map(|item| site::marked((item, 0))).collect());
-                call.base_url = bench.refusing()?;
-                let outcome = bench.update(&call);
+                    harness.call((0..*count).map(|item| site::marked((item, 0))).collect());
+                call.base_url = harness.refusing()?;
+                let outcome = harness.update(&call);
                 let failure = outcome.failure()?;
-                let told = (
+                let reported = (
                     failure.kind,
                     failure.status,
                     failure.may_have_acted,
                     failure.retryable,
                 );
-                if told == (FailureKind::Connect, None, false, true) {
+                if reported == (FailureKind::Connect, None, false, true) {
                     Ok(())
                 } else {
-                    Err(format!("it is told as {told:?}"))
+                    Err(format!("it is reported as {reported:?}"))
                 }
             },
         ),
     )
 }
 
-fn answers_that_are_not_http() -> Rule {
+fn responses_that_are_not_http() -> Rule {
     const EDGES: [&str; 3] = ["no http", "bad status line", "bad header"];
     Rule::new(
         "error-mapping/not-http",
-        "an answer that is not HTTP is told as a fault of the transport after which the service may have acted",
+        "a response that is not HTTP is reported as a fault of the transport after which the service may have acted",
         "this suite: everything from a server is hostile",
         &EDGES,
         property(
@@ -273,20 +276,20 @@ fn answers_that_are_not_http() -> Rule {
                 (Just(case % 3), bytes).boxed()
             },
             |(form, _)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
-            |bench, (_, bytes)| {
-                bench.reset(site::model_of(&[site::marked((1, 0))]));
-                bench.faults([Fault::Garbage(bytes.clone())]);
-                let outcome = bench.update(&bench.faulty_call(vec![site::marked((1, 0))]));
+            |harness, (_, bytes)| {
+                harness.reset(site::model_of(&[site::marked((1, 0))]));
+                harness.faults([Fault::Garbage(bytes.clone())]);
+                let outcome = harness.update(&harness.faulty_call(vec![site::marked((1, 0))]));
                 let failure = outcome.failure()?;
                 let known = matches!(
                     failure.kind,
-                    FailureKind::Transport | FailureKind::ConnectionCut
+                    FailureKind::Transport | FailureKind::ConnectionClosed
                 );
                 if known && failure.status.is_none() && failure.may_have_acted {
                     Ok(())
                 } else {
                     Err(format!(
-                        "it is told as {:?}, {:?}, may have acted: {}",
+                        "it is reported as {:?}, {:?}, may have acted: {}",
                         failure.kind, failure.status, failure.may_have_acted
                     ))
                 }

@@ -76,7 +76,7 @@ fn the_only_one_is_meant() -> Rule {
     Rule::new(
         "locales/unnamed-in-the-response",
         "an item that comes back with no locale, or a null one, is the entry that it can only be; where it can be several, they \
-         are told as ambiguous and not as missing; an item in another locale is no entry's",
+         are reported as ambiguous and not as missing; an item in another locale is no entry's",
         "reference page: the locale may be missing; a null one was observed on sites without localization",
         &EDGES,
         property(
@@ -113,7 +113,7 @@ fn the_only_one_is_meant() -> Rule {
                 }
                 touched
             },
-            |bench, (sent, form, size, is_shuffled, seed)| {
+            |harness, (sent, form, size, is_shuffled, seed)| {
                 let entries: Vec<Entry> = (0..*size)
                     .flat_map(|number| {
                         let entry =
@@ -121,10 +121,10 @@ fn the_only_one_is_meant() -> Rule {
                         sent.locales().iter().map(entry)
                     })
                     .collect();
-                bench.reset(site::model_of(&entries));
+                harness.reset(site::model_of(&entries));
                 let (sent, form, is_shuffled, seed) = (*sent, *form, *is_shuffled, *seed);
-                bench.core().script([Step::model_then(move |answer| {
-                    answer.edit_items(|items| {
+                harness.core().script([Step::model_then(move |response| {
+                    response.edit_items(|items| {
                         for item in items.iter_mut() {
                             let locale = item["cmsLocaleId"].as_str().unwrap_or_default();
                             match sent {
@@ -138,15 +138,17 @@ fn the_only_one_is_meant() -> Rule {
                         }
                     })
                 })]);
-                let outcome = bench.update(&bench.call(entries.clone()));
+                let outcome = harness.update(&harness.call(entries.clone()));
                 let updated = outcome.updated()?;
                 if updated.entries.len() != entries.len() {
-                    return Err(format!("{} entries are told of", updated.entries.len()));
+                    return Err(format!("{} entries are reported of", updated.entries.len()));
                 }
-                for (position, (entry, told)) in entries.iter().zip(&updated.entries).enumerate() {
-                    let is_right = match (sent, told) {
-                        (Sent::TwoLocales, told) => *told == Returned::Ambiguous,
-                        (Sent::Another, told) => *told == Returned::Missing,
+                for (position, (entry, reported)) in
+                    entries.iter().zip(&updated.entries).enumerate()
+                {
+                    let is_right = match (sent, reported) {
+                        (Sent::TwoLocales, reported) => *reported == Returned::Ambiguous,
+                        (Sent::Another, reported) => *reported == Returned::Missing,
                         (_, Returned::Item(at)) => updated.items.get(*at).is_some_and(|item| {
                             let named = item.cms_locale_id.as_ref();
                             item.id == entry.id
@@ -156,7 +158,7 @@ fn the_only_one_is_meant() -> Rule {
                         _ => false,
                     };
                     if !is_right {
-                        return Err(format!("entry {position} is told as {told:?}"));
+                        return Err(format!("entry {position} is reported as {reported:?}"));
                     }
                 }
                 Ok(())

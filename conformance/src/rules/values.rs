@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{site, wire};
-use crate::client::{Entrance, Entry};
+use crate::client::{Entry, EntryForm};
 use crate::rule::{Rule, property};
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -47,11 +47,11 @@ fn name_and_slug_are_strings() -> Rule {
         property(
             |case| {
                 let pick = |of: u64, by: u64| usize::try_from(case / by % of).unwrap_or(0);
-                let entrance = [Entrance::Fields, Entrance::FieldByField, Entrance::Line];
-                let entrance = entrance[pick(3, 1)];
+                let form = [EntryForm::Fields, EntryForm::FieldByField, EntryForm::Line];
+                let form = form[pick(3, 1)];
                 let (kind, field) = (pick(5, 3), pick(5, 1));
                 (
-                    Just(entrance),
+                    Just(form),
                     Just(kind),
                     Just(field),
                     no_string(kind),
@@ -60,15 +60,15 @@ fn name_and_slug_are_strings() -> Rule {
                 )
                     .boxed()
             },
-            |(entrance, kind, field, ..)| {
-                let entrance = match entrance {
-                    Entrance::Fields => EDGES[5],
-                    Entrance::FieldByField => EDGES[6],
-                    Entrance::Line => EDGES[7],
+            |(form, kind, field, ..)| {
+                let form = match form {
+                    EntryForm::Fields => EDGES[5],
+                    EntryForm::FieldByField => EDGES[6],
+                    EntryForm::Line => EDGES[7],
                 };
-                vec![EDGES[*field], KINDS[*kind], entrance]
+                vec![EDGES[*field], KINDS[*kind], form]
             },
-            |bench, (entrance, _, field, value, place, other)| {
+            |harness, (form, _, field, value, place, other)| {
                 let member = match field {
                     0 => format!("\"name\":{value}"),
                     1 => format!("\"slug\":{value}"),
@@ -79,14 +79,14 @@ fn name_and_slug_are_strings() -> Rule {
                 let mut entries: Vec<Entry> = (0..5).map(|item| site::marked((item, 0))).collect();
                 entries[*place] = Entry::new(site::item(*place))
                     .fields(&format!("{{\"other\":{other},{member}}}"));
-                entries[*place].entrance = *entrance;
-                bench.reset(site::model_of(&entries));
-                let outcome = bench.update(&bench.call(entries.clone()));
+                entries[*place].form = *form;
+                harness.reset(site::model_of(&entries));
+                let outcome = harness.update(&harness.call(entries.clone()));
                 if *field >= 3 {
                     outcome.updated()?;
-                    return wire::carries(&bench.only_exchange()?, &entries);
+                    return wire::carries(&harness.only_exchange()?, &entries);
                 }
-                bench.nothing_sent()?;
+                harness.nothing_sent()?;
                 outcome.refused().map(|_| ())
             },
         ),

@@ -1,4 +1,4 @@
-//! *Error mapping*, continued: bodies that were met in the wild, and what people are told of them.
+//! *Error mapping*, continued: bodies that were met in the wild, and what people are reported of them.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -13,7 +13,7 @@ const WILD: &str = "such bodies were observed; the reference documents another o
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
-        the_reason_is_told(),
+        the_reason_is_reported(),
         a_page_is_not_webflow(),
         texts_are_short(),
     ]
@@ -83,7 +83,7 @@ fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
     let texts = failure.details.iter().map(|detail| &detail.message);
     let mut said = texts.chain([&failure.message]).flatten();
     let is_said = said.any(|said| said.contains(reason));
-    let told = match (is_said, parts.next()) {
+    let reported = match (is_said, parts.next()) {
         (true, _) => vec![reason],
         (false, Some(parts)) => parts.to_vec(),
         (false, None) => {
@@ -96,19 +96,19 @@ fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
     // Quotes may be escaped where people read.
     let plain = |text: &str| text.replace(['"', '\\', '\''], "");
     let text = plain(&failure.text);
-    if told.iter().all(|part| text.contains(&plain(part))) {
+    if reported.iter().all(|part| text.contains(&plain(part))) {
         Ok(())
     } else {
-        Err(format!("people are told {:?}", failure.text))
+        Err(format!("people are reported {:?}", failure.text))
     }
 }
 
 const STATUSES: [u16; 9] = [400, 401, 403, 404, 409, 413, 422, 429, 500];
 
-fn the_reason_is_told() -> Rule {
+fn the_reason_is_reported() -> Rule {
     Rule::new(
         "error-mapping/reasons-in-the-wild",
-        "the reason of a refusal is told to programs and to people in whichever of the shapes it comes, and the status decides \
+        "the reason of a refusal is reported to programs and to people in whichever of the shapes it comes, and the status decides \
          what the refusal means",
         WILD,
         &FORMS,
@@ -118,8 +118,8 @@ fn the_reason_is_told() -> Rule {
                 (Just(form), select(STATUSES.to_vec()), reason()).boxed()
             },
             |(form, ..)| vec![FORMS[*form]],
-            |bench, (form, status, reason)| {
-                let failure = answered(bench, body(*form, *status, reason))?;
+            |harness, (form, status, reason)| {
+                let failure = answered(harness, body(*form, *status, reason))?;
                 is_status(&failure, *status)?;
                 tells(&failure, reason)
             },
@@ -144,7 +144,7 @@ fn a_page_is_not_webflow() -> Rule {
     ];
     Rule::new(
         "error-mapping/a-page-says-nothing-of-the-token",
-        "a page of HTML in place of an error is told by its status, without its mark-up, and without a claim about the token's \
+        "a page of HTML in place of an error is reported by its status, without its mark-up, and without a claim about the token's \
          rights, which the service has not made",
         "a block page with 403 was observed, which some proxy had sent",
         &EDGES,
@@ -167,16 +167,16 @@ fn a_page_is_not_webflow() -> Rule {
                 let status = if *status == 403 { EDGES[0] } else { EDGES[1] };
                 vec![status, if *typed { EDGES[2] } else { EDGES[3] }]
             },
-            |bench, (status, page, typed)| {
+            |harness, (status, page, typed)| {
                 let mut reply = Reply::new(*status).body(*page);
                 if *typed {
                     reply = reply.header("content-type", "text/html; charset=UTF-8");
                 }
-                let failure = answered(bench, reply)?;
+                let failure = answered(harness, reply)?;
                 is_status(&failure, *status)?;
                 let text = failure.text.to_lowercase();
                 if !text.contains(&status.to_string()) {
-                    return Err(format!("people are not told the status: {text:?}"));
+                    return Err(format!("people are not reported the status: {text:?}"));
                 }
                 if let Some(mark) = ["<html", "<body", "<!doctype", "</"]
                     .iter()
@@ -188,7 +188,7 @@ fn a_page_is_not_webflow() -> Rule {
                     .iter()
                     .find(|claim| *status == 403 && text.contains(**claim))
                 {
-                    Some(claim) => Err(format!("people are told {claim:?}: {text:?}")),
+                    Some(claim) => Err(format!("people are reported {claim:?}: {text:?}")),
                     None => Ok(()),
                 }
             },
@@ -202,7 +202,7 @@ fn texts_are_short() -> Rule {
     const MOST: usize = 2_000;
     Rule::new(
         "error-mapping/texts-are-short",
-        "what people are told of a refusal is a line of no more than 2,000 characters, whatever its body holds",
+        "what people are reported of a refusal is a line of no more than 2,000 characters, whatever its body holds",
         "this suite: everything from a server is unbounded",
         &EDGES,
         property(
@@ -211,7 +211,7 @@ fn texts_are_short() -> Rule {
                 (Just(case % 3), Just(form), reason(), 300..1_000_usize).boxed()
             },
             |(kind, ..)| vec![EDGES[usize::try_from(*kind).unwrap_or(0)]],
-            |bench, (kind, form, reason, times)| {
+            |harness, (kind, form, reason, times)| {
                 let reply = match kind {
                     0 => body(*form, 400, &format!("{reason} ").repeat(*times)),
                     1 => {
@@ -224,11 +224,11 @@ fn texts_are_short() -> Rule {
                     }
                     _ => body(*form, 400, &format!("{reason}\r\n\u{1b}[2J{reason}")),
                 };
-                let failure = answered(bench, reply)?;
+                let failure = answered(harness, reply)?;
                 is_status(&failure, 400)?;
                 let length = failure.text.chars().count();
                 if length > MOST {
-                    return Err(format!("people are told {length} characters"));
+                    return Err(format!("people are reported {length} characters"));
                 }
                 match failure
                     .text

@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) now: Duration,
     /// Everything but timers, which know themselves.
     pub(super) counts: Counts,
-    /// How many tries were started, ever.
+    /// How many attempts were started, ever.
     pub(super) started: u64,
     /// How many of them the server has seen. A try that is dropped early never gets there.
     pub(super) arrived: u64,
@@ -42,7 +42,7 @@ pub(super) struct State {
     /// Changes with everything that happens.
     version: u64,
     driver: Option<Waker>,
-    /// The calls that clients have told of and that are counted as callers.
+    /// The calls that clients have reported of and that are counted as callers.
     pub(super) calls: HashSet<u64>,
 }
 
@@ -79,7 +79,7 @@ impl State {
             held,
             ..
         } = self.counts;
-        // A connection stays open as long as its try is in flight. So once all tries have arrived, equal counts mean that
+        // A connection stays open as long as its try is in flight. So once all attempts have arrived, equal counts mean that
         // the requests which are held are those in flight, and none that a client has given up.
         let idle = waiting + in_flight == callers && in_flight == open && open == held;
         if !idle || self.timers.is_empty() {

@@ -11,7 +11,10 @@ use webflow_cms::bulk::{
 
 use super::{TimedSdk, update};
 use crate::client::Entry;
-use crate::client::bulk::{Bulk, Counts, End, Job, Reading, Recorded, Run, Settled, Source, Why};
+use crate::client::bulk::{
+    Bulk, Counts, ItemReport, ItemStatus, Job, JournalContents, NotAttemptedReason, Recorded, Run,
+    Source,
+};
 
 impl Bulk for TimedSdk {
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String> {
@@ -20,10 +23,10 @@ impl Bulk for TimedSdk {
             .bulk(&self.collection)
             .concurrency(job.concurrency)
             .assume_atomic(job.assume_atomic)
-            .stop_after(job.stop_after)
-            .continue_after_unknown(job.after_unknown)
-            .continue_after_source_error(job.after_source_error)
-            .resend_in_doubt(job.resend_in_doubt)
+            .stop_after(job.max_consecutive_failures)
+            .continue_after_unknown(job.continue_after_unknown)
+            .continue_after_source_error(job.continue_after_source_error)
+            .resend_in_doubt(job.resend_unknown)
             .accept_other_input(job.accept_other_input);
         if let Some(skip) = job.options.skip_invalid_files {
             bulk = bulk.skip_invalid_files(skip);
@@ -31,7 +34,7 @@ impl Bulk for TimedSdk {
         if let Some(timeout) = job.options.attempt_timeout {
             bulk = bulk.timeout(timeout);
         }
-        if let Some(bytes) = job.max_bytes {
+        if let Some(bytes) = job.max_batch_bytes {
             bulk = bulk.max_batch_bytes(bytes);
         }
         if let Some(path) = job.journal {
@@ -45,30 +48,34 @@ impl Bulk for TimedSdk {
         }))
     }
 
-    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String> {
-        let told = |error: webflow_cms::Error| error.to_string();
-        let mut journal = JournalReader::open(journal).map_err(told)?;
+    fn read_journal(
+        &self,
+        journal: &Path,
+        entries: &[(u64, Entry)],
+    ) -> Result<JournalContents, String> {
+        let reported = |error: webflow_cms::Error| error.to_string();
+        let mut journal = JournalReader::open(journal).map_err(reported)?;
         let tally = journal.tally();
         let mut recorded = Vec::with_capacity(entries.len());
         for (_, entry) in entries {
-            let update = update(entry).map_err(told)?;
-            recorded.push(match journal.recorded(&update).map_err(told)? {
-                SdkRecorded::New => Recorded::Fresh,
+            let update = update(entry).map_err(reported)?;
+            recorded.push(match journal.recorded(&update).map_err(reported)? {
+                SdkRecorded::New => Recorded::New,
                 SdkRecorded::Updated => Recorded::Updated,
                 SdkRecorded::Rejected(reason) => Recorded::Rejected {
                     may_have_acted: reason.may_have_acted(),
                 },
                 // What is said in a word that this suite does not know may be anything.
-                _ => Recorded::InDoubt,
+                _ => Recorded::Unknown,
             });
         }
         let mut counted = [0_u64; 3];
         for known in &recorded {
             match known {
-                Recorded::Fresh => {}
+                Recorded::New => {}
                 Recorded::Updated => counted[0] += 1,
                 Recorded::Rejected { .. } => counted[1] += 1,
-                Recorded::InDoubt => counted[2] += 1,
+                Recorded::Unknown => counted[2] += 1,
             }
         }
         let pairs = [tally.updated, tally.rejected, tally.unknown]
@@ -79,7 +86,7 @@ impl Bulk for TimedSdk {
             .sum::<Option<u64>>();
         let others = others
             .ok_or_else(|| format!("its tally is {tally:?}, and its records are {counted:?}"))?;
-        Ok(Reading { recorded, others })
+        Ok(JournalContents { recorded, others })
     }
 }
 
@@ -94,7 +101,7 @@ struct Running {
 }
 
 impl Run for Running {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<ItemReport>> {
         match &mut self.run {
             Some(run) => run
                 .poll_next_unpin(context)
@@ -111,7 +118,7 @@ impl Run for Running {
         let counts = self.handle.progress().counts;
         Counts {
             updated: counts.updated,
-            updated_before: counts.updated_before,
+            already_updated: counts.updated_before,
             rejected: counts.rejected,
             not_attempted: counts.not_attempted,
             unknown: counts.unknown,
@@ -124,23 +131,26 @@ impl Run for Running {
     }
 }
 
-fn settled(outcome: &Outcome) -> Settled {
+fn settled(outcome: &Outcome) -> ItemReport {
     let (end, reason) = match &outcome.settlement {
-        Settlement::Updated(_) => (End::Updated, String::new()),
-        Settlement::UpdatedBefore => (End::UpdatedBefore, String::new()),
-        Settlement::Rejected(error) => (End::Rejected, error.to_string()),
-        Settlement::RejectedBefore(reason) => (End::RejectedBefore, format!("{reason:?}")),
-        Settlement::NotAttempted(why) => (End::NotAttempted(not_attempted(why)), why.to_string()),
+        Settlement::Updated(_) => (ItemStatus::Updated, String::new()),
+        Settlement::UpdatedBefore => (ItemStatus::AlreadyUpdated, String::new()),
+        Settlement::Rejected(error) => (ItemStatus::Rejected, error.to_string()),
+        Settlement::RejectedBefore(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
+        Settlement::NotAttempted(why) => (
+            ItemStatus::NotAttempted(not_attempted(why)),
+            why.to_string(),
+        ),
         // What is said in a word that this suite does not know is claimed of nothing.
-        Settlement::Unknown(why) => (End::Unknown, why.to_string()),
-        other => (End::Unknown, format!("{other:?}")),
+        Settlement::Unknown(why) => (ItemStatus::Unknown, why.to_string()),
+        other => (ItemStatus::Unknown, format!("{other:?}")),
     };
     let may_have_acted = match &outcome.settlement {
         Settlement::Rejected(error) => error.may_have_acted(),
         Settlement::RejectedBefore(reason) => reason.may_have_acted(),
         _ => false,
     };
-    Settled {
+    ItemReport {
         index: outcome.index,
         end,
         reason,
@@ -149,12 +159,12 @@ fn settled(outcome: &Outcome) -> Settled {
     }
 }
 
-fn not_attempted(why: &NotAttempted) -> Why {
+fn not_attempted(why: &NotAttempted) -> NotAttemptedReason {
     match why {
-        NotAttempted::Source(_) => Why::Source,
-        NotAttempted::Stopped(StopReason::Cancelled) => Why::Cancelled,
-        NotAttempted::NotSent(_) => Why::Failed,
-        NotAttempted::AfterUnknown | NotAttempted::AfterNotSent => Why::EarlierFirst,
-        _ => Why::Stopped,
+        NotAttempted::Source(_) => NotAttemptedReason::Source,
+        NotAttempted::Stopped(StopReason::Cancelled) => NotAttemptedReason::Cancelled,
+        NotAttempted::NotSent(_) => NotAttemptedReason::Failed,
+        NotAttempted::AfterUnknown | NotAttempted::AfterNotSent => NotAttemptedReason::Blocked,
+        _ => NotAttemptedReason::Stopped,
     }
 }

@@ -72,8 +72,8 @@ fn rule(
     law: &'static str,
     check: fn(&Case, &Played) -> Result<(), String>,
 ) -> Rule {
-    let check = move |bench: &crate::bench::Bench<'_>, case: &Case| {
-        let played = play(bench, case)?;
+    let check = move |harness: &crate::harness::Harness<'_>, case: &Case| {
+        let played = play(harness, case)?;
         check(case, &played)?;
         laws::agree(case, &played)
     };

@@ -70,7 +70,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     let faults = vec![
         Fault::ResetBeforeActing,
         Fault::ResetAfterActing,
-        Fault::CutHead,
+        Fault::ClosedInHead,
         Fault::SilenceAfterActing,
     ];
     prop_oneof![
@@ -177,15 +177,15 @@ fn every_request_carries_all() -> Rule {
          first request had it, which is as it was given: also what is sent again, in parts, or by a resumed run",
         SAME,
         &ALL,
-        property(make, touched, |bench, case| {
+        property(make, touched, |harness, case| {
             let options = Options {
                 skip_invalid_files: case.skip,
                 ..Options::default()
             };
-            let follow = Follow::begin(bench, case.model(), &case.entries, options, |_| {})?;
+            let follow = Follow::begin(harness, case.model(), &case.entries, options, |_| {})?;
             let mut follow = match case.legs.len() {
                 1 => follow,
-                _ => follow.with_journal(bench),
+                _ => follow.with_journal(harness),
             };
             if let Wrong::Long(most) = case.wrong {
                 follow.configure(|settings| settings.max_body = Some(most));
@@ -216,8 +216,8 @@ fn carries_all(case: &Case, log: &[Exchange]) -> Result<(), String> {
     for exchange in log {
         is_addressed(exchange, case.skip)?;
         same_head(first, exchange)?;
-        let told = |reason: String| format!("request {}: {reason}", exchange.index);
-        for entry in wire::entries(exchange).map_err(told)? {
+        let reported = |reason: String| format!("request {}: {reason}", exchange.index);
+        for entry in wire::entries(exchange).map_err(reported)? {
             let text = |name: &str| {
                 let value = entry.get(name)?;
                 serde_json::from_str::<String>(value.get()).ok()
@@ -225,14 +225,14 @@ fn carries_all(case: &Case, log: &[Exchange]) -> Result<(), String> {
             let key = (text("id").unwrap_or_default(), text("cmsLocaleId"));
             let original = given
                 .get(&(key.0.as_str(), key.1.as_deref()))
-                .ok_or_else(|| told(format!("it has an entry of no update, {key:?}")))?;
+                .ok_or_else(|| reported(format!("it has an entry of no update, {key:?}")))?;
             wire::is_entry(&entry, original)
-                .map_err(|reason| told(format!("entry {key:?}: {reason}")))?;
+                .map_err(|reason| reported(format!("entry {key:?}: {reason}")))?;
             let members: Vec<_> = entry.values().map(|value| value.get()).collect();
             let now = members.join(",");
             let before = texts.entry(key).or_insert_with(|| now.clone());
             if *before != now {
-                return Err(told(format!("an entry is {now} and was {before}")));
+                return Err(reported(format!("an entry is {now} and was {before}")));
             }
         }
     }
@@ -269,7 +269,7 @@ fn own_time_limit() -> Rule {
                 let limit = if *limit < CLIENTS { EDGES[0] } else { EDGES[1] };
                 vec![limit, EDGES[2 + form]]
             },
-            |bench, (limit, form, size)| {
+            |harness, (limit, form, size)| {
                 let entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
                 let mut model = site::model_of(&entries);
                 if *form == 2 {
@@ -279,11 +279,11 @@ fn own_time_limit() -> Rule {
                     attempt_timeout: Some(*limit),
                     ..Options::default()
                 };
-                let follow = Follow::begin(bench, model, &entries, options, |session| {
-                    session.timeout = CLIENTS;
+                let follow = Follow::begin(harness, model, &entries, options, |session| {
+                    session.attempt_timeout = CLIENTS;
                 })?;
                 let silence = || Trouble::Fault(Fault::SilenceBeforeActing);
-                let mut follow = follow.with_journal(bench);
+                let mut follow = follow.with_journal(harness);
                 let mut leg = Leg::default();
                 if *form == 3 {
                     // It is over before anything was sent for good.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use crate::client::{Entry, Pace};
+use crate::client::{Entry, RateLimiter};
 use crate::rules::site;
 use webflow_cms_reference::{Fault, Model, Reply, Step, UndocumentedBody, Variant};
 
@@ -92,7 +92,7 @@ pub(super) enum Trouble {
     Fault(Fault),
     /// Everything is refused with this status.
     Refused(u16, Words),
-    /// The answer to what was applied lacks some items, as these bits say.
+    /// The response to what was applied lacks some items, as these bits say.
     Lacks(u8),
 }
 
@@ -140,19 +140,19 @@ pub(super) struct Case {
     pub(super) atomic: bool,
     /// The longest body that the service takes.
     pub(super) max_body: Option<usize>,
-    /// Whether answers are in another order than requests.
+    /// Whether responses are in another order than requests.
     pub(super) reversed: bool,
     /// Decides how long requests are under way; not at all if it is 0.
     pub(super) latency: u64,
     pub(super) concurrency: usize,
-    pub(super) max_bytes: Option<usize>,
+    pub(super) max_batch_bytes: Option<usize>,
     pub(super) assume_atomic: bool,
-    pub(super) stop_after: u32,
-    pub(super) after_unknown: bool,
-    pub(super) after_source_error: bool,
-    pub(super) tries: u32,
+    pub(super) max_consecutive_failures: u32,
+    pub(super) continue_after_unknown: bool,
+    pub(super) continue_after_source_error: bool,
+    pub(super) attempts: u32,
     pub(super) again: bool,
-    pub(super) pace: Pace,
+    pub(super) rate_limiter: RateLimiter,
     pub(super) journal: bool,
     pub(super) legs: Vec<Leg>,
 }
@@ -170,14 +170,14 @@ impl Case {
             reversed: false,
             latency: 0,
             concurrency: 4,
-            max_bytes: None,
+            max_batch_bytes: None,
             assume_atomic: true,
-            stop_after: 1_000,
-            after_unknown: false,
-            after_source_error: true,
-            tries: 3,
+            max_consecutive_failures: 1_000,
+            continue_after_unknown: false,
+            continue_after_source_error: true,
+            attempts: 3,
             again: true,
-            pace: Pace::Off,
+            rate_limiter: RateLimiter::Unlimited,
             journal: false,
             legs: vec![Leg::default()],
         }
@@ -228,7 +228,8 @@ impl Case {
 
     /// Whether the bound for bytes lets no request hold this entry.
     pub(super) fn is_too_long(&self, index: usize) -> bool {
-        self.max_bytes.is_some_and(|most| self.alone(index) > most)
+        self.max_batch_bytes
+            .is_some_and(|most| self.alone(index) > most)
     }
 
     /// How long an entry is.
@@ -247,7 +248,7 @@ impl Case {
     pub(super) fn taken(&self) -> usize {
         let error = self.input.iter().position(|slot| *slot == Slot::Error);
         match error {
-            Some(error) if !self.after_source_error => error + 1,
+            Some(error) if !self.continue_after_source_error => error + 1,
             _ => self.input.len(),
         }
     }
@@ -318,8 +319,8 @@ impl Trouble {
             Self::Fault(fault) => (fault.clone(), fault.acts().then_some(Step::Model)),
             Self::Lacks(bits) => {
                 let bits = *bits;
-                let lacking = Step::model_then(move |answer| {
-                    answer.edit_items(|items| {
+                let lacking = Step::model_then(move |response| {
+                    response.edit_items(|items| {
                         let mut position = 0;
                         items.retain(|_| {
                             position += 1;

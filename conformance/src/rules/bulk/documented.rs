@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::follow::{Follow, Leg};
-use crate::client::bulk::End;
+use crate::client::bulk::ItemStatus;
 use crate::client::{Entry, Options};
 use crate::rule::{Rule, property};
 use crate::rules::{site, unnamed, values};
@@ -53,7 +53,7 @@ fn unnamed_locales() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, (sent, form, size)| {
+            |harness, (sent, form, size)| {
                 let locales: &[&str] = match sent {
                     0 => &[site::PRIMARY],
                     1 => &[site::SECONDARY[2]],
@@ -67,12 +67,13 @@ fn unnamed_locales() -> Rule {
                     })
                     .collect();
                 let model = site::model_of(&entries);
-                let mut follow = Follow::begin(bench, model, &entries, Options::default(), |_| {})?;
+                let mut follow =
+                    Follow::begin(harness, model, &entries, Options::default(), |_| {})?;
                 let edit = |lacks: bool| {
                     let form = *form;
                     move || {
-                        webflow_cms_reference::Step::model_then(move |answer| {
-                            answer.edit_items(|items| {
+                        webflow_cms_reference::Step::model_then(move |response| {
+                            response.edit_items(|items| {
                                 items
                                     .iter_mut()
                                     .for_each(|item| unnamed::unname(item, form));
@@ -86,13 +87,13 @@ fn unnamed_locales() -> Rule {
                 follow.script((0..10).map(|_| edit(false)()));
                 let (settled, _) = follow.run(&Leg::default())?;
                 let end = if *sent == 2 {
-                    End::Unknown
+                    ItemStatus::Unknown
                 } else {
-                    End::Updated
+                    ItemStatus::Updated
                 };
                 if let Some(other) = settled.iter().find(|settled| settled.end != end) {
                     return Err(format!(
-                        "entry {} is told as {:?} and not {end:?}: {}",
+                        "entry {} is reported as {:?} and not {end:?}: {}",
                         other.index, other.end, other.reason
                     ));
                 }
@@ -112,7 +113,9 @@ fn unnamed_locales() -> Rule {
                 let (lacking, _) = follow.run(&Leg::default())?;
                 match (settled.first(), lacking.first()) {
                     (Some(one), Some(other)) if one.reason != other.reason => Ok(()),
-                    _ => Err("what is ambiguous is told as if the response lacked it".to_owned()),
+                    _ => {
+                        Err("what is ambiguous is reported as if the response lacked it".to_owned())
+                    }
                 }
             },
         ),
@@ -125,7 +128,7 @@ fn name_and_slug_are_strings() -> Rule {
         crate::rules::repeated::joined(EDGES, values::KINDS);
     Rule::new(
         "bulk/name-and-slug-are-strings",
-        "of a run an entry whose `name` or `slug` is no string is never sent, is told as rejected or not attempted, and keeps no \
+        "of a run an entry whose `name` or `slug` is no string is never sent, is reported as rejected or not attempted, and keeps no \
          other from being updated",
         "reference page of Update Items: both are strings",
         &ALL,
@@ -143,13 +146,14 @@ fn name_and_slug_are_strings() -> Rule {
                     .boxed()
             },
             |(kind, field, ..)| vec![values::KINDS[*kind], field],
-            |bench, (_, field, value, size, place)| {
+            |harness, (_, field, value, size, place)| {
                 let mut entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
                 let place = usize::from(*place) % size;
                 entries[place] =
                     Entry::new(site::item(place)).fields(&format!("{{\"{field}\":{value}}}"));
                 let model = site::model_of(&entries);
-                let mut follow = Follow::begin(bench, model, &entries, Options::default(), |_| {})?;
+                let mut follow =
+                    Follow::begin(harness, model, &entries, Options::default(), |_| {})?;
                 let (settled, _) = follow.run(&Leg::default())?;
                 for exchange in &follow.log() {
                     let id = serde_json::json!(site::item(place));
@@ -163,13 +167,15 @@ fn name_and_slug_are_strings() -> Rule {
                 }
                 for settled in &settled {
                     let is_right = match settled.end {
-                        End::Updated => settled.index != place as u64,
-                        End::Rejected | End::NotAttempted(_) => settled.index == place as u64,
+                        ItemStatus::Updated => settled.index != place as u64,
+                        ItemStatus::Rejected | ItemStatus::NotAttempted(_) => {
+                            settled.index == place as u64
+                        }
                         _ => false,
                     };
                     if !is_right {
                         return Err(format!(
-                            "entry {} is told as {:?}",
+                            "entry {} is reported as {:?}",
                             settled.index, settled.end
                         ));
                     }

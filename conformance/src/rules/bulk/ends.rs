@@ -9,18 +9,22 @@ use proptest::sample::select;
 use super::case::{At, Case, Cut, Leg, Slot, Trouble};
 use super::play::{TIMEOUT, play};
 use super::{laws, make};
-use crate::client::Pace;
+use crate::client::RateLimiter;
 use crate::rule::{Rule, property};
 use crate::rules::stage::within;
 
 const LOAD: &str = "this suite: a client must not multiply the load of a service that fails";
 
 pub(super) fn rules() -> Vec<Rule> {
-    vec![never_splits_for_others(), stop_after(), cancel_accounts()]
+    vec![
+        never_splits_for_others(),
+        max_consecutive_failures(),
+        cancel_accounts(),
+    ]
 }
 
 fn never_splits_for_others() -> Rule {
-    const EDGES: [&str; 4] = ["429", "5xx", "no answer", "keys that come again"];
+    const EDGES: [&str; 4] = ["429", "5xx", "no response", "keys that come again"];
     Rule::new(
         "bulk/never-splits-for-others",
         "a request that fails for anything but what is in it is never sent in parts",
@@ -39,10 +43,10 @@ fn never_splits_for_others() -> Rule {
                     1..4_u32,
                     any::<bool>(),
                 )
-                    .prop_map(|(input, troubles, concurrency, tries, again)| {
+                    .prop_map(|(input, troubles, concurrency, attempts, again)| {
                         let mut case = Case {
                             concurrency,
-                            tries,
+                            attempts,
                             again,
                             ..Case::calm(input)
                         };
@@ -66,8 +70,8 @@ fn never_splits_for_others() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let mut whole: BTreeMap<usize, &[usize]> = BTreeMap::new();
                 for sent in &played.sent {
                     for index in &sent.entries {
@@ -94,7 +98,7 @@ fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Slot>> {
     make::distinct(count.prop_map(|batches| batches * 100), 0)
 }
 
-fn stop_after() -> Rule {
+fn max_consecutive_failures() -> Rule {
     const EDGES: [&str; 4] = ["1 batch", "2 batches", "unknown", "not sent"];
     Rule::new(
         "bulk/stop-after",
@@ -110,33 +114,35 @@ fn stop_after() -> Rule {
                     _ => (3..5_u32).boxed(),
                 };
                 (batches(2..7), limit, 0..3_usize, 1..4_usize)
-                    .prop_map(move |(input, stop_after, good, concurrency)| {
-                        let mut case = Case {
-                            concurrency,
-                            stop_after,
-                            tries: 1,
-                            ..Case::calm(input)
-                        };
-                        let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, good));
-                        let bad = Trouble::Status(status, None);
-                        troubles.extend(std::iter::repeat_n(bad, case.input.len()));
-                        case
-                    })
+                    .prop_map(
+                        move |(input, max_consecutive_failures, good, concurrency)| {
+                            let mut case = Case {
+                                concurrency,
+                                max_consecutive_failures,
+                                attempts: 1,
+                                ..Case::calm(input)
+                            };
+                            let troubles = &mut case.legs[0].troubles;
+                            troubles.extend(std::iter::repeat_n(Trouble::None, good));
+                            let bad = Trouble::Status(status, None);
+                            troubles.extend(std::iter::repeat_n(bad, case.input.len()));
+                            case
+                        },
+                    )
                     .boxed()
             },
             |case| {
                 let last = case.legs[0].troubles.last();
                 let touched = [
-                    case.stop_after == 1,
-                    case.stop_after == 2,
+                    case.max_consecutive_failures == 1,
+                    case.max_consecutive_failures == 2,
                     last == Some(&Trouble::Status(500, None)),
                     last == Some(&Trouble::Status(429, None)),
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let batches = case.input.len() / 100;
                 let good = played
                     .sent
@@ -144,7 +150,7 @@ fn stop_after() -> Rule {
                     .filter(|sent| sent.status == Some(200))
                     .count();
                 let in_vain = played.sent.len() - good;
-                let limit = usize::try_from(case.stop_after).unwrap_or(usize::MAX);
+                let limit = usize::try_from(case.max_consecutive_failures).unwrap_or(usize::MAX);
                 // Those that are under way with the last good one, and those with the last one that counts.
                 let beside = (case.concurrency - 1) * if good > 0 { 2 } else { 1 };
                 let left = batches.saturating_sub(good);
@@ -170,7 +176,7 @@ fn cancel_accounts() -> Rule {
     Rule::new(
         "bulk/cancel-accounts",
         "from when a run is cancelled nothing leaves, and all items come out within the time limit of a try",
-        "this suite: a caller must know when it gets its answer",
+        "this suite: a caller must know when it gets its response",
         &EDGES,
         property(
             |case| {
@@ -184,30 +190,36 @@ fn cancel_accounts() -> Rule {
                     prop_oneof![3 => Just(Trouble::None), 1 => make::disturbance(), 1 => long],
                     0..8,
                 );
-                let pace = select(vec![Pace::Off, Pace::Fixed(20), Pace::Learned(60)]);
+                let rate_limiter = select(vec![
+                    RateLimiter::Unlimited,
+                    RateLimiter::Fixed(20),
+                    RateLimiter::WithInitialLimit(60),
+                ]);
                 let input = make::input(prop_oneof![2 => 20..60_usize, 1 => 200..400_usize]);
                 let bytes = prop_oneof![1 => Just(None), 2 => (300..2_000_usize).prop_map(Some)];
                 (
                     input,
                     at,
                     troubles,
-                    pace,
+                    rate_limiter,
                     bytes,
                     any::<u64>(),
                     any::<bool>(),
                 )
                     .prop_map(
-                        |(input, at, troubles, pace, max_bytes, latency, journal)| Case {
-                            pace,
-                            max_bytes,
-                            latency,
-                            journal,
-                            legs: vec![Leg {
-                                troubles,
-                                cut: Some((Cut::Cancel, at)),
-                                resend: false,
-                            }],
-                            ..Case::calm(input)
+                        |(input, at, troubles, rate_limiter, max_batch_bytes, latency, journal)| {
+                            Case {
+                                rate_limiter,
+                                max_batch_bytes,
+                                latency,
+                                journal,
+                                legs: vec![Leg {
+                                    troubles,
+                                    cut: Some((Cut::Cancel, at)),
+                                    resend: false,
+                                }],
+                                ..Case::calm(input)
+                            }
                         },
                     )
                     .boxed()
@@ -223,8 +235,8 @@ fn cancel_accounts() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 if let Some(leg) = played.legs.first()
                     && let Some(cut) = leg.cut_at
                 {

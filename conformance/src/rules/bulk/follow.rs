@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 
 use super::case::Trouble;
 use super::play::{PAUSE, TIMEOUT};
-use crate::bench::Bench;
-use crate::client::bulk::{Job, Settled};
-use crate::client::{Entry, Options, Random, Session};
+use crate::client::bulk::{ItemReport, Job};
+use crate::client::{ClientSettings, Entry, Options, Random};
+use crate::harness::Harness;
 use crate::rules::stage::{SECOND, Stage, stage_of};
 use webflow_cms_reference::{Exchange, Model, Step};
 
@@ -36,15 +36,15 @@ pub(super) struct Follow<'a> {
 impl<'a> Follow<'a> {
     /// A client on a site that is like this. What is in doubt is sent again, and requests leave one by one.
     pub(super) fn begin(
-        bench: &'a Bench<'_>,
+        harness: &'a Harness<'_>,
         model: Model,
         entries: &'a [Entry],
         options: Options,
-        change: impl FnOnce(&mut Session),
+        change: impl FnOnce(&mut ClientSettings),
     ) -> Result<Self, String> {
-        let stage = stage_of(bench, model, |session| {
-            session.timeout = TIMEOUT;
-            session.max_tries = 3;
+        let stage = stage_of(harness, model, |session| {
+            session.attempt_timeout = TIMEOUT;
+            session.max_attempts = 3;
             session.backoff = (SECOND, 2 * SECOND);
             session.random = Random::Seeded(7);
             change(session);
@@ -58,8 +58,8 @@ impl<'a> Follow<'a> {
     }
 
     /// The same with a journal.
-    pub(super) fn with_journal(mut self, bench: &Bench<'_>) -> Self {
-        let path = bench.scratch().join("follow.journal");
+    pub(super) fn with_journal(mut self, harness: &Harness<'_>) -> Self {
+        let path = harness.scratch().join("follow.journal");
         // It is of the case before.
         let _ = std::fs::remove_file(&path);
         self.journal = Some(path);
@@ -86,7 +86,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Lets the client run. What came out, and when it ended.
-    pub(super) fn run(&mut self, leg: &Leg) -> Result<(Vec<Settled>, Duration), String> {
+    pub(super) fn run(&mut self, leg: &Leg) -> Result<(Vec<ItemReport>, Duration), String> {
         let world = self.stage.world;
         for (number, trouble) in leg.troubles.iter().enumerate() {
             let (fault, step) = trouble.plan(number);
@@ -103,13 +103,13 @@ impl<'a> Follow<'a> {
             source: Box::pin(futures_util::stream::iter(entries.into_iter().map(Ok))),
             options: self.options,
             concurrency: 1,
-            max_bytes: None,
+            max_batch_bytes: None,
             assume_atomic: true,
-            stop_after: 1_000,
-            after_unknown: false,
-            after_source_error: true,
+            max_consecutive_failures: 1_000,
+            continue_after_unknown: false,
+            continue_after_source_error: true,
             journal: self.journal.clone(),
-            resend_in_doubt: true,
+            resend_unknown: true,
             accept_other_input: false,
         })?;
         let driven = async {
@@ -130,7 +130,7 @@ impl<'a> Follow<'a> {
         let settled = driven.map_err(|_| "it panicked".to_owned())?;
         let ended = world.time().elapsed();
         self.stage.run(world.time().pause(PAUSE))?;
-        world.server().calm();
+        world.server().clear_pending();
         Ok((settled, ended))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::{Case, Slot};
 use super::play::{Ended, Played};
 use super::wire::Sent;
-use crate::client::bulk::{Counts, End, Recorded, Settled, Why};
+use crate::client::bulk::{Counts, ItemReport, ItemStatus, NotAttemptedReason, Recorded};
 
 type Checked = Result<(), String>;
 
@@ -27,14 +27,14 @@ fn each_leg(played: &Played, check: impl Fn(usize, &Ended) -> Checked) -> Checke
     checked.try_for_each(|checked| checked)
 }
 
-impl Settled {
+impl ItemReport {
     fn position(&self) -> usize {
         usize::try_from(self.index).unwrap_or(usize::MAX)
     }
 }
 
 impl Ended {
-    pub(super) fn ends(&self) -> BTreeMap<usize, End> {
+    pub(super) fn ends(&self) -> BTreeMap<usize, ItemStatus> {
         let settled = self.settled.iter();
         settled
             .map(|settled| (settled.position(), settled.end))
@@ -44,7 +44,7 @@ impl Ended {
     /// The entries that are called rejected, and changed perhaps.
     pub(super) fn marked(&self) -> BTreeSet<usize> {
         let marked = self.settled.iter().filter(|settled| settled.may_have_acted);
-        marked.map(Settled::position).collect()
+        marked.map(ItemReport::position).collect()
     }
 }
 
@@ -75,8 +75,8 @@ pub(super) fn every_item_once(case: &Case, played: &Played) -> Checked {
                 return Err(format!("entry {index} comes out twice"));
             }
             let is_error = matches!(case.input.get(index), Some(Slot::Error) | None);
-            if is_error != (settled.end == End::NotAttempted(Why::Source)) {
-                return Err(format!("position {index} is told as {:?}", settled.end));
+            if is_error != (settled.end == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
+                return Err(format!("position {index} is reported as {:?}", settled.end));
             }
         }
         if leg.dropped {
@@ -124,20 +124,26 @@ pub(super) fn updated_is_true(case: &Case, played: &Played) -> Checked {
             let leaves = |sent: &&Sent| sent.leaves_unknown(index, case.assume_atomic);
             let has_cause = played.unread > 0 || was_dropped || sent.iter().any(leaves);
             let fault = match end {
-                End::Updated => (!confirmed.contains(&index)).then_some("no answer says so"),
-                End::UpdatedBefore => {
-                    (!confirmed_before.contains(&index)).then_some("no answer has said so")
+                ItemStatus::Updated => {
+                    (!confirmed.contains(&index)).then_some("no response says so")
                 }
-                End::Rejected | End::RejectedBefore if !is_refused(case, sent, index) => {
+                ItemStatus::AlreadyUpdated => {
+                    (!confirmed_before.contains(&index)).then_some("no response has said so")
+                }
+                ItemStatus::Rejected | ItemStatus::AlreadyRejected
+                    if !is_refused(case, sent, index) =>
+                {
                     Some("nothing is wrong with it")
                 }
-                End::Unknown => (!has_cause).then_some("nothing leaves room for doubt"),
+                ItemStatus::Unknown => (!has_cause).then_some("nothing leaves room for doubt"),
                 _ if marked.contains(&index) => {
                     (!has_cause).then_some("nothing may have changed it, as is said")
                 }
                 _ if is_applied => Some("it was applied"),
                 _ if may_have_acted => Some("a request may have acted"),
-                End::Rejected | End::RejectedBefore | End::NotAttempted(_) => None,
+                ItemStatus::Rejected
+                | ItemStatus::AlreadyRejected
+                | ItemStatus::NotAttempted(_) => None,
             };
             if let Some(fault) = fault {
                 return Err(format!("entry {index} is called {end:?}, and {fault}"));
@@ -161,7 +167,7 @@ fn is_refused(case: &Case, sent: &[&Sent], index: usize) -> bool {
     case.key(index).is_some_and(|key| case.is_bad(key))
         || case.is_too_long(index)
         || sent.iter().any(alone)
-        // A firewall that is busy twice speaks of the entry, as far as can be told.
+        // A firewall that is busy twice speaks of the entry, as far as can be reported.
         || sent.iter().filter(|sent| sent.status == Some(403) && sent.entries == [index]).count() > 1
 }
 
@@ -215,8 +221,12 @@ pub(super) fn last_write_wins(case: &Case, played: &Played) -> Checked {
     for key in case.keys() {
         let of_key = |index: &usize| case.key(*index) == Some(key);
         let entries: Vec<usize> = (0..case.taken()).filter(of_key).collect();
-        let is_updated =
-            |index: &usize| matches!(ends.get(index), Some(End::Updated | End::UpdatedBefore));
+        let is_updated = |index: &usize| {
+            matches!(
+                ends.get(index),
+                Some(ItemStatus::Updated | ItemStatus::AlreadyUpdated)
+            )
+        };
         let holds = played.marks.get(&key).copied().flatten();
         if entries.iter().all(is_updated) && holds != entries.last().copied() {
             return Err(format!(
@@ -240,26 +250,28 @@ pub(super) fn no_later_after_unknown(case: &Case, played: &Played) -> Checked {
         for (index, end) in ends {
             let Some(key) = case.key(index) else { continue };
             if let Some(earlier) = doubtful.get(&key)
-                && !case.after_unknown
-                && (sent.contains(&index) || end == End::Updated)
+                && !case.continue_after_unknown
+                && (sent.contains(&index) || end == ItemStatus::Updated)
             {
                 return Err(format!(
                     "entry {index} is sent, and what came of {earlier} is unknown"
                 ));
             }
-            if end == End::NotAttempted(Why::EarlierFirst) && !open.contains_key(&key) {
+            if end == ItemStatus::NotAttempted(NotAttemptedReason::Blocked)
+                && !open.contains_key(&key)
+            {
                 return Err(format!(
                     "entry {index} is held back, and nothing is before it"
                 ));
             }
             match end {
-                End::Unknown => {
+                ItemStatus::Unknown => {
                     doubtful.insert(key, index);
-                    if !case.after_unknown {
+                    if !case.continue_after_unknown {
                         open.insert(key, index);
                     }
                 }
-                End::NotAttempted(_) => {
+                ItemStatus::NotAttempted(_) => {
                     open.insert(key, index);
                 }
                 _ => {}
@@ -279,17 +291,17 @@ pub(super) fn journal_is_true(case: &Case, played: &Played) -> Checked {
         for (index, recorded) in journal {
             let end = ends.get(index).copied();
             let expected = match end {
-                Some(End::Updated | End::UpdatedBefore) => Recorded::Updated,
-                Some(End::Rejected | End::RejectedBefore) => Recorded::Rejected {
+                Some(ItemStatus::Updated | ItemStatus::AlreadyUpdated) => Recorded::Updated,
+                Some(ItemStatus::Rejected | ItemStatus::AlreadyRejected) => Recorded::Rejected {
                     may_have_acted: marked.contains(index),
                 },
-                Some(End::Unknown) => Recorded::InDoubt,
-                Some(End::NotAttempted(_)) => Recorded::Fresh,
+                Some(ItemStatus::Unknown) => Recorded::Unknown,
+                Some(ItemStatus::NotAttempted(_)) => Recorded::New,
                 None => *recorded,
             };
             if *recorded != expected {
                 return Err(format!(
-                    "entry {index} is told as {end:?} and recorded as {recorded:?}"
+                    "entry {index} is reported as {end:?} and recorded as {recorded:?}"
                 ));
             }
         }
@@ -300,7 +312,7 @@ pub(super) fn journal_is_true(case: &Case, played: &Played) -> Checked {
                 let is_denied = matches!(
                     recorded,
                     Some(
-                        Recorded::Fresh
+                        Recorded::New
                             | Recorded::Rejected {
                                 may_have_acted: false
                             }
@@ -321,7 +333,7 @@ pub(super) fn journal_is_true(case: &Case, played: &Played) -> Checked {
         };
         if let Some((index, _)) = journal.iter().find(wrong) {
             return Err(format!(
-                "entry {index} is recorded as updated, and no answer says so"
+                "entry {index} is recorded as updated, and no response says so"
             ));
         }
         Ok(())
@@ -343,17 +355,19 @@ fn skips(before: &BTreeMap<usize, Recorded>, leg: &Ended, sent: &[Sent], resend:
     let ends = leg.ends();
     for (index, recorded) in before {
         let (kind, final_end) = match recorded {
-            Recorded::Updated => ("updated", End::UpdatedBefore),
-            Recorded::Rejected { .. } => ("rejected", End::RejectedBefore),
-            Recorded::InDoubt if !resend => ("in doubt", End::Unknown),
-            Recorded::InDoubt | Recorded::Fresh => continue,
+            Recorded::Updated => ("updated", ItemStatus::AlreadyUpdated),
+            Recorded::Rejected { .. } => ("rejected", ItemStatus::AlreadyRejected),
+            Recorded::Unknown if !resend => ("in doubt", ItemStatus::Unknown),
+            Recorded::Unknown | Recorded::New => continue,
         };
         if sent.iter().any(|sent| sent.has(*index)) {
             return Err(format!("entry {index} was {kind}, and is sent again"));
         }
         match ends.get(index) {
             Some(end) if *end != final_end => {
-                return Err(format!("entry {index} was {kind}, and is told as {end:?}"));
+                return Err(format!(
+                    "entry {index} was {kind}, and is reported as {end:?}"
+                ));
             }
             _ => {}
         }
@@ -371,7 +385,7 @@ pub(super) fn limits(case: &Case, played: &Played) -> Checked {
         if keys.is_empty() || keys.len() > 100 {
             return Err(format!("request {number} has {} entries", keys.len()));
         }
-        if case.max_bytes.is_some_and(|most| sent.bytes > most) {
+        if case.max_batch_bytes.is_some_and(|most| sent.bytes > most) {
             return Err(format!("request {number} has {} bytes", sent.bytes));
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::ACCOUNT;
 use super::case::Trouble;
 use super::follow::{Follow, Leg};
-use crate::client::bulk::{End, Settled};
+use crate::client::bulk::{ItemReport, ItemStatus};
 use crate::client::{Entry, Options};
 use crate::rule::{Rule, property};
 use crate::rules::{echoes, exact, members, site, wire};
@@ -60,12 +60,13 @@ fn whole_letters() -> Rule {
                 let touched = members::touched(entries).into_iter();
                 touched.chain([ENDS[*form]]).collect()
             },
-            |bench, (form, entries, wild)| {
+            |harness, (form, entries, wild)| {
                 let model = site::model_of(entries);
-                let follow = Follow::begin(bench, model, entries, Options::default(), |session| {
-                    session.max_tries = 1;
-                })?;
-                let mut follow = follow.with_journal(bench);
+                let follow =
+                    Follow::begin(harness, model, entries, Options::default(), |session| {
+                        session.max_attempts = 1;
+                    })?;
+                let mut follow = follow.with_journal(harness);
                 let mut leg = Leg::default();
                 match form {
                     // Each request is refused, so that in the end each entry is.
@@ -97,24 +98,27 @@ fn whole_letters() -> Rule {
     )
 }
 
-fn is_expected(form: usize, end: End) -> Result<(), String> {
+fn is_expected(form: usize, end: ItemStatus) -> Result<(), String> {
     let is_right = match form {
-        0 => end == End::Rejected,
-        1 => end == End::RejectedBefore,
+        0 => end == ItemStatus::Rejected,
+        1 => end == ItemStatus::AlreadyRejected,
         // What was under way when the run was cancelled may be updated.
-        3 => matches!(end, End::NotAttempted(_) | End::Updated),
-        2 | 4 => matches!(end, End::NotAttempted(_)),
-        _ => end == End::Unknown,
+        3 => matches!(end, ItemStatus::NotAttempted(_) | ItemStatus::Updated),
+        2 | 4 => matches!(end, ItemStatus::NotAttempted(_)),
+        _ => end == ItemStatus::Unknown,
     };
     if is_right {
         Ok(())
     } else {
-        Err(format!("it is told as {end:?}"))
+        Err(format!("it is reported as {end:?}"))
     }
 }
 
-fn is_whole(settled: &Settled, entry: &Entry, has_words: bool) -> Result<(), String> {
-    let is_updated = matches!(settled.end, End::Updated | End::UpdatedBefore);
+fn is_whole(settled: &ItemReport, entry: &Entry, has_words: bool) -> Result<(), String> {
+    let is_updated = matches!(
+        settled.end,
+        ItemStatus::Updated | ItemStatus::AlreadyUpdated
+    );
     let letter = match &settled.dead_letter {
         None if is_updated => return Ok(()),
         None => return Err("it leaves no dead letter".to_owned()),
@@ -179,15 +183,15 @@ fn no_token_in_an_account() -> Rule {
                     .chain([echoes::COMMON[*spelling]])
                     .collect()
             },
-            |bench, (status, spelling, place, token, size)| {
+            |harness, (status, spelling, place, token, size)| {
                 let entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
                 let model = site::model_of(&entries);
                 let follow =
-                    Follow::begin(bench, model, &entries, Options::default(), |session| {
+                    Follow::begin(harness, model, &entries, Options::default(), |session| {
                         session.token.clone_from(token);
-                        session.max_tries = 1;
+                        session.max_attempts = 1;
                     })?;
-                let mut follow = follow.with_journal(bench);
+                let mut follow = follow.with_journal(harness);
                 follow.configure(|settings| settings.token.clone_from(token));
                 let written = echoes::spelled(token, *spelling);
                 follow.script((0..40).map(|_| echoes::echo(*status, *place, &written)));

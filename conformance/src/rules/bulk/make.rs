@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::case::{At, Bad, Case, Cut, Leg, Slot, Trouble, Words};
-use crate::client::Pace;
+use crate::client::RateLimiter;
 use crate::rule::edges_first;
 use webflow_cms_reference::Fault;
 
@@ -90,8 +90,8 @@ pub(super) fn disturbance() -> impl Strategy<Value = Trouble> {
         Fault::ResetBeforeReading,
         Fault::ResetBeforeActing,
         Fault::ResetAfterActing,
-        Fault::CutBody { after: 20 },
-        Fault::CutHead,
+        Fault::ClosedInBody { after: 20 },
+        Fault::ClosedInHead,
         Fault::SilenceBeforeActing,
         Fault::SilenceAfterActing,
         Fault::HeadOnly,
@@ -176,15 +176,26 @@ pub(super) fn any_case(case: u64) -> BoxedStrategy<Case> {
         prop_oneof![1 => Just(false), 2 => Just(true)],
         1..4_u32,
         prop_oneof![2 => Just(true), 1 => Just(false)],
-        select(vec![Pace::Off, Pace::Fixed(120), Pace::Learned(60)]),
+        select(vec![
+            RateLimiter::Unlimited,
+            RateLimiter::Fixed(120),
+            RateLimiter::WithInitialLimit(60),
+        ]),
     );
     let legs = (legs(case, 120), any::<bool>());
     (input(size(case)), bad(), service, client, legs)
         .prop_map(|(input, bad, service, client, (mut legs, journal))| {
             let (atomic, max_body, reversed, latency) = service;
-            let (concurrency, max_bytes, stop_after, after_unknown, after_error, ..) = client;
-            let (.., tries, again, pace) = client;
-            if after_unknown {
+            let (
+                concurrency,
+                max_batch_bytes,
+                max_consecutive_failures,
+                continue_after_unknown,
+                after_error,
+                ..,
+            ) = client;
+            let (.., attempts, again, rate_limiter) = client;
+            if continue_after_unknown {
                 // What is in doubt cannot be sent again after later updates of the same key.
                 legs.iter_mut().for_each(|leg| leg.resend = false);
             }
@@ -195,13 +206,13 @@ pub(super) fn any_case(case: u64) -> BoxedStrategy<Case> {
                 reversed,
                 latency,
                 concurrency,
-                max_bytes,
-                stop_after,
-                after_unknown,
-                after_source_error: after_error,
-                tries,
+                max_batch_bytes,
+                max_consecutive_failures,
+                continue_after_unknown,
+                continue_after_source_error: after_error,
+                attempts,
                 again,
-                pace,
+                rate_limiter,
                 journal: journal || legs.len() > 1,
                 legs,
                 ..Case::calm(input)

@@ -13,13 +13,13 @@ use futures_util::FutureExt;
 
 use super::case::{At, Case, Cut, Key, Tail};
 use super::wire::{self, Sent};
-use crate::bench::Bench;
-use crate::client::bulk::{Counts, Job, Recorded, Run, Settled, Source};
+use crate::client::bulk::{Counts, ItemReport, Job, Recorded, Run, Source};
 use crate::client::{Entry, Options, Random};
+use crate::harness::Harness;
 use crate::rules::site;
 use crate::rules::stage::{SECOND, client};
 use webflow_cms_reference::VirtualTime;
-use webflow_cms_reference::{AnswerOrder, Limiter};
+use webflow_cms_reference::{Limiter, ResponseOrder};
 
 /// How long a try may take, which is longer than any request is under way.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub(super) struct Played {
 
 /// What is known of a leg.
 pub(super) struct Ended {
-    pub(super) settled: Vec<Settled>,
+    pub(super) settled: Vec<ItemReport>,
     pub(super) counts: Counts,
     /// Whether it was dropped before its end.
     pub(super) dropped: bool,
@@ -58,18 +58,18 @@ pub(super) struct Ended {
 
 /// Plays a case on a server with this limiter.
 pub(super) fn play_under(
-    bench: &Bench<'_>,
+    harness: &Harness<'_>,
     case: &Case,
     limiter: Option<Limiter>,
 ) -> Result<Played, String> {
-    let world = bench.world();
-    let told = |error: std::io::Error| error.to_string();
-    world.reset(case.model()).map_err(told)?;
+    let world = harness.world();
+    let reported = |error: std::io::Error| error.to_string();
+    world.reset(case.model()).map_err(reported)?;
     world.configure(|settings| {
         settings.max_body = case.max_body;
         settings.limiter = limiter;
         if case.reversed {
-            settings.order = AnswerOrder::Reversed;
+            settings.order = ResponseOrder::Reversed;
         }
     });
     if case.latency != 0 {
@@ -81,12 +81,12 @@ pub(super) fn play_under(
             (part(), part())
         });
     }
-    let client = client(bench, |session| {
-        session.timeout = TIMEOUT;
-        session.max_tries = case.tries;
-        session.if_may_have_acted = case.again;
+    let client = client(harness, |session| {
+        session.attempt_timeout = TIMEOUT;
+        session.max_attempts = case.attempts;
+        session.retry_ambiguous = case.again;
         session.backoff = (SECOND, 2 * SECOND);
-        session.pace = case.pace;
+        session.rate_limiter = case.rate_limiter;
         session.random = Random::Seeded(case.latency);
     })?;
     let bulk = client.bulk().ok_or("the client has no bulk run")?;
@@ -95,14 +95,14 @@ pub(super) fn play_under(
         .filter(|index| !case.is_too_long(*index))
         .filter_map(|index| Some((index as u64, case.entry(index).ok()?)))
         .collect();
-    let path = bench.scratch().join("run.journal");
+    let path = harness.scratch().join("run.journal");
     // It is of the case before.
     let _ = std::fs::remove_file(&path);
     let sent = || world.server().core().read_log(<[_]>::len);
     let mut legs = Vec::new();
     for (number, leg) in case.legs.iter().enumerate() {
         let server = world.server();
-        server.calm();
+        server.clear_pending();
         for (number, trouble) in leg.troubles.iter().enumerate() {
             let (fault, step) = trouble.plan(number);
             world.faults([fault]);
@@ -115,17 +115,17 @@ pub(super) fn play_under(
             source: source(case, &gauge, &world.time()),
             options: Options::default(),
             concurrency: case.concurrency,
-            max_bytes: case.max_bytes,
+            max_batch_bytes: case.max_batch_bytes,
             assume_atomic: case.assume_atomic,
-            stop_after: case.stop_after,
-            after_unknown: case.after_unknown,
-            after_source_error: case.after_source_error,
+            max_consecutive_failures: case.max_consecutive_failures,
+            continue_after_unknown: case.continue_after_unknown,
+            continue_after_source_error: case.continue_after_source_error,
             journal,
-            resend_in_doubt: leg.resend,
+            resend_unknown: leg.resend,
             accept_other_input: false,
         })?;
         let time = world.time();
-        let seen = |settled: &Settled| {
+        let seen = |settled: &ItemReport| {
             let index = usize::try_from(settled.index).unwrap_or(usize::MAX);
             gauge.entries.take(1);
             gauge.bytes.take(case.bytes(index));
@@ -191,8 +191,8 @@ pub(super) fn play_under(
     })
 }
 
-pub(super) fn play(bench: &Bench<'_>, case: &Case) -> Result<Played, String> {
-    play_under(bench, case, None)
+pub(super) fn play(harness: &Harness<'_>, case: &Case) -> Result<Played, String> {
+    play_under(harness, case, None)
 }
 
 /// Counts what a run takes and has not handed out.
@@ -256,7 +256,7 @@ fn source(case: &Case, gauge: &Arc<Gauge>, time: &VirtualTime) -> Source {
 
 /// What is known of a run that is over.
 pub(super) struct Driven {
-    pub(super) settled: Vec<Settled>,
+    pub(super) settled: Vec<ItemReport>,
     pub(super) counts: Counts,
     pub(super) dropped: bool,
     pub(super) cut_at: Option<Duration>,
@@ -269,7 +269,7 @@ pub(super) async fn drive(
     mut run: Box<dyn Run>,
     cut: Option<(Cut, At)>,
     time: &VirtualTime,
-    seen: impl Fn(&Settled),
+    seen: impl Fn(&ItemReport),
 ) -> Driven {
     let mut alarm: Option<Pin<Box<dyn Future<Output = ()>>>> = match cut {
         Some((_, At::Milliseconds(after))) => {

@@ -7,8 +7,8 @@ use proptest::sample::select;
 use super::case::{Bad, Case, Leg, Slot, Trouble, Words};
 use super::play::{Played, play};
 use super::{laws, make};
-use crate::client::Pace;
-use crate::client::bulk::{End, Why};
+use crate::client::RateLimiter;
+use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
 use crate::rules::stage::SECOND;
 
@@ -21,12 +21,17 @@ pub(super) fn rules() -> Vec<Rule> {
 }
 
 /// Four or five entries fill a request.
-fn small_batches(input: Vec<Slot>, concurrency: usize, latency: u64, pace: Pace) -> Case {
+fn small_batches(
+    input: Vec<Slot>,
+    concurrency: usize,
+    latency: u64,
+    rate_limiter: RateLimiter,
+) -> Case {
     Case {
-        max_bytes: Some(500),
+        max_batch_bytes: Some(500),
         concurrency,
         latency,
-        pace,
+        rate_limiter,
         journal: true,
         legs: vec![
             Leg::default(),
@@ -39,12 +44,12 @@ fn small_batches(input: Vec<Slot>, concurrency: usize, latency: u64, pace: Pace)
     }
 }
 
-fn client() -> impl Strategy<Value = (usize, u64, Pace)> {
+fn client() -> impl Strategy<Value = (usize, u64, RateLimiter)> {
     let latency = prop_oneof![1 => Just(0), 2 => any::<u64>()];
     (
         1..5_usize,
         latency,
-        select(vec![Pace::Off, Pace::Fixed(60)]),
+        select(vec![RateLimiter::Unlimited, RateLimiter::Fixed(60)]),
     )
 }
 
@@ -68,12 +73,14 @@ fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
     };
     for (index, end) in first.ends() {
         match end {
-            End::Updated | End::Unknown | End::NotAttempted(Why::Stopped) => {}
-            _ => return Err(format!("entry {index} is told as {end:?}")),
+            ItemStatus::Updated
+            | ItemStatus::Unknown
+            | ItemStatus::NotAttempted(NotAttemptedReason::Stopped) => {}
+            _ => return Err(format!("entry {index} is reported as {end:?}")),
         }
     }
     for (index, end) in second.ends() {
-        if !matches!(end, End::Updated | End::UpdatedBefore) {
+        if !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated) {
             return Err(format!("entry {index} is {end:?} when all is well again"));
         }
     }
@@ -102,8 +109,8 @@ fn token_revoked() -> Rule {
                 let words = select(Words::all());
                 (input, answered(case), others, client(), words)
                     .prop_map(|(input, answered, others, client, words)| {
-                        let (concurrency, latency, pace) = client;
-                        let mut case = small_batches(input, concurrency, latency, pace);
+                        let (concurrency, latency, rate_limiter) = client;
+                        let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         let troubles = &mut case.legs[0].troubles;
                         troubles.extend(std::iter::repeat_n(Trouble::None, answered));
                         troubles.push(Trouble::Refused(401, words));
@@ -116,14 +123,14 @@ fn token_revoked() -> Rule {
                 let at_first = at_first(case);
                 super::among(&EDGES, &[at_first, !at_first])
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let sent = played.legs.first().map(|leg| played.sent_in(leg));
                 let sent = sent.unwrap_or_default();
                 let Some(end) = sent.iter().find(|sent| sent.status == Some(401)) else {
-                    return Err("the answer that ends a run was not given".to_owned());
+                    return Err("the response that ends a run was not given".to_owned());
                 };
-                // The answer is under way for as long as the latency says at the most.
+                // The response is under way for as long as the latency says at the most.
                 let heard = end.acted_at.unwrap_or_default() + SECOND;
                 let later = sent.iter().filter(|sent| sent.at > heard).count();
                 if later > 0 {
@@ -158,10 +165,10 @@ fn everything_refused() -> Rule {
                 let words = select(Words::all());
                 (input, answered(case), client(), words, any::<bool>())
                     .prop_map(move |(input, answered, client, words, is_small)| {
-                        let (concurrency, latency, pace) = client;
-                        let mut case = small_batches(input, concurrency, latency, pace);
+                        let (concurrency, latency, rate_limiter) = client;
+                        let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         if !is_small && case.input.len() >= 200 {
-                            case.max_bytes = None;
+                            case.max_batch_bytes = None;
                         }
                         let troubles = &mut case.legs[0].troubles;
                         troubles.extend(std::iter::repeat_n(Trouble::None, answered));
@@ -187,8 +194,8 @@ fn everything_refused() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let sent = played.legs.first().map(|leg| played.sent_in(leg));
                 let sent = sent.unwrap_or_default();
                 let refused = sent.iter().filter(|sent| sent.refused()).count();
@@ -289,16 +296,20 @@ fn one_refusal_ends_nothing() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, (place, wrong, case)| {
-                let played = play(bench, case)?;
+            |harness, (place, wrong, case)| {
+                let played = play(harness, case)?;
                 for (index, end) in played.legs.iter().flat_map(|leg| leg.ends()) {
                     let is_right = match wrong {
                         // As the last of all, it may be the first that the token has no right for.
                         Wrong::Item(Bad::Refused(403, _)) if index == *place => {
-                            matches!(end, End::Rejected | End::NotAttempted(Why::Stopped))
+                            matches!(
+                                end,
+                                ItemStatus::Rejected
+                                    | ItemStatus::NotAttempted(NotAttemptedReason::Stopped)
+                            )
                         }
-                        Wrong::Item(_) if index == *place => end == End::Rejected,
-                        _ => end == End::Updated,
+                        Wrong::Item(_) if index == *place => end == ItemStatus::Rejected,
+                        _ => end == ItemStatus::Updated,
                     };
                     if !is_right {
                         return Err(format!("entry {index} is {end:?}"));

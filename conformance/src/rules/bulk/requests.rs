@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::case::{Bad, Case, Slot, Trouble};
 use super::play::play;
 use super::{laws, make};
-use crate::client::bulk::End;
+use crate::client::bulk::ItemStatus;
 use crate::rule::{Rule, property};
 
 const LIMIT: &str =
@@ -19,7 +19,7 @@ pub(super) fn rules() -> Vec<Rule> {
     vec![
         fewest_requests(),
         isolation_is_right(),
-        non_atomic_is_told(),
+        non_atomic_is_reported(),
     ]
 }
 
@@ -52,9 +52,9 @@ fn fewest_requests() -> Rule {
                 };
                 let latency = prop_oneof![Just(0), any::<u64>()];
                 (input, bytes, 1..6_usize, latency)
-                    .prop_map(|(input, max_bytes, concurrency, latency)| Case {
-                        max_bytes,
-                        // Two requests under way are told apart by when they arrive.
+                    .prop_map(|(input, max_batch_bytes, concurrency, latency)| Case {
+                        max_batch_bytes,
+                        // Two requests under way are reported apart by when they arrive.
                         concurrency,
                         latency,
                         ..Case::calm(input)
@@ -68,22 +68,22 @@ fn fewest_requests() -> Rule {
                     size == 1,
                     (99..=101).contains(&size),
                     (199..=201).contains(&size),
-                    case.max_bytes.is_some(),
+                    case.max_batch_bytes.is_some(),
                     case.keys().len() < size,
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 laws::limits(case, &played)?;
                 let sent = &played.sent;
                 let is_distinct = case.keys().len() == case.input.len();
-                if is_distinct && case.max_bytes.is_none() {
+                if is_distinct && case.max_batch_bytes.is_none() {
                     let least = case.input.len().div_ceil(100);
                     if sent.len() != least {
                         return Err(format!("{} requests are sent, and not {least}", sent.len()));
                     }
-                } else if is_distinct && let Some(most) = case.max_bytes {
+                } else if is_distinct && let Some(most) = case.max_batch_bytes {
                     let mut by_age: Vec<_> = sent.iter().collect();
                     by_age.sort_by_key(|sent| sent.entries.iter().min());
                     for pair in by_age.windows(2) {
@@ -169,7 +169,7 @@ fn isolation_is_right() -> Rule {
                             case.bad = bad.map(|key| (*key, what)).collect();
                             if case.bad.len() * 2 > size {
                                 // Otherwise it is concluded that everything is refused.
-                                case.stop_after = u32::MAX;
+                                case.max_consecutive_failures = u32::MAX;
                             }
                             case
                         })
@@ -189,14 +189,14 @@ fn isolation_is_right() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 for leg in &played.legs {
                     for (index, end) in leg.ends() {
                         let is_bad = case.key(index).is_some_and(|key| case.is_bad(key));
                         let right = match is_bad {
-                            true => End::Rejected,
-                            false => End::Updated,
+                            true => ItemStatus::Rejected,
+                            false => ItemStatus::Updated,
                         };
                         if end != right {
                             return Err(format!("entry {index} is {end:?}, and not {right:?}"));
@@ -229,10 +229,10 @@ fn isolation_is_right() -> Rule {
     )
 }
 
-fn non_atomic_is_told() -> Rule {
+fn non_atomic_is_reported() -> Rule {
     const EDGES: [&str; 4] = ["with a journal", "a value", "an item", "a locale"];
     Rule::new(
-        "bulk/non-atomic-is-told",
+        "bulk/non-atomic-is-reported",
         "where refusals may have changed a part, and the run does not take them to have changed nothing, all items of a \
          refused request are unknown unless it held one alone, and none of them is sent again",
         "reference page of Update Items: it does not say what a refused request has changed",
@@ -273,8 +273,8 @@ fn non_atomic_is_told() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let ends = played
                     .legs
                     .first()
@@ -288,10 +288,10 @@ fn non_atomic_is_told() -> Rule {
                         }
                         let end = ends.get(index);
                         let expected = match sent.refused() {
-                            false => End::Updated,
+                            false => ItemStatus::Updated,
                             // Of one entry there is no part.
-                            true if sent.entries.len() == 1 => End::Rejected,
-                            true => End::Unknown,
+                            true if sent.entries.len() == 1 => ItemStatus::Rejected,
+                            true => ItemStatus::Unknown,
                         };
                         if end != Some(&expected) {
                             return Err(format!(

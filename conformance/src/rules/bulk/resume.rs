@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::case::{At, Bad, Case, Cut, Leg, Trouble};
 use super::play::{Played, play};
 use super::{ACCOUNT, laws, make};
-use crate::client::bulk::{End, Why};
+use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
 
 pub(super) fn resume() -> Rule {
@@ -53,17 +53,17 @@ pub(super) fn resume() -> Rule {
                     bytes,
                     vec(any::<u16>(), 0..3),
                 )
-                    .prop_map(move |(input, mut legs, client, max_bytes, bad)| {
+                    .prop_map(move |(input, mut legs, client, max_batch_bytes, bad)| {
                         legs.push(Leg {
                             resend,
                             ..Leg::default()
                         });
-                        let (concurrency, latency, tries) = client;
+                        let (concurrency, latency, attempts) = client;
                         let mut case = Case {
                             concurrency,
                             latency,
-                            tries,
-                            max_bytes,
+                            attempts,
+                            max_batch_bytes,
                             legs,
                             journal: true,
                             ..Case::calm(input)
@@ -87,8 +87,8 @@ pub(super) fn resume() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 if case.legs.last().is_some_and(|leg| leg.resend) {
                     as_if_uncut(case, &played)?;
                 }
@@ -118,15 +118,16 @@ fn as_if_uncut(case: &Case, played: &Played) -> Result<(), String> {
     let good = |index: &usize| case.key(*index).is_some_and(|key| !case.is_bad(key));
     let mut blocked = BTreeSet::new();
     for (index, end) in last.ends().into_iter().filter(|(index, _)| good(index)) {
-        let is_done = matches!(end, End::Updated | End::UpdatedBefore);
-        let is_long = too_long(index) && matches!(end, End::Rejected | End::RejectedBefore);
+        let is_done = matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated);
+        let is_long =
+            too_long(index) && matches!(end, ItemStatus::Rejected | ItemStatus::AlreadyRejected);
         if !is_done && !is_long {
             blocked.insert((index, end));
         }
     }
     match blocked.first() {
         None => Ok(()),
-        Some((_, End::NotAttempted(Why::Source))) => Ok(()),
+        Some((_, ItemStatus::NotAttempted(NotAttemptedReason::Source))) => Ok(()),
         Some((index, end)) => Err(format!("entry {index} is {end:?} in the end")),
     }
 }

@@ -38,7 +38,7 @@ fn cancel_always_ends() -> Rule {
         "bulk/cancel-always-ends",
         "a cancelled run ends though its source gives nothing, within a second, or drips for ever, within 11 seconds, and the \
          time limit of what is under way",
-        "this suite: a caller must know when it gets its answer",
+        "this suite: a caller must know when it gets its response",
         &EDGES,
         property(
             |case| {
@@ -109,8 +109,8 @@ fn cancel_always_ends() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 if let Some(leg) = played.legs.first()
                     && let Some(cut) = leg.cut_at
                 {
@@ -172,8 +172,8 @@ fn partial_batch_leaves() -> Rule {
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let mut given = Duration::ZERO;
                 let mut requests = played.sent.iter();
                 let mut next = 0;

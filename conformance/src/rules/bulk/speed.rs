@@ -8,16 +8,16 @@ use proptest::prelude::*;
 use super::case::{Case, Leg, Slot};
 use super::play::{PAUSE, play, play_under};
 use super::{ACCOUNT, laws, make};
-use crate::client::Pace;
+use crate::client::RateLimiter;
 use crate::rule::{Rule, property};
 use crate::rules::stage::{SECOND, busiest_minute, within};
 use webflow_cms_reference::Limiter;
 
 pub(super) fn rules() -> Vec<Rule> {
-    vec![bounded_read_ahead(), pace()]
+    vec![bounded_read_ahead(), rate_limiter()]
 }
 
-fn pace() -> Rule {
+fn rate_limiter() -> Rule {
     const EDGES: [&str; 4] = ["fixed window", "sliding window", "token bucket", "two runs"];
     Rule::new(
         "bulk/pace",
@@ -47,8 +47,8 @@ fn pace() -> Rule {
                             concurrency,
                             latency,
                             // Two entries fill a request.
-                            max_bytes: Some(150),
-                            pace: Pace::Learned(limit),
+                            max_batch_bytes: Some(150),
+                            rate_limiter: RateLimiter::WithInitialLimit(limit),
                             legs: vec![Leg::default(); runs],
                             ..Case::calm((0..requests * 2).map(slot).collect())
                         };
@@ -60,13 +60,13 @@ fn pace() -> Rule {
                 let runs = (case.legs.len() > 1).then_some(EDGES[3]);
                 [EDGES[*kind]].into_iter().chain(runs).collect()
             },
-            |bench, (kind, limit, phase, case)| {
+            |harness, (kind, limit, phase, case)| {
                 let limiter = match kind {
                     0 => Limiter::fixed_window(*limit, Duration::from_millis(*phase)),
                     1 => Limiter::sliding_window(*limit),
                     _ => Limiter::token_bucket(*limit),
                 };
-                let played = play_under(bench, case, Some(limiter))?;
+                let played = play_under(harness, case, Some(limiter))?;
                 if let Some(refused) = played.sent.iter().find(|sent| sent.status == Some(429)) {
                     return Err(format!("a request is refused at {:?}", refused.at));
                 }
@@ -112,7 +112,7 @@ fn bounded_read_ahead() -> Rule {
         property(
             |case| {
                 let by_bytes = case % 5 != 0;
-                let (size, max_bytes) = match by_bytes {
+                let (size, max_batch_bytes) = match by_bytes {
                     true => (60..200_usize, (500..1_500_usize).prop_map(Some).boxed()),
                     false => (520..650_usize, Just(None).boxed()),
                 };
@@ -125,13 +125,13 @@ fn bounded_read_ahead() -> Rule {
                     _ => (2..5_usize).boxed(),
                 };
                 let troubles = vec(make::disturbance(), 0..6);
-                (input, max_bytes, concurrency, any::<u64>(), troubles)
-                    .prop_map(|(input, max_bytes, concurrency, latency, troubles)| {
+                (input, max_batch_bytes, concurrency, any::<u64>(), troubles)
+                    .prop_map(|(input, max_batch_bytes, concurrency, latency, troubles)| {
                         let mut case = Case {
-                            max_bytes,
+                            max_batch_bytes,
                             concurrency,
                             latency,
-                            tries: 2,
+                            attempts: 2,
                             ..Case::calm(input)
                         };
                         case.legs[0].troubles = troubles;
@@ -143,14 +143,14 @@ fn bounded_read_ahead() -> Rule {
                 let touched = [
                     case.concurrency == 1,
                     case.concurrency > 1,
-                    case.max_bytes.is_some(),
-                    case.max_bytes.is_none(),
+                    case.max_batch_bytes.is_some(),
+                    case.max_batch_bytes.is_none(),
                     case.keys().len() < case.input.len(),
                 ];
                 super::among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let batches = case.concurrency + 4;
                 // The one that was read last may be beyond.
                 let longest = (0..case.input.len()).map(|index| case.bytes(index)).max();
@@ -160,7 +160,7 @@ fn bounded_read_ahead() -> Rule {
                         return Err(format!("{entries} entries are read and not settled"));
                     }
                     let most = case
-                        .max_bytes
+                        .max_batch_bytes
                         .map(|most| most * batches + longest.unwrap_or(0));
                     if most.is_some_and(|most| bytes > most) {
                         return Err(format!("{bytes} bytes are read and not settled"));

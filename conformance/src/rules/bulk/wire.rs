@@ -18,12 +18,12 @@ pub(super) struct Sent {
     applied: usize,
     pub(super) status: Option<u16>,
     pub(super) bytes: usize,
-    /// The entries that the answer does not speak of, if it is a success.
+    /// The entries that the response does not speak of, if it is a success.
     missing: BTreeSet<usize>,
     seen: Seen,
 }
 
-/// What the client can have seen of an answer.
+/// What the client can have seen of a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     All,
@@ -41,7 +41,7 @@ impl Sent {
         self.entries.get(..self.applied).unwrap_or_default()
     }
 
-    /// Whether the answer was all there, and said that this entry was updated.
+    /// Whether the response was all there, and said that this entry was updated.
     pub(super) fn confirms(&self, index: usize) -> bool {
         self.status == Some(200)
             && self.seen == Seen::All
@@ -66,7 +66,7 @@ impl Sent {
             || (self.refused() && !assume_atomic)
     }
 
-    /// Whether the answer does not speak of all entries.
+    /// Whether the response does not speak of all entries.
     pub(super) fn lacks_any(&self) -> bool {
         !self.missing.is_empty()
     }
@@ -117,23 +117,23 @@ pub(super) fn read(
     let status = reply.map(|reply| reply.status.as_u16());
     let seen = match exchange.fault {
         Fault::None => Seen::All,
-        Fault::CutBody { .. } | Fault::HeadOnly => Seen::Head,
+        Fault::ClosedInBody { .. } | Fault::HeadOnly => Seen::Head,
         _ => Seen::Nothing,
     };
     let missing = match reply {
         Some(reply) if status == Some(200) && reply.basis == Basis::Scripted => {
             let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-            let told = body.get("items").and_then(Value::as_array);
-            let told: BTreeSet<u64> = told
+            let reported = body.get("items").and_then(Value::as_array);
+            let reported: BTreeSet<u64> = reported
                 .into_iter()
                 .flatten()
                 .filter_map(|item| item.pointer("/fieldData/mark").and_then(Value::as_u64))
                 .collect();
-            let is_told = |index: &usize| told.contains(&(*index as u64));
+            let is_reported = |index: &usize| reported.contains(&(*index as u64));
             entries
                 .iter()
                 .copied()
-                .filter(|index| !is_told(index))
+                .filter(|index| !is_reported(index))
                 .collect()
         }
         _ => BTreeSet::new(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::{Input, Line, Row};
-use crate::client::bulk::{Counts, End, Recorded, Settled, Why};
+use crate::client::bulk::{Counts, ItemReport, ItemStatus, NotAttemptedReason, Recorded};
 use crate::rules::bulk::case::Key;
 use crate::rules::bulk::wire::Sent;
 
@@ -17,8 +17,8 @@ pub(super) struct Told {
     pub(super) is_atomic: bool,
     /// Whether responses do not name the primary locale.
     pub(super) are_locales_untold: bool,
-    pub(super) after_source_error: bool,
-    pub(super) settled: Vec<Settled>,
+    pub(super) continue_after_source_error: bool,
+    pub(super) settled: Vec<ItemReport>,
     pub(super) counts: Counts,
     pub(super) is_dropped: bool,
     pub(super) is_complete: bool,
@@ -32,39 +32,40 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn ends(&self) -> impl Iterator<Item = (usize, &Settled)> {
-        let position = |settled: &Settled| usize::try_from(settled.index).unwrap_or(usize::MAX);
+    fn ends(&self) -> impl Iterator<Item = (usize, &ItemReport)> {
+        let position = |settled: &ItemReport| usize::try_from(settled.index).unwrap_or(usize::MAX);
         self.settled
             .iter()
             .map(move |settled| (position(settled), settled))
     }
 
-    /// The positions that are told as such.
-    pub(super) fn ends_as(&self, is: impl Fn(End) -> bool) -> BTreeSet<usize> {
+    /// The positions that are reported as such.
+    pub(super) fn ends_as(&self, is: impl Fn(ItemStatus) -> bool) -> BTreeSet<usize> {
         let ends = self.ends().filter(|(_, settled)| is(settled.end));
         ends.map(|(index, _)| index).collect()
     }
 
     pub(super) fn is_all_updated(&self) -> bool {
-        let updated = self.ends_as(|end| matches!(end, End::Updated | End::UpdatedBefore));
+        let updated =
+            self.ends_as(|end| matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated));
         updated.len() == self.lines.len()
     }
 
     /// Whether nothing is left to do but to correct what is rejected.
     pub(super) fn is_all_settled(&self) -> bool {
-        let is_open = |end| matches!(end, End::Unknown | End::NotAttempted(_));
+        let is_open = |end| matches!(end, ItemStatus::Unknown | ItemStatus::NotAttempted(_));
         self.ends_as(is_open).is_empty()
     }
 
     pub(super) fn has_settled_anything(&self) -> bool {
         !self
-            .ends_as(|end| matches!(end, End::Updated | End::Rejected))
+            .ends_as(|end| matches!(end, ItemStatus::Updated | ItemStatus::Rejected))
             .is_empty()
     }
 
     /// The first that is not updated.
     pub(super) fn rest(&self) -> String {
-        let is_open = |end| !matches!(end, End::Updated | End::UpdatedBefore);
+        let is_open = |end| !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated);
         let open = self.ends().find(|(_, settled)| is_open(settled.end));
         open.map_or_else(String::new, |(_, settled)| format!("{settled:?}"))
     }
@@ -123,7 +124,7 @@ enum Standing {
     /// The same, and it may have been changed before.
     Doubtful,
     /// It is not to be sent.
-    Settled(Recorded),
+    ItemReport(Recorded),
 }
 
 /// What is known of all runs until now.
@@ -150,30 +151,32 @@ impl Ledger {
     }
 
     /// Fails unless a run is as it must be after those before it, and takes it in.
-    pub(super) fn check(&mut self, told: &Told) -> Checked {
-        let standings = self.standings(told);
-        every_row_once(told)?;
+    pub(super) fn check(&mut self, reported: &Told) -> Checked {
+        let standings = self.standings(reported);
+        every_row_once(reported)?;
         let confirmed = self.confirmed.clone();
-        self.take_in(told);
-        for (index, settled) in told.ends() {
-            let Some(row) = told.row(index) else { continue };
+        self.take_in(reported);
+        for (index, settled) in reported.ends() {
+            let Some(row) = reported.row(index) else {
+                continue;
+            };
             let standing = standings.get(&index).copied().unwrap_or(Standing::New);
-            self.is_true(told, &row, standing, settled)
+            self.is_true(reported, &row, standing, settled)
                 .map_err(|fault| {
                     format!("row {index} ({row:?}) is called {settled:?}, and {fault}")
                 })?;
         }
-        self.are_successes(told, &confirmed)?;
-        settled_is_not_sent(told, &standings)?;
-        order_is_kept(told)?;
-        self.journal_agrees(told, &standings)?;
-        self.before = told
+        self.are_successes(reported, &confirmed)?;
+        settled_is_not_sent(reported, &standings)?;
+        order_is_kept(reported)?;
+        self.journal_agrees(reported, &standings)?;
+        self.before = reported
             .by_key()
             .into_iter()
             .map(|(key, rows)| {
                 let recorded = |(index, row): &(usize, Row)| {
-                    let recorded = told.reading.get(index).copied();
-                    (row.mark, recorded.unwrap_or(Recorded::Fresh))
+                    let recorded = reported.reading.get(index).copied();
+                    (row.mark, recorded.unwrap_or(Recorded::New))
                 };
                 (key, rows.iter().map(recorded).collect())
             })
@@ -181,11 +184,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn take_in(&mut self, told: &Told) {
-        for sent in &told.sent {
+    fn take_in(&mut self, reported: &Told) {
+        for sent in &reported.sent {
             for mark in &sent.entries {
                 *self.confirmed.entry(*mark).or_default() += usize::from(sent.confirms(*mark));
-                if told.leaves_unknown(sent, *mark) {
+                if reported.leaves_unknown(sent, *mark) {
                     self.doubted.insert(*mark);
                 }
             }
@@ -195,16 +198,16 @@ impl Ledger {
                 *self.forbidden.entry(*mark).or_default() += 1;
             }
         }
-        let sent = told.lines.iter().flatten();
-        let sent = sent.filter(|row| told.with(row.mark).next().is_some());
+        let sent = reported.lines.iter().flatten();
+        let sent = sent.filter(|row| reported.with(row.mark).next().is_some());
         self.keys.extend(sent.map(|row| row.key));
-        self.is_unsure |= told.is_dropped || told.unread > 0;
+        self.is_unsure |= reported.is_dropped || reported.unread > 0;
     }
 
     /// Of the rows of a key, those are settled that are the same as in the run before, up to the first that is not.
-    fn standings(&self, told: &Told) -> BTreeMap<usize, Standing> {
+    fn standings(&self, reported: &Told) -> BTreeMap<usize, Standing> {
         let mut standings = BTreeMap::new();
-        for (key, rows) in told.by_key() {
+        for (key, rows) in reported.by_key() {
             let before = self.before.get(&key).map_or(&[][..], Vec::as_slice);
             let mut is_open = false;
             for (nth, (index, row)) in rows.into_iter().enumerate() {
@@ -212,41 +215,50 @@ impl Ledger {
                     .get(nth)
                     .filter(|(mark, _)| *mark == row.mark && !is_open);
                 let standing = match same.map(|(_, recorded)| *recorded) {
-                    None | Some(Recorded::Fresh) => Standing::New,
-                    Some(Recorded::InDoubt) if told.is_resent => Standing::Doubtful,
-                    Some(recorded) => Standing::Settled(recorded),
+                    None | Some(Recorded::New) => Standing::New,
+                    Some(Recorded::Unknown) if reported.is_resent => Standing::Doubtful,
+                    Some(recorded) => Standing::ItemReport(recorded),
                 };
-                is_open |= !matches!(standing, Standing::Settled(_));
+                is_open |= !matches!(standing, Standing::ItemReport(_));
                 standings.insert(index, standing);
             }
         }
         standings
     }
 
-    fn is_true(&self, told: &Told, row: &Row, standing: Standing, settled: &Settled) -> Checked {
+    fn is_true(
+        &self,
+        reported: &Told,
+        row: &Row,
+        standing: Standing,
+        settled: &ItemReport,
+    ) -> Checked {
         let mark = row.mark;
-        let acted = told.is_unique(row) && told.may_have_acted(mark);
+        let acted = reported.is_unique(row) && reported.may_have_acted(mark);
         let marked = settled.may_have_acted;
         let fault = match (settled.end, standing) {
-            (End::UpdatedBefore, Standing::Settled(Recorded::Updated)) => None,
-            (End::RejectedBefore, Standing::Settled(Recorded::Rejected { may_have_acted })) => {
-                (may_have_acted != marked).then_some("the journal has it otherwise")
+            (ItemStatus::AlreadyUpdated, Standing::ItemReport(Recorded::Updated)) => None,
+            (
+                ItemStatus::AlreadyRejected,
+                Standing::ItemReport(Recorded::Rejected { may_have_acted }),
+            ) => (may_have_acted != marked).then_some("the journal has it otherwise"),
+            (ItemStatus::Unknown, Standing::ItemReport(Recorded::Unknown)) => None,
+            (_, Standing::ItemReport(_)) => Some("it was settled otherwise"),
+            (ItemStatus::AlreadyUpdated | ItemStatus::AlreadyRejected, _) => {
+                Some("it was not settled")
             }
-            (End::Unknown, Standing::Settled(Recorded::InDoubt)) => None,
-            (_, Standing::Settled(_)) => Some("it was settled otherwise"),
-            (End::UpdatedBefore | End::RejectedBefore, _) => Some("it was not settled"),
-            (End::Updated, _) => None,
-            (End::Unknown, Standing::Doubtful) => None,
-            (End::Unknown, _) => {
-                (!told.leaves_doubt(mark)).then_some("nothing leaves room for doubt")
+            (ItemStatus::Updated, _) => None,
+            (ItemStatus::Unknown, Standing::Doubtful) => None,
+            (ItemStatus::Unknown, _) => {
+                (!reported.leaves_doubt(mark)).then_some("nothing leaves room for doubt")
             }
-            (End::Rejected, _) if !self.is_refused(row) => Some("nothing is wrong with it"),
-            (End::Rejected, _) if marked => {
+            (ItemStatus::Rejected, _) if !self.is_refused(row) => Some("nothing is wrong with it"),
+            (ItemStatus::Rejected, _) if marked => {
                 let has_cause = self.is_unsure || self.doubted.contains(&mark);
                 (!has_cause).then_some("nothing may have changed it, as is said")
             }
             (_, Standing::Doubtful) => Some("an earlier run may have changed it"),
-            (End::Rejected | End::NotAttempted(_), _) => {
+            (ItemStatus::Rejected | ItemStatus::NotAttempted(_), _) => {
                 acted.then_some("a request may have changed it")
             }
         };
@@ -263,25 +275,29 @@ impl Ledger {
     }
 
     /// Nothing is called updated more often than responses have said so.
-    fn are_successes(&self, told: &Told, before: &BTreeMap<usize, usize>) -> Checked {
-        let count = |end: End| {
+    fn are_successes(&self, reported: &Told, before: &BTreeMap<usize, usize>) -> Checked {
+        let count = |end: ItemStatus| {
             let mut count: BTreeMap<usize, usize> = BTreeMap::new();
-            for index in told.ends_as(|other| other == end) {
-                if let Some(row) = told.row(index) {
+            for index in reported.ends_as(|other| other == end) {
+                if let Some(row) = reported.row(index) {
                     *count.entry(row.mark).or_default() += 1;
                 }
             }
             count
         };
-        for (mark, times) in count(End::Updated) {
-            let now = told.sent.iter().filter(|sent| sent.confirms(mark)).count();
+        for (mark, times) in count(ItemStatus::Updated) {
+            let now = reported
+                .sent
+                .iter()
+                .filter(|sent| sent.confirms(mark))
+                .count();
             if times > now {
                 return Err(format!(
                     "mark {mark} is called updated {times} times, and {now} responses say so"
                 ));
             }
         }
-        for (mark, times) in count(End::UpdatedBefore) {
+        for (mark, times) in count(ItemStatus::AlreadyUpdated) {
             let said = before.get(&mark).copied().unwrap_or_default();
             if times > said {
                 return Err(format!(
@@ -289,49 +305,51 @@ impl Ledger {
                 ));
             }
         }
-        if told.is_complete && !told.is_all_updated() {
+        if reported.is_complete && !reported.is_all_updated() {
             return Err("it is called complete, and is not".to_owned());
         }
         Ok(())
     }
 
-    fn journal_agrees(&self, told: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
-        let ends: BTreeMap<usize, &Settled> = told.ends().collect();
-        for (index, recorded) in &told.reading {
-            let Some(row) = told.row(*index) else {
+    fn journal_agrees(&self, reported: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+        let ends: BTreeMap<usize, &ItemReport> = reported.ends().collect();
+        for (index, recorded) in &reported.reading {
+            let Some(row) = reported.row(*index) else {
                 continue;
             };
             let standing = standings.get(index).copied().unwrap_or(Standing::New);
             let expected = match ends.get(index) {
                 Some(settled) => match settled.end {
-                    End::Updated | End::UpdatedBefore => Some(Recorded::Updated),
-                    End::Rejected | End::RejectedBefore => Some(Recorded::Rejected {
-                        may_have_acted: settled.may_have_acted,
-                    }),
-                    End::Unknown => Some(Recorded::InDoubt),
-                    End::NotAttempted(_) => Some(Recorded::Fresh),
+                    ItemStatus::Updated | ItemStatus::AlreadyUpdated => Some(Recorded::Updated),
+                    ItemStatus::Rejected | ItemStatus::AlreadyRejected => {
+                        Some(Recorded::Rejected {
+                            may_have_acted: settled.may_have_acted,
+                        })
+                    }
+                    ItemStatus::Unknown => Some(Recorded::Unknown),
+                    ItemStatus::NotAttempted(_) => Some(Recorded::New),
                 },
                 None => match standing {
-                    Standing::Settled(recorded) => Some(recorded),
+                    Standing::ItemReport(recorded) => Some(recorded),
                     _ => None,
                 },
             };
-            let acted = told.is_unique(&row) && told.may_have_acted(row.mark);
+            let acted = reported.is_unique(&row) && reported.may_have_acted(row.mark);
             let is_right = match (expected, recorded) {
                 (Some(expected), _) => *recorded == expected,
                 (None, Recorded::Updated) => self.confirmed.contains_key(&row.mark),
                 (None, Recorded::Rejected { .. }) => self.is_refused(&row),
-                (None, Recorded::Fresh) => !acted && standing != Standing::Doubtful,
-                (None, Recorded::InDoubt) => {
-                    let is_sent = told.with(row.mark).next().is_some() || told.unread > 0;
+                (None, Recorded::New) => !acted && standing != Standing::Doubtful,
+                (None, Recorded::Unknown) => {
+                    let is_sent = reported.with(row.mark).next().is_some() || reported.unread > 0;
                     // One that was dropped may have been about to send it.
-                    standing == Standing::Doubtful || is_sent || told.is_dropped
+                    standing == Standing::Doubtful || is_sent || reported.is_dropped
                 }
             };
             if !is_right {
                 let end = ends.get(index);
                 return Err(format!(
-                    "row {index} ({row:?}) is told as {end:?} and recorded as {recorded:?}"
+                    "row {index} ({row:?}) is reported as {end:?} and recorded as {recorded:?}"
                 ));
             }
         }
@@ -339,48 +357,48 @@ impl Ledger {
     }
 }
 
-fn every_row_once(told: &Told) -> Checked {
+fn every_row_once(reported: &Told) -> Checked {
     let mut seen = BTreeSet::new();
-    for (index, settled) in told.ends() {
-        if index >= told.taken || !seen.insert(index) {
+    for (index, settled) in reported.ends() {
+        if index >= reported.taken || !seen.insert(index) {
             return Err(format!("row {index} comes out twice, or was not taken"));
         }
-        let is_error = told.row(index).is_none();
-        if is_error != (settled.end == End::NotAttempted(Why::Source)) {
-            return Err(format!("row {index} is told as {settled:?}"));
+        let is_error = reported.row(index).is_none();
+        if is_error != (settled.end == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
+            return Err(format!("row {index} is reported as {settled:?}"));
         }
     }
-    if told.is_dropped {
+    if reported.is_dropped {
         return Ok(());
     }
-    let error = told.lines.iter().position(Option::is_none);
+    let error = reported.lines.iter().position(Option::is_none);
     let expected = match error {
-        Some(error) if !told.after_source_error => error + 1,
-        _ => told.lines.len(),
+        Some(error) if !reported.continue_after_source_error => error + 1,
+        _ => reported.lines.len(),
     };
-    if told.taken != expected {
-        return Err(format!("{} of {expected} rows were taken", told.taken));
+    if reported.taken != expected {
+        return Err(format!("{} of {expected} rows were taken", reported.taken));
     }
     if let Some(lost) = (0..expected).find(|index| !seen.contains(index)) {
         return Err(format!("row {lost} does not come out"));
     }
-    let counted = Counts::of(&told.settled);
-    if told.counts != counted {
+    let counted = Counts::of(&reported.settled);
+    if reported.counts != counted {
         return Err(format!(
             "it counts {:?}, and {counted:?} came out",
-            told.counts
+            reported.counts
         ));
     }
     Ok(())
 }
 
-fn settled_is_not_sent(told: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
-    let is_settled = |index: usize| matches!(standings.get(&index), Some(Standing::Settled(_)));
-    let open: BTreeSet<usize> = (0..told.lines.len())
+fn settled_is_not_sent(reported: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+    let is_settled = |index: usize| matches!(standings.get(&index), Some(Standing::ItemReport(_)));
+    let open: BTreeSet<usize> = (0..reported.lines.len())
         .filter(|index| !is_settled(*index))
-        .filter_map(|index| Some(told.row(index)?.mark))
+        .filter_map(|index| Some(reported.row(index)?.mark))
         .collect();
-    for sent in &told.sent {
+    for sent in &reported.sent {
         if let Some(mark) = sent.entries.iter().find(|mark| !open.contains(mark)) {
             return Err(format!("mark {mark} was settled, and is sent again"));
         }
@@ -389,13 +407,13 @@ fn settled_is_not_sent(told: &Told, standings: &BTreeMap<usize, Standing>) -> Ch
 }
 
 /// The rows of a key reach the server in their order, and none does behind one that is not done with.
-fn order_is_kept(told: &Told) -> Checked {
-    let mut by_time: Vec<&Sent> = told.sent.iter().collect();
+fn order_is_kept(reported: &Told) -> Checked {
+    let mut by_time: Vec<&Sent> = reported.sent.iter().collect();
     by_time.sort_by_key(|sent| sent.acted_at);
-    let ends: BTreeMap<usize, &Settled> = told.ends().collect();
-    for (key, rows) in told.by_key() {
+    let ends: BTreeMap<usize, &ItemReport> = reported.ends().collect();
+    for (key, rows) in reported.by_key() {
         let marks: Vec<usize> = rows.iter().map(|(_, row)| row.mark).collect();
-        let asked = told.sent.iter().flat_map(|sent| &sent.entries);
+        let asked = reported.sent.iter().flat_map(|sent| &sent.entries);
         let applied = by_time.iter().flat_map(|sent| sent.applied());
         if !follow(&marks, asked) || !follow(&marks, applied) {
             return Err(format!(
@@ -405,15 +423,15 @@ fn order_is_kept(told: &Told) -> Checked {
         let mut open = None;
         for (index, row) in rows {
             let end = ends.get(&index).map(|settled| settled.end);
-            let is_sent = told.is_unique(&row) && told.with(row.mark).next().is_some();
+            let is_sent = reported.is_unique(&row) && reported.with(row.mark).next().is_some();
             if let Some(open) = open
-                && (is_sent || matches!(end, Some(End::Updated | End::Rejected)))
+                && (is_sent || matches!(end, Some(ItemStatus::Updated | ItemStatus::Rejected)))
             {
                 return Err(format!(
                     "row {index} is sent though row {open} is not done with"
                 ));
             }
-            if matches!(end, Some(End::Unknown | End::NotAttempted(_))) {
+            if matches!(end, Some(ItemStatus::Unknown | ItemStatus::NotAttempted(_))) {
                 open = Some(index);
             }
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::story::{Act, Edit, Site, Story, flaws};
-use crate::client::Pace;
+use crate::client::RateLimiter;
 use crate::rules::bulk::case::{Cut, Key};
 use crate::rules::bulk::make;
 use webflow_cms_reference::PrimaryEcho;
@@ -106,7 +106,11 @@ pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
         prop_oneof![1 => Just(None), 1 => (400..1_500_usize).prop_map(Some)],
         1..4_u32,
         prop_oneof![2 => Just(true), 1 => Just(false)],
-        select(vec![Pace::Off, Pace::Fixed(120), Pace::Learned(60)]),
+        select(vec![
+            RateLimiter::Unlimited,
+            RateLimiter::Fixed(120),
+            RateLimiter::WithInitialLimit(60),
+        ]),
         prop_oneof![1 => 1..4_u32, 1 => Just(1_000)],
         prop_oneof![2 => Just(true), 1 => Just(false)],
     );
@@ -120,19 +124,26 @@ pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
         any::<u64>(),
     )
         .prop_map(|(rows, site, latency, client, acts, corrections)| {
-            let (concurrency, max_bytes, tries, again, pace, stop_after, after_source_error) =
-                client;
+            let (
+                concurrency,
+                max_batch_bytes,
+                attempts,
+                again,
+                rate_limiter,
+                max_consecutive_failures,
+                continue_after_source_error,
+            ) = client;
             Story {
                 site,
                 rows,
                 latency,
                 concurrency,
-                max_bytes,
-                tries,
+                max_batch_bytes,
+                attempts,
                 again,
-                pace,
-                stop_after,
-                after_source_error,
+                rate_limiter,
+                max_consecutive_failures,
+                continue_after_source_error,
                 acts,
                 corrections,
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::client::{Entry, Pace};
+use crate::client::{Entry, RateLimiter};
 use crate::rules::bulk::case::{At, Cut, Key, Trouble, Words};
 use crate::rules::bulk::wire::Address;
 use crate::rules::site;
@@ -89,12 +89,12 @@ pub(super) struct Story {
     pub(super) rows: Vec<Option<(Key, Option<usize>)>>,
     pub(super) latency: u64,
     pub(super) concurrency: usize,
-    pub(super) max_bytes: Option<usize>,
-    pub(super) tries: u32,
+    pub(super) max_batch_bytes: Option<usize>,
+    pub(super) attempts: u32,
     pub(super) again: bool,
-    pub(super) pace: Pace,
-    pub(super) stop_after: u32,
-    pub(super) after_source_error: bool,
+    pub(super) rate_limiter: RateLimiter,
+    pub(super) max_consecutive_failures: u32,
+    pub(super) continue_after_source_error: bool,
     pub(super) acts: Vec<Act>,
     /// Decides how the rows that are still rejected are corrected.
     pub(super) corrections: u64,

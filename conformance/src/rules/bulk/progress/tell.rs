@@ -11,18 +11,18 @@ use futures_util::{FutureExt, StreamExt};
 use super::ENOUGH;
 use super::ledger::{Ledger, Told};
 use super::story::{Act, Input, Story};
-use crate::bench::Bench;
 use crate::client::Options;
-use crate::client::bulk::{End, Job, Settled};
-use crate::client::{Calls, Entry, Random};
+use crate::client::bulk::{ItemReport, ItemStatus, Job};
+use crate::client::{Entry, Random, Session};
+use crate::harness::Harness;
 use crate::rules::bulk::play::{PAUSE, TIMEOUT, drive};
 use crate::rules::bulk::wire;
 use crate::rules::site;
 use crate::rules::stage::{SECOND, client};
-use webflow_cms_reference::{AnswerOrder, PrimaryEcho};
+use webflow_cms_reference::{PrimaryEcho, ResponseOrder};
 
-pub(super) fn tell(bench: &Bench<'_>, story: &Story) -> Result<(), String> {
-    let mut telling = Telling::begin(bench, story)?;
+pub(super) fn tell(harness: &Harness<'_>, story: &Story) -> Result<(), String> {
+    let mut telling = Telling::begin(harness, story)?;
     for (number, act) in story.acts.iter().enumerate() {
         for edit in &act.edits {
             telling.input.edit(*edit, &telling.rejected);
@@ -35,26 +35,26 @@ pub(super) fn tell(bench: &Bench<'_>, story: &Story) -> Result<(), String> {
 }
 
 struct Telling<'a> {
-    bench: &'a Bench<'a>,
+    harness: &'a Harness<'a>,
     story: &'a Story,
-    client: Box<dyn Calls>,
+    client: Box<dyn Session>,
     journal: PathBuf,
     input: Input,
-    /// The positions that the last run has told as rejected.
+    /// The positions that the last run has reported as rejected.
     rejected: BTreeSet<usize>,
     ledger: Ledger,
 }
 
 impl<'a> Telling<'a> {
-    fn begin(bench: &'a Bench<'a>, story: &'a Story) -> Result<Self, String> {
-        let world = bench.world();
+    fn begin(harness: &'a Harness<'a>, story: &'a Story) -> Result<Self, String> {
+        let world = harness.world();
         world
             .reset(story.model())
             .map_err(|error| error.to_string())?;
         world.configure(|settings| {
             settings.primary_echo = story.site.echo;
             if story.site.is_reversed {
-                settings.order = AnswerOrder::Reversed;
+                settings.order = ResponseOrder::Reversed;
             }
         });
         if story.latency != 0 {
@@ -66,19 +66,19 @@ impl<'a> Telling<'a> {
                 (part(), part())
             });
         }
-        let client = client(bench, |session| {
-            session.timeout = TIMEOUT;
-            session.max_tries = story.tries;
-            session.if_may_have_acted = story.again;
+        let client = client(harness, |session| {
+            session.attempt_timeout = TIMEOUT;
+            session.max_attempts = story.attempts;
+            session.retry_ambiguous = story.again;
             session.backoff = (SECOND, 2 * SECOND);
-            session.pace = story.pace;
+            session.rate_limiter = story.rate_limiter;
             session.random = Random::Seeded(story.latency);
         })?;
-        let journal = bench.scratch().join("story.journal");
+        let journal = harness.scratch().join("story.journal");
         // It is of the story before.
         let _ = std::fs::remove_file(&journal);
         Ok(Self {
-            bench,
+            harness,
             story,
             client,
             journal,
@@ -100,19 +100,19 @@ impl<'a> Telling<'a> {
             let turn = u32::try_from(number * 7).unwrap_or(0);
             self.input
                 .correct_all(self.story.corrections.rotate_left(turn), &self.rejected);
-            let told = self
+            let reported = self
                 .run(&calm, true)
                 .map_err(|reason| format!("calm run {number}: {reason}"))?;
-            if told.is_all_updated() {
+            if reported.is_all_updated() {
                 return self.is_at_its_end(&calm);
             }
             if number == ENOUGH {
                 break;
             }
-            if !(told.is_all_settled() || told.has_settled_anything()) {
+            if !(reported.is_all_settled() || reported.has_settled_anything()) {
                 return Err(format!(
                     "calm run {number} settles nothing: {}",
-                    told.rest()
+                    reported.rest()
                 ));
             }
         }
@@ -123,19 +123,19 @@ impl<'a> Telling<'a> {
 
     /// Fails unless one more run has nothing to do, and the site holds what the input says.
     fn is_at_its_end(&mut self, calm: &Act) -> Result<(), String> {
-        let told = self
+        let reported = self
             .run(calm, true)
             .map_err(|reason| format!("one more run: {reason}"))?;
-        if !told.sent.is_empty() {
+        if !reported.sent.is_empty() {
             return Err(format!(
                 "{} requests are sent when all is updated",
-                told.sent.len()
+                reported.sent.len()
             ));
         }
-        if !told.is_complete {
+        if !reported.is_complete {
             return Err("all is updated, and the run does not say that it is complete".to_owned());
         }
-        let model = self.bench.world().server().model();
+        let model = self.harness.world().server().model();
         for (key, positions) in self.input.by_key() {
             let last = positions.last().and_then(|index| self.input.lines[*index]);
             let (item, locale) = (site::item(key.0), site::locale(key.1));
@@ -154,9 +154,9 @@ impl<'a> Telling<'a> {
     }
 
     fn run(&mut self, act: &Act, is_calm: bool) -> Result<Told, String> {
-        let world = self.bench.world();
+        let world = self.harness.world();
         let server = world.server();
-        server.calm();
+        server.clear_pending();
         for (number, trouble) in act.troubles.iter().enumerate() {
             let (fault, step) = trouble.plan(number);
             world.faults([fault]);
@@ -173,7 +173,7 @@ impl<'a> Telling<'a> {
             .filter_map(|(index, entry)| Some((index, entry.clone().ok()?)))
             .collect();
         let bulk = self.client.bulk().ok_or("the client has no bulk run")?;
-        let after_source_error = is_calm || self.story.after_source_error;
+        let continue_after_source_error = is_calm || self.story.continue_after_source_error;
         let taken = Arc::new(AtomicUsize::new(0));
         let gauge = Arc::clone(&taken);
         let source = futures_util::stream::iter(entries).inspect(move |_| {
@@ -185,21 +185,22 @@ impl<'a> Telling<'a> {
             source: Box::pin(source),
             options: Options::default(),
             concurrency: self.story.concurrency,
-            max_bytes: self.story.max_bytes,
+            max_batch_bytes: self.story.max_batch_bytes,
             assume_atomic: self.story.site.is_atomic,
-            stop_after: if is_calm {
+            max_consecutive_failures: if is_calm {
                 1_000
             } else {
-                self.story.stop_after
+                self.story.max_consecutive_failures
             },
-            after_unknown: false,
-            after_source_error,
+            continue_after_unknown: false,
+            continue_after_source_error,
             journal: Some(self.journal.clone()),
-            resend_in_doubt: act.resend,
+            resend_unknown: act.resend,
             accept_other_input: self.ledger.is_other_input(&self.input),
         })?;
         let time = world.time();
-        let driven = AssertUnwindSafe(drive(run, act.cut, &time, |_: &Settled| {})).catch_unwind();
+        let driven =
+            AssertUnwindSafe(drive(run, act.cut, &time, |_: &ItemReport| {})).catch_unwind();
         let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
         let driven = driven.map_err(|_| "it panicked".to_owned())?;
         world
@@ -216,12 +217,12 @@ impl<'a> Telling<'a> {
         let positions = rows
             .iter()
             .filter_map(|(index, _)| usize::try_from(*index).ok());
-        let told = Told {
+        let reported = Told {
             lines: self.input.lines.clone(),
             is_resent: act.resend,
             is_atomic: self.story.site.is_atomic,
             are_locales_untold: self.story.site.echo != PrimaryEcho::Echoed,
-            after_source_error,
+            continue_after_source_error,
             counts: driven.counts,
             is_dropped: driven.dropped,
             is_complete: driven.is_complete,
@@ -231,8 +232,9 @@ impl<'a> Telling<'a> {
             reading: positions.zip(reading.recorded).collect(),
             settled: driven.settled,
         };
-        self.ledger.check(&told)?;
-        self.rejected = told.ends_as(|end| matches!(end, End::Rejected | End::RejectedBefore));
-        Ok(told)
+        self.ledger.check(&reported)?;
+        self.rejected = reported
+            .ends_as(|end| matches!(end, ItemStatus::Rejected | ItemStatus::AlreadyRejected));
+        Ok(reported)
     }
 }

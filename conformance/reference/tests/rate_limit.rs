@@ -1,4 +1,4 @@
-//! The server answers by itself when requests come too fast.
+//! The server responses by itself when requests come too fast.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use support::{A, B, C, rename_a, request, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use webflow_cms_reference::{
-    Basis, Core, Fault, FaultyServer, Lasting, Limiter, RateHeaders, ReferenceServer, Reply,
-    Request, RetryAfterForm, Settings, Sleep, Time,
+    Basis, Core, Fault, FaultyServer, Guard, Limiter, RateHeaders, ReferenceServer, Reply, Request,
+    RetryAfterForm, Settings, Sleep, Time,
 };
 
 mod support;
 
-/// A time that a test sets. It counts the requests that it is told of, and those that are over.
+/// A time that a test sets. It counts the requests that it is reported of, and those that are over.
 #[derive(Clone, Debug, Default)]
 struct ByHand(Arc<Mutex<Duration>>, Arc<Mutex<(u32, u32)>>);
 
@@ -45,7 +45,7 @@ impl Time for ByHand {
         Box::pin(std::future::pending())
     }
 
-    fn arrived(&self) -> Lasting {
+    fn arrived(&self) -> Guard {
         self.1.lock().unwrap().0 += 1;
         Box::new(Over(self.clone()))
     }
@@ -87,7 +87,7 @@ fn seen(reply: &Reply) -> (u16, [Option<&str>; 3]) {
 }
 
 #[test]
-fn a_request_too_many_gets_the_documented_429_and_every_answer_the_numbers() {
+fn a_request_too_many_gets_the_documented_429_and_every_response_the_numbers() {
     let (core, time) = limited(Limiter::sliding_window(2), |_| {});
     let healthy = patch(&core);
     assert_eq!(seen(&healthy), (200, [Some("2"), Some("1"), Some("60")]));
@@ -103,7 +103,7 @@ fn a_request_too_many_gets_the_documented_429_and_every_answer_the_numbers() {
 }
 
 #[test]
-fn every_answer_counts_down_to_the_end_of_a_window_that_began_with_the_first_request() {
+fn every_response_counts_down_to_the_end_of_a_window_that_began_with_the_first_request() {
     let (core, time) = limited(Limiter::window_from_first_request(4), |_| {});
     let refused = Reply::new(409).json(&json!({"code": "conflict"}));
     core.reset(core.model().reject_with(C, A, None, refused));
@@ -120,13 +120,13 @@ fn every_answer_counts_down_to_the_end_of_a_window_that_began_with_the_first_req
     for (at, token, body, status, remaining, wait) in requests {
         time.set(at);
         let reply = send(&core, token, body);
-        let told = [Some("4"), Some(remaining), Some(wait)];
-        assert_eq!(seen(&reply), (status, told), "{at}");
+        let reported = [Some("4"), Some(remaining), Some(wait)];
+        assert_eq!(seen(&reply), (status, reported), "{at}");
     }
 }
 
 #[test]
-fn only_a_refusal_tells_a_date_where_every_answer_tells_a_wait() {
+fn only_a_refusal_tells_a_date_where_every_response_tells_a_wait() {
     let (core, _) = limited(Limiter::window_from_first_request(1), |settings| {
         settings.retry_after_form = RetryAfterForm::Date;
     });
@@ -136,19 +136,19 @@ fn only_a_refusal_tells_a_date_where_every_answer_tells_a_wait() {
 }
 
 #[test]
-fn a_wait_is_told_in_whole_seconds_rounded_up() {
+fn a_wait_is_reported_in_whole_seconds_rounded_up() {
     let (core, time) = limited(Limiter::sliding_window(1), |_| {});
     patch(&core);
-    for (milliseconds, told) in [(1, "60"), (1_000, "59"), (59_001, "1"), (59_999, "1")] {
+    for (milliseconds, reported) in [(1, "60"), (1_000, "59"), (59_001, "1"), (59_999, "1")] {
         time.set(milliseconds);
-        assert_eq!(seen(&patch(&core)).1[2], Some(told), "{milliseconds}");
+        assert_eq!(seen(&patch(&core)).1[2], Some(reported), "{milliseconds}");
     }
     time.set(60_000);
     assert_eq!(seen(&patch(&core)).0, 200);
 }
 
 #[test]
-fn a_wait_is_told_as_a_date_that_is_not_too_early() {
+fn a_wait_is_reported_as_a_date_that_is_not_too_early() {
     let (core, time) = limited(Limiter::sliding_window(1), |settings| {
         settings.retry_after_form = RetryAfterForm::Date;
     });
@@ -236,8 +236,8 @@ async fn both_faces_keep_the_limit() {
         (faulty.base_url(), 429),
     ] {
         let body = rename_a().to_string();
-        let answer = request(&base_url, &faulty.token(), body).send().await;
-        assert_eq!(answer.unwrap().status(), status);
+        let response = request(&base_url, &faulty.token(), body).send().await;
+        assert_eq!(response.unwrap().status(), status);
     }
 }
 
@@ -275,7 +275,7 @@ async fn a_request_has_arrived_once_and_is_over_when_its_client_closes_the_conne
     assert_eq!(
         *time.1.lock().unwrap(),
         (3, 2),
-        "the answer is through, the client still there"
+        "the response is through, the client still there"
     );
     drop(stream);
     while time.1.lock().unwrap().1 < 3 {
@@ -285,7 +285,7 @@ async fn a_request_has_arrived_once_and_is_over_when_its_client_closes_the_conne
 }
 
 #[tokio::test]
-async fn latency_delays_the_model_and_then_the_answer() {
+async fn latency_delays_the_model_and_then_the_response() {
     let server = FaultyServer::serve(site().build()).await.unwrap();
     let (before, after) = (Duration::from_millis(30), Duration::from_millis(50));
     server.latency(move |number| match number {

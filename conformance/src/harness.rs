@@ -22,7 +22,7 @@ use webflow_cms_reference::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything that one thread needs to try cases, used for one after the other.
-pub struct Bench<'a> {
+pub struct Harness<'a> {
     client: &'a dyn ClientUnderTest,
     runtime: Handle,
     server: ReferenceServer,
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
     scratch: TempDir,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Harness<'a> {
     /// Starts the servers.
     ///
     /// # Errors
@@ -102,10 +102,10 @@ impl<'a> Bench<'a> {
             collection_id: site::COLLECTION.to_owned(),
             skip_invalid_files: None,
             items,
-            timeout_ms: None,
-            max_answer_bytes: None,
-            max_tries: Some(1),
-            unpaced: true,
+            attempt_timeout_ms: None,
+            max_response_bytes: None,
+            max_attempts: Some(1),
+            no_rate_limit: true,
         }
     }
 
@@ -185,9 +185,9 @@ mod tests {
             .enable_all()
             .build()
             .expect("a runtime");
-        let mut bench = Bench::start(&Endless, runtime.handle().clone()).expect("free ports");
-        bench.patience = Duration::from_millis(20);
-        let outcome = bench.update(&bench.call(Vec::new()));
+        let mut harness = Harness::start(&Endless, runtime.handle().clone()).expect("free ports");
+        harness.patience = Duration::from_millis(20);
+        let outcome = harness.update(&harness.call(Vec::new()));
         let Outcome::Crashed { reason } = outcome else {
             panic!("{outcome:?}");
         };

@@ -1,15 +1,15 @@
-//! How the model's answers look on the wire, where the service leaves room.
+//! How the model's responses look on the wire, where the service leaves room.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::limiter::{Limiter, Verdict};
+use super::limiter::{Decision, Limiter};
 use super::reply::{Basis, Reply};
 use super::update::{Refusal, Updated};
 
-/// Whether an answer names the primary locale.
+/// Whether a response names the primary locale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrimaryEcho {
     /// Each returned item has its `cmsLocaleId`, as documented.
@@ -22,9 +22,9 @@ pub enum PrimaryEcho {
     Null,
 }
 
-/// The order of the items in an answer, which is not documented.
+/// The order of the items in a response, which is not documented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AnswerOrder {
+pub enum ResponseOrder {
     /// The order of the request.
     #[default]
     AsSent,
@@ -34,9 +34,9 @@ pub enum AnswerOrder {
     Shuffled(u64),
 }
 
-/// The shape of an answer. The reference documents both and does not say when each is used.
+/// The shape of a response. The reference documents both and does not say when each is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AnswerShape {
+pub enum ResponseShape {
     /// Always a list, as in all documented examples.
     #[default]
     List,
@@ -44,7 +44,7 @@ pub enum AnswerShape {
     ItemWhenSingle,
 }
 
-/// How the answer to a request that comes too early says how long to wait.
+/// How the response to a request that comes too early says how long to wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetryAfterForm {
     /// In whole seconds, rounded up.
@@ -54,19 +54,19 @@ pub enum RetryAfterForm {
     Date,
 }
 
-/// The rate headers on every answer that is not scripted. `None` leaves a header out.
+/// The rate headers on every response that is not scripted. `None` leaves a header out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateHeaders {
     /// `X-RateLimit-Limit`: requests a minute.
     pub limit: Option<u32>,
     /// `X-RateLimit-Remaining`: requests left in this minute.
     pub remaining: Option<u32>,
-    /// `Retry-After`, in seconds where it is a number. Healthy answers carry it too.
+    /// `Retry-After`, in seconds where it is a number. Healthy responses carry it too.
     pub retry_after: Option<String>,
 }
 
 impl Default for RateHeaders {
-    /// The values that were seen on a healthy answer: 60, 59, and `Retry-After: 60`.
+    /// The values that were seen on a healthy response: 60, 59, and `Retry-After: 60`.
     fn default() -> Self {
         Self {
             limit: Some(60),
@@ -76,20 +76,20 @@ impl Default for RateHeaders {
     }
 }
 
-/// How the server answers. The default is what is documented, and what was observed where nothing is.
+/// How the server responses. The default is what is documented, and what was observed where nothing is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The bearer token that requests must carry.
     pub token: String,
-    /// Whether an answer names the primary locale.
+    /// Whether a response names the primary locale.
     pub primary_echo: PrimaryEcho,
     /// The same for entries that named the primary locale themselves; `None`, the default, for no difference. Nobody
-    /// recorded how a site without localization answers these, so each value is assumed.
+    /// recorded how a site without localization responses these, so each value is assumed.
     pub named_primary_echo: Option<PrimaryEcho>,
-    /// The order of the items in an answer.
-    pub order: AnswerOrder,
-    /// The shape of an answer.
-    pub shape: AnswerShape,
+    /// The order of the items in a response.
+    pub order: ResponseOrder,
+    /// The shape of a response.
+    pub shape: ResponseShape,
     /// Whether a list has `pagination`; `true` unless set.
     pub pagination: bool,
     /// Keys that returned items lack, such as `lastPublished` or `fieldData.name`.
@@ -98,7 +98,7 @@ pub struct Settings {
     pub rate: RateHeaders,
     /// The rate limit that is kept, if any. It decides the numbers in the rate headers.
     pub limiter: Option<Limiter>,
-    /// How the limiter's answers say how long to wait.
+    /// How the limiter's responses say how long to wait.
     pub retry_after_form: RetryAfterForm,
     /// The longest body in bytes, if there is a limit; a longer one is refused with 413. Webflow documents none.
     pub max_body: Option<usize>,
@@ -110,8 +110,8 @@ impl Default for Settings {
             token: "reference-token".to_owned(),
             primary_echo: PrimaryEcho::default(),
             named_primary_echo: None,
-            order: AnswerOrder::default(),
-            shape: AnswerShape::default(),
+            order: ResponseOrder::default(),
+            shape: ResponseShape::default(),
             pagination: true,
             omitted: Vec::new(),
             rate: RateHeaders::default(),
@@ -141,11 +141,11 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// The answer to a batch that was applied.
+    /// The response to a batch that was applied.
     pub(super) fn updated(&self, updated: &[Updated]) -> Reply {
         let mut items: Vec<Value> = updated.iter().map(|updated| self.item(updated)).collect();
         let total = items.len();
-        let single = if self.shape == AnswerShape::ItemWhenSingle && total == 1 {
+        let single = if self.shape == ResponseShape::ItemWhenSingle && total == 1 {
             items.pop()
         } else {
             None
@@ -163,7 +163,7 @@ impl Settings {
         self.with_rate(Reply::new(200).json(&body).on(Basis::Documented))
     }
 
-    /// The answer to a batch that the model refused.
+    /// The response to a batch that the model refused.
     pub(super) fn refused(&self, refusal: &Refusal) -> Reply {
         let reply = refusal.reply();
         let own = reply.headers.clone();
@@ -172,23 +172,23 @@ impl Settings {
         reply
     }
 
-    /// Lets the limiter see a request. The answer, if it is refused.
+    /// Lets the limiter see a request. The response, if it is refused.
     pub(super) fn limit(&mut self, elapsed: Duration, now: SystemTime) -> Option<Reply> {
-        let verdict = self.limiter.as_mut()?.ask(elapsed);
+        let decision = self.limiter.as_mut()?.decide(elapsed);
         let RateHeaders {
             limit,
             remaining,
             retry_after,
         } = &mut self.rate;
-        *limit = limit.map(|_| verdict.limit);
-        *remaining = remaining.map(|_| verdict.remaining);
-        if let (Some(told), Some(end)) = (retry_after, verdict.window_ends) {
-            *told = whole_seconds(end).to_string();
+        *limit = limit.map(|_| decision.limit);
+        *remaining = remaining.map(|_| decision.remaining);
+        if let (Some(header), Some(end)) = (retry_after, decision.window_ends) {
+            *header = whole_seconds(end).to_string();
         }
-        (!verdict.admitted).then(|| self.too_many(&verdict, now))
+        (!decision.admitted).then(|| self.too_many(&decision, now))
     }
 
-    fn too_many(&self, verdict: &Verdict, now: SystemTime) -> Reply {
+    fn too_many(&self, decision: &Decision, now: SystemTime) -> Reply {
         let reply = Reply::documented(429).unwrap_or_else(|_| Reply::new(429));
         let reply = RATE_HEADERS.into_iter().fold(reply, Reply::without_header);
         let reply = self.with_rate(reply.on(Basis::Documented));
@@ -198,13 +198,13 @@ impl Settings {
         match self.retry_after_form {
             RetryAfterForm::Seconds => reply.header(
                 "retry-after",
-                &whole_seconds(verdict.retry_after).to_string(),
+                &whole_seconds(decision.retry_after).to_string(),
             ),
             RetryAfterForm::Date => {
                 let today = now
                     .duration_since(SystemTime::UNIX_EPOCH)
                     .unwrap_or_default();
-                let until = whole_seconds(today.saturating_add(verdict.retry_after));
+                let until = whole_seconds(today.saturating_add(decision.retry_after));
                 let until = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
                 reply
                     .header("date", &httpdate::fmt_http_date(now))
@@ -270,12 +270,12 @@ impl Settings {
 
     fn ordered(&self, mut items: Vec<Value>) -> Vec<Value> {
         match self.order {
-            AnswerOrder::AsSent => items,
-            AnswerOrder::Reversed => {
+            ResponseOrder::AsSent => items,
+            ResponseOrder::Reversed => {
                 items.reverse();
                 items
             }
-            AnswerOrder::Shuffled(seed) => {
+            ResponseOrder::Shuffled(seed) => {
                 let mut keyed: Vec<_> = (0u64..).zip(items).collect();
                 keyed.sort_by_key(|(index, _)| mix(seed ^ mix(*index)));
                 keyed.into_iter().map(|(_, item)| item).collect()
