@@ -1,4 +1,4 @@
-//! What a rule's check works with: the client, the reference server in both its faces, and a runtime to run them.
+//! The harness of a check: the client under test, the reference servers, and a runtime.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
@@ -18,28 +18,28 @@ use webflow_cms_reference::{
     Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings,
 };
 
-/// How long a call may take. The rules that wait for a client's own time limit set one that is far shorter.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of a call. The rules about a client's own timeouts set one that is far shorter.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Everything that one thread needs to try cases, used for one after the other.
+/// The client under test and the servers of one thread. One harness runs case after case.
 pub struct Harness<'a> {
     client: &'a dyn ClientUnderTest,
     runtime: Handle,
     server: ReferenceServer,
     faulty: FaultyServer,
-    /// Has a port, so that nobody else has it, and does not listen.
-    deaf: TcpSocket,
+    /// Holds a port and does not listen on it.
+    closed_port: TcpSocket,
     world: World,
-    patience: Duration,
+    call_timeout: Duration,
     scratch: TempDir,
 }
 
 impl<'a> Harness<'a> {
-    /// Starts the servers.
+    /// Starts the reference servers.
     ///
     /// # Errors
     ///
-    /// If no port can be had.
+    /// If no port of the local machine can be bound.
     pub fn start(client: &'a dyn ClientUnderTest, runtime: Handle) -> std::io::Result<Self> {
         let settings = Settings {
             token: site::TOKEN.to_owned(),
@@ -49,16 +49,16 @@ impl<'a> Harness<'a> {
         let core = Core::new(Model::new(), settings);
         let server = runtime.block_on(ReferenceServer::serve(core.clone()));
         let faulty = runtime.block_on(FaultyServer::serve(core))?;
-        let deaf = TcpSocket::new_v4()?;
-        deaf.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let closed_port = TcpSocket::new_v4()?;
+        closed_port.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         Ok(Self {
             client,
             runtime,
             server,
             faulty,
-            deaf,
+            closed_port,
             world,
-            patience: PATIENCE,
+            call_timeout: CALL_TIMEOUT,
             scratch: tempfile::tempdir()?,
         })
     }
@@ -67,17 +67,17 @@ impl<'a> Harness<'a> {
         self.client
     }
 
-    /// A world of its own time. The other servers are not in it.
+    /// The server in virtual time. The other servers run in real time.
     pub(crate) fn world(&self) -> &World {
         &self.world
     }
 
-    /// A folder for the files of a case, which the next one may find there.
+    /// A folder for the files of a case. It is not emptied between cases.
     pub(crate) fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Starts a case anew.
+    /// Starts a case with this model, an empty log and no faults.
     pub(crate) fn reset(&self, model: Model) {
         self.faulty.reset(model);
     }
@@ -94,7 +94,7 @@ impl<'a> Harness<'a> {
         self.core().log()
     }
 
-    /// A call of the healthy server.
+    /// A call of the server without faults.
     pub(crate) fn call(&self, items: Vec<Entry>) -> Call {
         Call {
             base_url: self.server.base_url(),
@@ -109,7 +109,7 @@ impl<'a> Harness<'a> {
         }
     }
 
-    /// A call of the server whose connections have faults.
+    /// A call of the server with faults.
     pub(crate) fn faulty_call(&self, items: Vec<Entry>) -> Call {
         Call {
             base_url: self.faulty.base_url(),
@@ -119,37 +119,40 @@ impl<'a> Harness<'a> {
 
     /// A base URL where every connection is refused.
     pub(crate) fn refusing(&self) -> Result<String, String> {
-        let address = self.deaf.local_addr().map_err(|error| error.to_string())?;
+        let address = self
+            .closed_port
+            .local_addr()
+            .map_err(|error| error.to_string())?;
         Ok(format!("http://{address}/v2"))
     }
 
-    /// Lets the client make a call.
+    /// Makes a call with the client under test. A panic or a timeout is [`Outcome::Crashed`].
     pub(crate) fn update(&self, call: &Call) -> Outcome {
         self.runtime.block_on(async {
             let outcome = AssertUnwindSafe(self.client.update(call)).catch_unwind();
-            let reason = match tokio::time::timeout(self.patience, outcome).await {
+            let reason = match tokio::time::timeout(self.call_timeout, outcome).await {
                 Ok(Ok(outcome)) => return outcome,
                 Ok(Err(panic)) => panics::caught(&*panic),
-                Err(_) => format!("it gave no outcome in {:?}", self.patience),
+                Err(_) => format!("the call did not end within {:?}", self.call_timeout),
             };
             Outcome::Crashed { reason }
         })
     }
 
-    /// The one request that was to be sent.
+    /// The only request that was sent. Fails if there are more or fewer, or if it violates the API document.
     pub(crate) fn only_exchange(&self) -> Result<Exchange, String> {
         let mut log = self.log();
         match (log.pop(), log.len()) {
             (Some(exchange), 0) => match exchange.violations.as_slice() {
                 [] => Ok(exchange),
-                [first, ..] => Err(format!("the request is not as documented: {first}")),
+                [first, ..] => Err(format!("the request violates the API document: {first}")),
             },
             (None, _) => Err("no request was sent".to_owned()),
             (Some(_), more) => Err(format!("{} requests were sent instead of one", more + 1)),
         }
     }
 
-    /// Fails if anything was sent.
+    /// Fails if any request was sent.
     pub(crate) fn nothing_sent(&self) -> Result<(), String> {
         match self.log().len() {
             0 => Ok(()),
@@ -166,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// A client that never comes to an end.
+    /// A client whose calls never end.
     struct Endless;
 
     impl ClientUnderTest for Endless {
@@ -180,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_comes_to_no_end_does_not_keep_the_suite_from_its_own() {
+    fn a_call_that_never_ends_does_not_block_the_suite() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let mut harness = Harness::start(&Endless, runtime.handle().clone()).expect("free ports");
-        harness.patience = Duration::from_millis(20);
+        harness.call_timeout = Duration::from_millis(20);
         let outcome = harness.update(&harness.call(Vec::new()));
         let Outcome::Crashed { reason } = outcome else {
             panic!("{outcome:?}");
         };
-        assert_eq!(reason, "it gave no outcome in 20ms");
+        assert_eq!(reason, "the call did not end within 20ms");
     }
 }

@@ -38,7 +38,7 @@ fn size(items: usize) -> Vec<&'static str> {
 fn never_more_than_one_hundred() -> Rule {
     Rule::new(
         "batch-limits/never-more-than-100",
-        "no request ever carries more than 100 entries, whatever the call holds",
+        "no request carries more than 100 entries, whatever the call holds",
         REFERENCE,
         &[
             "99 entries",
@@ -72,7 +72,7 @@ fn never_more_than_one_hundred() -> Rule {
 
 fn refused_before_the_network() -> Rule {
     Rule::new(
-        "batch-limits/refused-before-the-network",
+        "batch-limits/empty-or-oversized-is-refused",
         "a batch of no entries, or of more than 100, is refused and nothing is sent",
         HOUSE,
         &[
@@ -102,7 +102,7 @@ fn refused_before_the_network() -> Rule {
 fn whole_and_in_order() -> Rule {
     Rule::new(
         "batch-limits/whole-and-in-order",
-        "1 to 100 entries go out in one request, all of them, in the order of the call",
+        "1 to 100 entries are sent in one request, all of them, in the order of the call",
         REFERENCE,
         &["1 entry", "2 entries", "99 entries", "100 entries"],
         property(
@@ -133,8 +133,9 @@ fn whole_and_in_order() -> Rule {
 fn no_duplicate_key() -> Rule {
     const EDGES: [&str; 3] = ["first and last", "neighbours", "100 entries"];
     Rule::new(
-        "batch-limits/no-duplicate-key",
-        "a batch that addresses one item in one locale twice is refused, nothing is sent, and both entries are named",
+        "batch-limits/duplicate-key-is-refused",
+        "a batch that addresses one item in one locale twice is refused, nothing is sent, and the error names both \
+         entries",
         HOUSE,
         &EDGES,
         property(
@@ -216,7 +217,7 @@ fn counts_entries_not_ids() -> Rule {
     Rule::new(
         "batch-limits/counts-entries-not-ids",
         "the limit counts entries: one item in three locales is three of the 100",
-        "reference page of Create Items, which counts each locale; for updates by analogy",
+        "reference page of Create Items, which counts each locale; assumed for updates",
         &EDGES,
         property(
             |case| {

@@ -33,8 +33,8 @@ fn another_shape() -> Rule {
         "old router",
     ];
     Rule::new(
-        "error-mapping/another-shape",
-        "an error whose body is HTML, empty, cut or of another shape keeps its status, its wait and its body",
+        "error-mapping/malformed-error-bodies",
+        "an error whose body is HTML, empty, truncated or of another shape keeps its status, its wait and its body",
         "HTML and the older router's shape were observed; the rest is what networks do",
         &EDGES,
         property(
@@ -94,8 +94,9 @@ fn huge_bodies() -> Rule {
     ];
     const BOUND: usize = 64 * 1024;
     Rule::new(
-        "error-mapping/huge-bodies",
-        "a body beyond the bound is not read on: an error keeps its status and a part of it, a success is unreadable",
+        "error-mapping/oversized-bodies",
+        "a body is read up to its limit: an error beyond it keeps its status and a part of the body, a success beyond \
+         it is an invalid response",
         "this suite: everything from a server is unbounded",
         &EDGES,
         property(
@@ -157,7 +158,7 @@ fn endless_bodies() -> Rule {
     const TIME_LIMIT: Duration = Duration::from_secs(5);
     Rule::new(
         "error-mapping/endless-bodies",
-        "a body without end is left before the time is up: an error keeps its status and no more than the bound of it",
+        "an endless body is abandoned before the timeout: an error keeps its status and at most the limit of the body",
         "this suite: everything from a server is unbounded",
         &EDGES,
         property(
@@ -246,8 +247,8 @@ fn successes_that_are_no_response() -> Rule {
         "wrong types",
     ];
     Rule::new(
-        "error-mapping/success-that-is-no-response",
-        "a 200 that holds neither an item nor a list of items is not a success, and the service may have acted",
+        "error-mapping/invalid-response-is-no-success",
+        "a 200 that holds neither an item nor a list of items is an error, and the service may have acted",
         "an official client takes HTML with status 200 for a success",
         &EDGES,
         property(
@@ -299,7 +300,7 @@ fn arbitrary_bytes() -> Rule {
     const EDGES: [&str; 4] = ["bytes", "json", "doctored response", "deep json"];
     Rule::new(
         "error-mapping/arbitrary-bytes",
-        "no response, whatever its bytes, makes the client crash or takes an error for a success",
+        "no response, whatever its bytes, makes the client crash or take an error for a success",
         "this suite: everything from a server is hostile",
         &EDGES,
         property(

@@ -1,6 +1,6 @@
 //! *Bulk runs*: any number of updates, each accounted for.
 //!
-//! A case is a whole story: an input with keys that come again, a service with faults, and one run or several that are cut
+//! A case is a whole scenario: an input with keys that come again, a service with faults, and one run or several that are cut
 //! off and resumed. Afterwards what the runs said, what the journal holds, what went over the wire and what the server
 //! holds must agree.
 
@@ -10,7 +10,7 @@ mod case;
 mod documented;
 mod ends;
 mod follow;
-mod laws;
+mod invariants;
 mod letters;
 mod make;
 mod play;
@@ -24,7 +24,7 @@ mod wire;
 
 use crate::rule::Rule;
 
-const ACCOUNT: &str = "this suite: the account of what was done must be right";
+const ACCOUNT: &str = "this suite: the report of what was done must be right";
 
 pub(super) fn rules() -> Vec<Rule> {
     [

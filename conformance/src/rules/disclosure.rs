@@ -23,7 +23,7 @@ fn redirects_are_not_followed() -> Rule {
     ];
     Rule::new(
         "error-mapping/redirects-are-not-followed",
-        "a redirect is reported as what it is; the token and the items are sent nowhere else",
+        "a redirect is reported as such; the token and the items are sent to no other address",
         "this suite: the endpoint documents no redirect",
         &["301", "302", "303", "307", "308"],
         property(
@@ -70,8 +70,8 @@ fn the_token_is_in_no_output() -> Rule {
         "echo as a number",
     ];
     Rule::new(
-        "error-mapping/token-in-no-output",
-        "the token is in nothing that the client prints or tells of an error, not even when the server repeats it",
+        "error-mapping/token-is-never-printed",
+        "nothing that the client prints or returns of an error contains the token, even if the server repeats it",
         "this suite: an error ends up in logs",
         &EDGES,
         property(

@@ -142,10 +142,10 @@ fn in_every_spelling() -> Rule {
         super::repeated::joined(SPELLINGS, PLACES);
     const ALL: [&str; FIRST.len() + EDGES.len()] = super::repeated::joined(FIRST, EDGES);
     Rule::new(
-        "error-mapping/token-in-no-spelling",
-        "the token is in nothing that the client prints or tells of an error in whichever spelling the server repeats it: other \
-         case, base64, escapes of escapes, entities, with characters between, or in halves",
-        "this suite: an error ends up in logs, and so does what can be undone",
+        "error-mapping/encoded-token-is-never-printed",
+        "nothing that the client prints or returns of an error contains the token in any encoding in which the server \
+         repeats it: changed case, base64, repeated escapes, entities, separated characters, or halves",
+        "this suite: an error ends up in logs, and an encoding can be decoded",
         &ALL,
         property(
             |case| {

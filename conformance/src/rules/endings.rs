@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::error_mapping;
 use super::retries::{AMBIGUOUS, NETWORK, ambiguous, index};
-use super::stage::{NEARLY_UNLIMITED, SECOND, Stage, entry, stage, within};
+use super::timed::{Fixture, NEARLY_UNLIMITED, SECOND, entry, fixture, within};
 use crate::client::{FailureKind, Options, Random, RateLimiter};
 use crate::rule::{Rule, property};
 use webflow_cms_reference::{Fault, Reply, Step};
@@ -30,16 +30,16 @@ fn acted_is_remembered() -> Rule {
         "not the first",
     ];
     Rule::new(
-        "retries-and-pace/acted-is-remembered",
-        "once a try may have acted, the error of the call says so, whatever the last try came to",
-        "this suite: the account of what was done must be right",
+        "retries/may-have-acted-is-kept",
+        "once an attempt may have acted, the error of the call says so, whatever the last attempt failed with",
+        "this suite: the report of what was done must be right",
         &EDGES,
         property(
             |case| (Just(index(case, 4)), 4..AMBIGUOUS.len()).boxed(),
             |(form, _)| vec![EDGES[*form]],
             |harness, (form, acting)| {
                 let before = usize::from(*form == 3);
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.max_attempts = if *form == 3 { 3 } else { 2 };
                 })?;
                 let (last, kind) = match form {
@@ -47,29 +47,29 @@ fn acted_is_remembered() -> Rule {
                     2 => (None, FailureKind::Connect),
                     _ => (Some(Reply::new(400)), FailureKind::BadRequest),
                 };
-                stage.world.script((0..before).map(|_| Reply::new(429)));
-                stage.world.faults((0..before).map(|_| Fault::None));
+                fixture.world.script((0..before).map(|_| Reply::new(429)));
+                fixture.world.faults((0..before).map(|_| Fault::None));
                 match ambiguous(*acting) {
-                    Ok(reply) => stage.world.script([reply]),
+                    Ok(reply) => fixture.world.script([reply]),
                     Err(fault) if fault.acts() => {
-                        stage.world.script([Step::Model]);
-                        stage.world.faults([fault]);
+                        fixture.world.script([Step::Model]);
+                        fixture.world.faults([fault]);
                     }
-                    Err(fault) => stage.world.faults([fault]),
+                    Err(fault) => fixture.world.faults([fault]),
                 }
                 let sent = before + 1 + usize::from(last.is_some());
                 let stays = last.is_some();
-                stage.world.script(last);
-                let (time, server) = (stage.world.time(), stage.world.server());
+                fixture.world.script(last);
+                let (time, server) = (fixture.world.time(), fixture.world.server());
                 let goes = async {
                     if !stays {
                         time.pause(SECOND / 10).await;
                         server.close().await;
                     }
                 };
-                let call = stage.update(0);
-                let ((outcome, _), ()) = stage.run(async { futures_util::join!(call, goes) })?;
-                stage.sent(sent)?;
+                let call = fixture.update(0);
+                let ((outcome, _), ()) = fixture.run(async { futures_util::join!(call, goes) })?;
+                fixture.sent(sent)?;
                 let failure = outcome.failure()?;
                 match (failure.kind, failure.may_have_acted) {
                     (ended, true) if ended == kind => Ok(()),
@@ -90,8 +90,8 @@ fn budget() -> Rule {
         "more than enough",
     ];
     Rule::new(
-        "retries-and-pace/budget",
-        "calls of one client send no more requests again than their budget holds, and a 429 does not draw on it",
+        "retries/retry-budget",
+        "calls of one client retry no more often than their retry budget allows, and a 429 does not draw on it",
         "this suite: a client must not multiply the load of a service that fails",
         &EDGES,
         property(
@@ -111,15 +111,15 @@ fn budget() -> Rule {
                 _ => vec![EDGES[3]],
             },
             |harness, (too_many, budget, calls)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.retry_budget = Some(*budget);
                     settings.max_attempts = 4;
                 })?;
                 let status = if *too_many { 429 } else { 500 };
-                stage
+                fixture
                     .world
                     .script((0..calls * 4).map(|_| Reply::new(status)));
-                let ended = stage.run(join_all((0..*calls).map(|call| stage.update(call))))?;
+                let ended = fixture.run(join_all((0..*calls).map(|call| fixture.update(call))))?;
                 for (outcome, _) in ended {
                     error_mapping::is_status(outcome.failure()?, status)?;
                 }
@@ -129,8 +129,8 @@ fn budget() -> Rule {
                 } else {
                     (calls * 3).min(bound)
                 };
-                stage.sent(calls + again)?;
-                let left = stage.client.retry_budget();
+                fixture.sent(calls + again)?;
+                let left = fixture.client.retry_budget();
                 let expected = if *too_many { bound } else { bound - again };
                 if left.is_none() || left == u64::try_from(expected).ok() {
                     Ok(())
@@ -153,16 +153,16 @@ fn deadline() -> Rule {
         "at once",
     ];
     Rule::new(
-        "retries-and-pace/deadline",
-        "a call ends by its deadline, whatever it is at, and sends nothing after it",
-        "this suite: a caller must know when it gets its response",
+        "retries/operation-timeout",
+        "a call ends within its operation timeout, whatever it is waiting for, and sends nothing afterwards",
+        "this suite: a caller must know when its call ends",
         &EDGES,
         property(
             |case| (Just(index(case, 5)), 1_000..50_000_u64, 0.0..1.0).boxed(),
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, deadline, random)| {
                 let deadline = Duration::from_millis(*deadline);
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.operation_timeout = Some(deadline);
                     settings.max_attempts = 1_000;
                     settings.random = Random::Always(*random);
@@ -173,28 +173,28 @@ fn deadline() -> Rule {
                     };
                 })?;
                 match form {
-                    0 => stage.world.script((0..1_000).map(|_| Reply::new(500))),
-                    1 => stage
+                    0 => fixture.world.script((0..1_000).map(|_| Reply::new(500))),
+                    1 => fixture
                         .world
                         .script([Reply::new(429).header("retry-after", "100")]),
-                    3 => stage.world.server().otherwise(Fault::SilenceAfterActing),
-                    4 => stage
+                    3 => fixture.world.server().otherwise(Fault::SilenceAfterActing),
+                    4 => fixture
                         .world
                         .script([Reply::new(429).header("retry-after", "60")]),
                     _ => {}
                 }
-                let ended = stage.run(async {
-                    let first = stage.update(0);
+                let ended = fixture.run(async {
+                    let first = fixture.update(0);
                     if matches!(form, 1 | 2) {
                         first.await;
-                        return stage.update(1).await;
+                        return fixture.update(1).await;
                     }
                     first.await
                 })?;
                 let (outcome, at) = ended;
                 let failure = outcome.failure()?;
                 within("the end", at, Duration::ZERO, deadline)?;
-                if let Some(late) = stage.arrivals().iter().find(|at| **at >= deadline) {
+                if let Some(late) = fixture.arrivals().iter().find(|at| **at >= deadline) {
                     return Err(format!("a request was sent at {late:?}"));
                 }
                 let (kind, end) = match form {
@@ -231,8 +231,8 @@ fn time_limit_of_a_try() -> Rule {
         "endless body",
     ];
     Rule::new(
-        "retries-and-pace/time-limit-of-a-try",
-        "a try ends when its time limit passes, in whatever phase, body included; a body without end ends at its bound",
+        "retries/attempt-timeout",
+        "an attempt ends when its timeout passes, in every phase, body included; an endless body ends at its limit",
         NETWORK,
         &EDGES,
         property(
@@ -240,14 +240,14 @@ fn time_limit_of_a_try() -> Rule {
             |(form, _)| vec![EDGES[*form]],
             |harness, (form, timeout)| {
                 let timeout = Duration::from_millis(*timeout);
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.attempt_timeout = timeout;
                     settings.max_attempts = 1;
                 })?;
                 // The head comes late, which leaves less time for the body.
                 let late = timeout / 3;
-                stage.world.latency(move |_| (Duration::ZERO, late));
-                stage.world.faults([match form {
+                fixture.world.latency(move |_| (Duration::ZERO, late));
+                fixture.world.faults([match form {
                     0 => Fault::SilenceAfterActing,
                     1 => Fault::HeadOnly,
                     2 => Fault::Drip { pause: SECOND },
@@ -255,7 +255,7 @@ fn time_limit_of_a_try() -> Rule {
                         length: 10_000_000_000,
                     },
                 }]);
-                let (outcome, at) = stage.call()?;
+                let (outcome, at) = fixture.call()?;
                 let failure = outcome.failure()?;
                 let (kind, end) = match form {
                     3 => (FailureKind::InvalidResponse, late),
@@ -280,8 +280,8 @@ fn cancellation() -> Rule {
         "in the queue before another",
     ];
     Rule::new(
-        "retries-and-pace/cancellation",
-        "a call that is dropped sends nothing more, and holds up no other call",
+        "retries/cancellation",
+        "a call that is dropped sends nothing more and delays no other call",
         "this suite: dropping a future is how Rust cancels",
         &EDGES,
         property(
@@ -289,7 +289,7 @@ fn cancellation() -> Rule {
             |(form, _)| vec![EDGES[*form]],
             |harness, (form, after)| {
                 let after = Duration::from_millis(*after);
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.rate_limiter = if matches!(form, 1 | 5) {
                         RateLimiter::Fixed(1)
                     } else {
@@ -299,39 +299,40 @@ fn cancellation() -> Rule {
                     settings.retry_budget = Some(3);
                 })?;
                 match form {
-                    2 => stage.world.faults([Fault::SilenceAfterActing]),
-                    3 => stage.world.faults([Fault::HeadOnly]),
-                    4 => stage.world.script([Reply::new(500)]),
+                    2 => fixture.world.faults([Fault::SilenceAfterActing]),
+                    3 => fixture.world.faults([Fault::HeadOnly]),
+                    4 => fixture.world.script([Reply::new(500)]),
                     _ => {}
                 }
                 if matches!(form, 1 | 5) {
-                    stage.call()?.0.updated()?;
+                    fixture.call()?.0.updated()?;
                 }
                 if *form == 5 {
-                    let behind =
-                        async { futures_util::join!(drop_after(&stage, after), stage.update(1)) };
-                    let (dropped, (outcome, at)) = stage.run(behind)?;
+                    let behind = async {
+                        futures_util::join!(drop_after(&fixture, after), fixture.update(1))
+                    };
+                    let (dropped, (outcome, at)) = fixture.run(behind)?;
                     dropped?;
                     outcome.updated()?;
-                    stage.sent(2)?;
+                    fixture.sent(2)?;
                     return within("the next one's end", at, 60 * SECOND, 61 * SECOND);
                 }
                 let before = usize::from(*form != 0);
-                dropped(&stage, *form, after)?;
-                if stage.client.waiting() > 0
-                    || stage.client.retry_budget().is_some_and(|left| left != 3)
+                dropped(&fixture, *form, after)?;
+                if fixture.client.waiting() > 0
+                    || fixture.client.retry_budget().is_some_and(|left| left != 3)
                 {
                     return Err(format!(
                         "it left {} waiting and a budget of {:?}",
-                        stage.client.waiting(),
-                        stage.client.retry_budget()
+                        fixture.client.waiting(),
+                        fixture.client.retry_budget()
                     ));
                 }
-                stage.sent(before)?;
-                let started = stage.world.time().elapsed();
-                let (outcome, at) = stage.call()?;
+                fixture.sent(before)?;
+                let started = fixture.world.time().elapsed();
+                let (outcome, at) = fixture.call()?;
                 outcome.updated()?;
-                let arrivals = stage.sent(before + 1)?;
+                let arrivals = fixture.sent(before + 1)?;
                 // The queue's own pace is one a minute.
                 let most = if *form == 1 { 61 * SECOND } else { started };
                 within("the next call", at, started, most)?;
@@ -342,10 +343,10 @@ fn cancellation() -> Rule {
 }
 
 /// Makes a call and drops it after a time, or after its first poll.
-fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String> {
+fn dropped(fixture: &Fixture<'_>, form: usize, after: Duration) -> Result<(), String> {
     if form == 0 {
-        let call = stage.client.update(entry(0), Options::default());
-        return stage.run(async {
+        let call = fixture.client.update(entry(0), Options::default());
+        return fixture.run(async {
             let polled = futures_util::poll!(call);
             match polled {
                 std::task::Poll::Pending => Ok(()),
@@ -353,12 +354,12 @@ fn dropped(stage: &Stage<'_>, form: usize, after: Duration) -> Result<(), String
             }
         })?;
     }
-    stage.run(drop_after(stage, after))?
+    fixture.run(drop_after(fixture, after))?
 }
 
-async fn drop_after(stage: &Stage<'_>, after: Duration) -> Result<(), String> {
-    let call = stage.client.update(entry(0), Options::default());
-    let pause = Box::pin(stage.world.time().pause(after));
+async fn drop_after(fixture: &Fixture<'_>, after: Duration) -> Result<(), String> {
+    let call = fixture.client.update(entry(0), Options::default());
+    let pause = Box::pin(fixture.world.time().pause(after));
     match select(call, pause).await {
         Either::Left((outcome, _)) => Err(format!("it ended: {outcome:?}")),
         Either::Right(_) => Ok(()),

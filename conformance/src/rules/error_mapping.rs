@@ -87,7 +87,7 @@ pub(super) fn is_status(failure: &Failure, status: u16) -> Result<(), String> {
 fn documented_statuses() -> Rule {
     Rule::new(
         "error-mapping/documented-statuses",
-        "each documented status is reported as what it means, with all that its documented body says",
+        "each documented status is reported as its own kind of error, with every member of its documented body",
         REFERENCE,
         &["400", "401", "404", "429", "500"],
         property(
@@ -146,8 +146,8 @@ fn undocumented_statuses() -> Rule {
     ];
     Rule::new(
         "error-mapping/undocumented-statuses",
-        "a status that is not documented is reported with its number, its meaning and its body, and never as a success",
-        "403 was observed, 409 is documented for neighbours; the rest is HTTP",
+        "an undocumented status is reported with its number, its kind and its body, and never as a success",
+        "403 was observed, 409 is documented for related endpoints; the rest is HTTP",
         &["403", "409", "413", "408", "501", "503", "204"],
         property(
             |case| {
@@ -190,8 +190,8 @@ fn undocumented_statuses() -> Rule {
 
 fn every_field_is_kept() -> Rule {
     Rule::new(
-        "error-mapping/every-field-is-kept",
-        "code, message, external reference, details and body of a refusal are reported as they were sent",
+        "error-mapping/error-members-are-kept",
+        "code, message, external reference, details and body of an error are reported as the service sent them",
         REFERENCE,
         &["400", "401", "404", "429", "500"],
         property(
@@ -248,8 +248,8 @@ fn every_field_is_kept() -> Rule {
 fn codes_are_an_open_set() -> Rule {
     const EDGES: [&str; 5] = ["known", "unknown", "number", "null", "missing"];
     Rule::new(
-        "error-mapping/codes-are-an-open-set",
-        "a code that nobody knows, a numeric, null or missing one leaves the rest of the error as it is",
+        "error-mapping/unknown-codes",
+        "an unknown, numeric, null or missing code leaves the rest of the error as it is",
         "the reference's examples use codes that it does not list; numeric and missing ones were observed",
         &EDGES,
         property(
@@ -293,7 +293,7 @@ fn details_in_every_form() -> Rule {
     ];
     Rule::new(
         "error-mapping/details-in-every-form",
-        "details are reported as text, as field and message, as param and description, or from inside the message",
+        "details are read as strings, as field and message, as param and description, and from inside the message",
         "the first two are documented, the other two were observed",
         &EDGES,
         property(
@@ -363,8 +363,8 @@ fn waits_and_limits_are_kept() -> Rule {
         "no wait",
     ];
     Rule::new(
-        "error-mapping/waits-and-limits-are-kept",
-        "the wait of `Retry-After`, in seconds or as a date, and the rate limit are reported with the error",
+        "error-mapping/retry-after-and-rate-limit",
+        "the error reports the wait of `Retry-After`, in seconds or as a date, and the rate limit",
         "reference page on rate limits; a date is HTTP",
         &EDGES,
         property(

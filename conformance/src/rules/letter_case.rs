@@ -20,8 +20,9 @@ fn ids_are_matched_in_any_case() -> Rule {
         "sent so",
     ];
     Rule::new(
-        "locales/matched-in-any-case",
-        "an id means the same in capitals: an item that comes back under it is found, and a locale is reported apart by it",
+        "locales/ids-ignore-letter-case",
+        "ids match whatever their letter case: an item that is returned under its id in capitals is found, and so is \
+         its locale",
         HOUSE,
         &EDGES,
         property(

@@ -28,7 +28,7 @@ fn absent_means_no_key() -> Rule {
     const EDGES: [&str; 3] = ["1 entry", "99 entries", "100 entries"];
     Rule::new(
         "locales/absent-means-no-key",
-        "an entry without a locale goes out without the key `cmsLocaleId`, not with null and not with an empty text",
+        "an entry without a locale is sent without the key `cmsLocaleId`, not with null and not with an empty string",
         "reference page; a null is refused with 400 (reported in 2025)",
         &EDGES,
         property(
@@ -88,8 +88,8 @@ fn edges_of_keys(keys: &[Key]) -> Vec<&'static str> {
 
 fn each_entry_keeps_its_own() -> Rule {
     Rule::new(
-        "locales/each-entry-keeps-its-own",
-        "each entry goes out with its own locale and its own fields, and changes that variant alone",
+        "locales/each-entry-keeps-its-locale",
+        "each entry is sent with its own locale and its own fields, and changes that variant alone",
         REFERENCE,
         &["every locale", "an id twice", "1 entry"],
         property(
@@ -104,7 +104,7 @@ fn one_id_in_many_locales() -> Rule {
     const EDGES: [&str; 3] = ["primary and secondary", "secondary only", "every locale"];
     Rule::new(
         "locales/one-id-in-many-locales",
-        "one item in several locales goes out in one batch, and each variant gets what was meant for it",
+        "one item in several locales is sent in one batch, and each variant gets its own fields",
         "request example of the reference page",
         &EDGES,
         property(
@@ -170,8 +170,8 @@ fn updated_alone(harness: &Harness<'_>, keys: &[Key]) -> Result<(), String> {
 fn the_primary_change_leaves_the_others_alone() -> Rule {
     const EDGES: [&str; 2] = ["1 entry", "many entries"];
     Rule::new(
-        "locales/primary-only",
-        "an entry without a locale changes the primary variant and leaves every other one as it was",
+        "locales/absent-changes-primary-only",
+        "an entry without a locale changes the primary variant and no other variant",
         REFERENCE,
         &EDGES,
         property(
@@ -245,9 +245,10 @@ const MATCHING: [&str; 5] = [
 
 fn responses_are_matched_in_any_order() -> Rule {
     Rule::new(
-        "locales/matched-in-any-order",
-        "whatever the order of the response, and whether or not it names the primary locale, each entry gets its own item",
-        "the order is not documented; both habits were seen",
+        "locales/response-in-any-order",
+        "whatever the order of the response, and whether or not it names the primary locale, each entry is matched \
+         with its own item",
+        "the order is not documented; both were observed",
         &MATCHING,
         property(
             matching,
@@ -321,9 +322,9 @@ fn what_did_not_come_back_is_reported() -> Rule {
         "1 entry",
     ];
     Rule::new(
-        "locales/missing-is-reported",
-        "an entry whose item is not in the response is reported as missing, and no other is",
-        "this suite: a 200 that lacks an item does not say that it was updated",
+        "locales/missing-item-is-reported",
+        "an entry whose item is not in the response is reported as missing, and no other entry is",
+        "this suite: a 200 that lacks an item does not confirm its update",
         &EDGES,
         property(
             |case| {
@@ -399,9 +400,9 @@ fn what_did_not_come_back_is_reported() -> Rule {
 fn what_cannot_be_reported_apart_is_ambiguous() -> Rule {
     const EDGES: [&str; 2] = ["two left for one", "two unnamed for two named"];
     Rule::new(
-        "locales/ambiguous-is-reported",
-        "an item that could be of several entries, or of none, is given to none and reported as ambiguous",
-        "this suite: a guess would be a lie about what was updated",
+        "locales/ambiguous-item-is-reported",
+        "a returned item that matches several entries, or none, is assigned to no entry and reported as ambiguous",
+        "this suite: a guess would misreport what was updated",
         &EDGES,
         property(
             |case| {

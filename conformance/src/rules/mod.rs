@@ -21,7 +21,7 @@ mod repeated;
 mod responses;
 mod retries;
 pub(crate) mod site;
-mod stage;
+mod timed;
 mod transport;
 mod unnamed;
 mod values;
@@ -60,4 +60,4 @@ pub fn all() -> Vec<Rule> {
 }
 
 const REFERENCE: &str = "reference page of Update Items";
-const HOUSE: &str = "this suite: bad input is refused before the network";
+const HOUSE: &str = "this suite: invalid input is refused before the network";

@@ -5,15 +5,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 
-use super::stage::{
-    NEARLY_UNLIMITED, SECOND, busiest_minute, client, entry, guarded, stage, within,
+use super::timed::{
+    NEARLY_UNLIMITED, SECOND, busiest_minute, client, entry, fixture, guarded, within,
 };
 use crate::client::{Options, Outcome, RateLimiter};
 use crate::rule::{Rule, edges_first, property};
 use webflow_cms_reference::{Limiter, Reply};
 
-const RATES: &str =
-    "reference page of the rate limits; which kind of minute counts is not documented";
+const RATES: &str = "reference page of the rate limits; the window algorithm is not documented";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -58,10 +57,10 @@ fn all_updated(outcomes: Vec<(Outcome, Duration)>) -> Result<(), String> {
 
 fn under_every_window() -> Rule {
     Rule::new(
-        "retries-and-pace/under-every-window",
-        "at the pace of the limit, also after a time without requests, none is refused by a fixed window of any \
-         phase, a sliding window or a token bucket; and however low the pace was before the first response reported the \
-         limit, it takes at most 2 % longer than it must",
+        "rate-limit/every-window-algorithm",
+        "at the rate of the limit, also after an idle time, no request is refused by a fixed window of any phase, a \
+         sliding window or a token bucket; and however low the initial rate was before the first response named the \
+         limit, the requests take at most 2 % longer than the minimum",
         RATES,
         &WINDOWS,
         property(
@@ -78,22 +77,22 @@ fn under_every_window() -> Rule {
             },
             |(kind, ..)| vec![WINDOWS[*kind]],
             |harness, (kind, limit, phase, seed, (together, known), idle)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.rate_limiter =
                         RateLimiter::WithInitialLimit(if *known { *limit } else { 1 });
                 })?;
-                stage.world.limit(limiter(*kind, *limit, *phase));
-                stage.world.latency(latency(*seed));
+                fixture.world.limit(limiter(*kind, *limit, *phase));
+                fixture.world.latency(latency(*seed));
                 let requests = usize::try_from(limit * 2 + 3).unwrap_or(0);
                 let half = usize::try_from(*limit).unwrap_or(0);
-                let (time, idle) = (stage.world.time(), Duration::from_millis(*idle));
-                let ended = stage.run(async {
+                let (time, idle) = (fixture.world.time(), Duration::from_millis(*idle));
+                let ended = fixture.run(async {
                     let mut outcomes = Vec::new();
                     for part in [0..half, half..requests] {
                         if part.start > 0 {
                             time.pause(idle).await;
                         }
-                        let calls = part.map(|call| stage.update(call));
+                        let calls = part.map(|call| fixture.update(call));
                         if *together {
                             outcomes.extend(join_all(calls).await);
                             continue;
@@ -105,7 +104,7 @@ fn under_every_window() -> Rule {
                     outcomes
                 })?;
                 all_updated(ended)?;
-                let arrivals = stage.sent(requests)?;
+                let arrivals = fixture.sent(requests)?;
                 let gaps = u32::try_from(requests - 1).unwrap_or(0);
                 let least = 60 * SECOND * gaps / *limit;
                 let took = arrivals.iter().max().copied().unwrap_or_default();
@@ -123,8 +122,8 @@ fn under_every_window() -> Rule {
 fn shares_fit() -> Rule {
     const EDGES: [&str; 2] = ["2 processes", "3 processes"];
     Rule::new(
-        "retries-and-pace/shares-fit",
-        "clients that have each their share of one token's limit are never refused",
+        "rate-limit/shares",
+        "clients that each have a share of one token's limit are never refused",
         RATES,
         &EDGES,
         property(
@@ -140,9 +139,9 @@ fn shares_fit() -> Rule {
             },
             |(clients, ..)| vec![EDGES[clients - 2]],
             |harness, (clients, limit, kind, phase, seed)| {
-                let stage = stage(harness, |_| {})?;
-                stage.world.limit(limiter(*kind, *limit, *phase));
-                stage.world.latency(latency(*seed));
+                let fixture = fixture(harness, |_| {})?;
+                fixture.world.limit(limiter(*kind, *limit, *phase));
+                fixture.world.latency(latency(*seed));
                 #[expect(clippy::cast_precision_loss, reason = "2 or 3")]
                 let share = 1.0 / *clients as f64;
                 let clients = (0..*clients)
@@ -154,7 +153,7 @@ fn shares_fit() -> Rule {
                     .collect::<Result<Vec<_>, _>>()?;
                 let each = usize::try_from(*limit).unwrap_or(0);
                 // The first response tells the limit; before it, nobody knows that 60 is too much.
-                let outcomes = stage.run(join_all(clients.iter().map(|client| async {
+                let outcomes = fixture.run(join_all(clients.iter().map(|client| async {
                     let mut outcomes =
                         vec![guarded(client.update(entry(0), Options::default())).await];
                     let rest = (1..each)
@@ -165,7 +164,7 @@ fn shares_fit() -> Rule {
                 for outcome in outcomes.into_iter().flatten() {
                     outcome.updated()?;
                 }
-                match stage.refusals().as_slice() {
+                match fixture.refusals().as_slice() {
                     [] => Ok(()),
                     refused => Err(format!("requests were refused at {refused:?}")),
                 }
@@ -183,9 +182,9 @@ fn one_pause_for_all() -> Rule {
         "a shorter wait comes later",
     ];
     Rule::new(
-        "retries-and-pace/one-pause-for-all",
-        "when the service asks one call for a wait, no other call of the token is sent before it is over, not even \
-         one that was waiting for its turn before",
+        "rate-limit/pause-is-shared",
+        "when the service asks one call to wait, no other call with the token is sent before the wait is over, not \
+         even one that was already queued",
         RATES,
         &EDGES,
         property(
@@ -200,7 +199,7 @@ fn one_pause_for_all() -> Rule {
             },
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, too_many, wait, starts)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     // One each second.
                     settings.rate_limiter = if *form == 2 {
                         RateLimiter::Fixed(60)
@@ -218,18 +217,18 @@ fn one_pause_for_all() -> Rule {
                 let asked = if *form == 4 { 2_usize } else { 1 };
                 for wait in [*wait, *wait / 2].iter().take(asked) {
                     let reply = Reply::new(status).header("retry-after", &wait.to_string());
-                    stage.world.script([reply]);
+                    fixture.world.script([reply]);
                 }
-                let time = stage.world.time();
+                let time = fixture.world.time();
                 let later = async |start: &u64| {
                     if *form != 2 {
                         time.pause(Duration::from_millis(*start)).await;
                     }
-                    stage.update(1).await
+                    fixture.update(1).await
                 };
-                let first = join_all((0..asked).map(|_| stage.update(0)));
+                let first = join_all((0..asked).map(|_| fixture.update(0)));
                 let rest = join_all(starts.iter().map(later));
-                let (first, rest) = stage.run(async { futures_util::join!(first, rest) })?;
+                let (first, rest) = fixture.run(async { futures_util::join!(first, rest) })?;
                 all_updated(rest)?;
                 let again = if *form == 3 {
                     super::error_mapping::is_status(first[0].0.failure()?, status)?;
@@ -238,7 +237,7 @@ fn one_pause_for_all() -> Rule {
                     all_updated(first)?;
                     asked
                 };
-                let arrivals = stage.sent(starts.len() + asked + again)?;
+                let arrivals = fixture.sent(starts.len() + asked + again)?;
                 let wait = Duration::from_secs(*wait);
                 match arrivals[asked..].iter().find(|at| **at < wait) {
                     None => Ok(()),
@@ -252,8 +251,8 @@ fn one_pause_for_all() -> Rule {
 fn no_burst_after_a_pause() -> Rule {
     const EDGES: [&str; 4] = ["1 caller", "2 callers", "as many as the limit", "one more"];
     Rule::new(
-        "retries-and-pace/no-burst-after-a-pause",
-        "callers that are all reported 429 come back no earlier than asked and no faster than the limit, and all succeed",
+        "rate-limit/no-burst-after-a-pause",
+        "calls that all get a 429 retry no earlier than asked and no faster than the limit, and all succeed",
         RATES,
         &EDGES,
         property(
@@ -282,21 +281,22 @@ fn no_burst_after_a_pause() -> Rule {
                     .collect()
             },
             |harness, (limit, kind, callers, seed)| {
-                let stage = stage(harness, |settings| settings.rate_limiter = NEARLY_UNLIMITED)?;
-                stage.world.limit(limiter(*kind, *limit, *seed % 60_000));
+                let fixture =
+                    fixture(harness, |settings| settings.rate_limiter = NEARLY_UNLIMITED)?;
+                fixture.world.limit(limiter(*kind, *limit, *seed % 60_000));
                 // So that nobody hears of the first one's success before the others would leave.
-                stage.world.latency(|_| (Duration::ZERO, SECOND / 10));
-                stage.world.script((0..*callers).map(|_| {
+                fixture.world.latency(|_| (Duration::ZERO, SECOND / 10));
+                fixture.world.script((0..*callers).map(|_| {
                     Reply::new(429)
                         .header("retry-after", "60")
                         .header("x-ratelimit-limit", &limit.to_string())
                 }));
                 // Those that the limiter refuses leave the script as it is.
                 let size = usize::try_from(*limit).unwrap_or(0);
-                let calls = (0..*callers).map(|call| stage.update(call));
-                let ended = stage.run(join_all(calls))?;
+                let calls = (0..*callers).map(|call| fixture.update(call));
+                let ended = fixture.run(join_all(calls))?;
                 all_updated(ended)?;
-                let arrivals = stage.arrivals();
+                let arrivals = fixture.arrivals();
                 let again: Vec<_> = arrivals
                     .iter()
                     .copied()
@@ -322,8 +322,8 @@ fn no_burst_after_a_pause() -> Rule {
 
 fn a_fallen_limit() -> Rule {
     Rule::new(
-        "retries-and-pace/a-fallen-limit",
-        "when the limit falls, no request is refused but those that were under way when the first refusal came",
+        "rate-limit/limit-decrease",
+        "when the limit decreases, only requests that were in flight at the first 429 are refused",
         RATES,
         &WINDOWS,
         property(
@@ -338,22 +338,22 @@ fn a_fallen_limit() -> Rule {
             },
             |(kind, ..)| vec![WINDOWS[*kind]],
             |harness, (kind, limit, phase, seed)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.rate_limiter = RateLimiter::WithInitialLimit(*limit)
                 })?;
-                stage.world.limit(limiter(*kind, *limit, *phase));
-                stage.world.latency(latency(*seed));
+                fixture.world.limit(limiter(*kind, *limit, *phase));
+                fixture.world.latency(latency(*seed));
                 let requests = usize::try_from(limit * 2).unwrap_or(0);
-                let time = stage.world.time();
-                let server = stage.world.server();
+                let time = fixture.world.time();
+                let server = fixture.world.server();
                 let fall = async {
                     time.pause(60 * SECOND).await;
                     server.core().set_limit(limit / 2);
                 };
-                let calls = join_all((0..requests).map(|call| stage.update(call)));
-                let (ended, ()) = stage.run(async { futures_util::join!(calls, fall) })?;
+                let calls = join_all((0..requests).map(|call| fixture.update(call)));
+                let (ended, ()) = fixture.run(async { futures_util::join!(calls, fall) })?;
                 all_updated(ended)?;
-                let refused = stage.refusals();
+                let refused = fixture.refusals();
                 let Some(first) = refused.iter().min() else {
                     return Ok(());
                 };
@@ -370,8 +370,8 @@ fn a_fallen_limit() -> Rule {
 fn healthy_responses() -> Rule {
     const EDGES: [&str; 2] = ["no pace", "a pace"];
     Rule::new(
-        "retries-and-pace/healthy-responses-do-not-slow",
-        "a success with `Retry-After`, as Webflow sends it, slows nothing",
+        "rate-limit/retry-after-on-success",
+        "a success with `Retry-After`, as Webflow sends it, delays nothing",
         "observed on the live service: a healthy 200 carries Retry-After: 60",
         &EDGES,
         property(
@@ -383,15 +383,15 @@ fn healthy_responses() -> Rule {
                 } else {
                     RateLimiter::Unlimited
                 };
-                let stage = stage(harness, |settings| settings.rate_limiter = pace)?;
-                stage.run(async {
+                let fixture = fixture(harness, |settings| settings.rate_limiter = pace)?;
+                fixture.run(async {
                     for call in 0..*calls {
-                        stage.update(call).await.0.updated()?;
+                        fixture.update(call).await.0.updated()?;
                     }
                     Ok::<_, String>(())
                 })??;
-                let arrivals = stage.sent(*calls)?;
-                let log = stage.world.log();
+                let arrivals = fixture.sent(*calls)?;
+                let log = fixture.world.log();
                 let carried = log.iter().all(|exchange| {
                     exchange
                         .reply

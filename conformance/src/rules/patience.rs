@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::retries::index;
-use super::stage::{NEARLY_UNLIMITED, SECOND, Stage, stage, within};
+use super::timed::{Fixture, NEARLY_UNLIMITED, SECOND, fixture, within};
 use crate::client::{FailureKind, Random, RateLimiter};
 use crate::rule::{Rule, edges_first, property};
 use webflow_cms_reference::{Fault, ModelResponse, Reply, Step};
@@ -34,9 +34,9 @@ fn the_rest_of_a_window() -> Rule {
     /// More requests than this in a window are no waiting.
     const MOST: usize = 12;
     Rule::new(
-        "retries-and-pace/waits-for-the-next-window",
-        "a client as it is by default outwaits a window of a minute that is used up, although the 429 asks for no wait, in no \
-         more than 12 requests",
+        "rate-limit/waits-for-the-next-window",
+        "a client with default settings outlasts an exhausted window of a minute, although the 429 asks for no wait, \
+         in at most 12 requests",
         "this suite, beyond the reference: the window was observed to last 60 seconds from its first request",
         &EDGES,
         property(
@@ -55,13 +55,13 @@ fn the_rest_of_a_window() -> Rule {
                 left.into_iter().chain([headers]).collect()
             },
             |harness, (left, headers, seed)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.client_defaults = true;
                     settings.random = Random::Seeded(*seed);
                 })?;
                 let (left, headers) = (Duration::from_millis(*left), *headers);
-                let time = stage.world.time();
-                stage.world.script((0..100).map(|_| {
+                let time = fixture.world.time();
+                fixture.world.script((0..100).map(|_| {
                     let time = time.clone();
                     Step::model_then(move |response: ModelResponse| {
                         if time.elapsed() >= left {
@@ -75,9 +75,9 @@ fn the_rest_of_a_window() -> Rule {
                         }
                     })
                 }));
-                let (outcome, _) = stage.call()?;
+                let (outcome, _) = fixture.call()?;
                 outcome.updated()?;
-                match stage.arrivals().len() {
+                match fixture.arrivals().len() {
                     1..=MOST => Ok(()),
                     requests => Err(format!("{requests} requests are sent within {left:?}")),
                 }
@@ -96,9 +96,9 @@ fn other_headers() -> Rule {
         "garbage",
     ];
     Rule::new(
-        "retries-and-pace/waits-in-other-headers",
-        "after a 429 nothing is sent before the time that `retry-after-ms` or `X-RateLimit-Reset` names, by this call or \
-         another of the token, and what cannot be read there is passed over",
+        "rate-limit/waits-in-other-headers",
+        "after a 429 no request of the call, or of another call with the token, is sent before the time that `retry- \
+         after-ms` or `X-RateLimit-Reset` names; values that cannot be read are ignored",
         "this suite, beyond the reference: the official clients look for both headers",
         &EDGES,
         property(
@@ -112,7 +112,7 @@ fn other_headers() -> Rule {
                 [form].into_iter().chain(other).collect()
             },
             |harness, (form, wait, other, random)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.random = Random::Always(*random);
                     settings.rate_limiter = if *other {
                         NEARLY_UNLIMITED
@@ -120,7 +120,7 @@ fn other_headers() -> Rule {
                         RateLimiter::Unlimited
                     };
                 })?;
-                let now = stage.world.time().now();
+                let now = fixture.world.time().now();
                 let seconds = wait.div_ceil(1_000);
                 let reply = Reply::new(429);
                 let (reply, least) = match form {
@@ -148,22 +148,22 @@ fn other_headers() -> Rule {
                         (reply, seconds * 1_000)
                     }
                 };
-                stage.world.script([reply]);
+                fixture.world.script([reply]);
                 let second = async {
                     // The other call begins when the first one has been reported.
-                    stage.world.time().pause(SECOND / 2).await;
+                    fixture.world.time().pause(SECOND / 2).await;
                     match other {
-                        true => Some(stage.update(1).await),
+                        true => Some(fixture.update(1).await),
                         false => None,
                     }
                 };
-                let both = async { futures_util::join!(stage.update(0), second) };
-                let ((outcome, _), second) = stage.run(both)?;
+                let both = async { futures_util::join!(fixture.update(0), second) };
+                let ((outcome, _), second) = fixture.run(both)?;
                 outcome.updated()?;
                 if let Some((outcome, _)) = second {
                     outcome.updated()?;
                 }
-                let arrivals = stage.sent(2 + usize::from(*other))?;
+                let arrivals = fixture.sent(2 + usize::from(*other))?;
                 let least = Duration::from_millis(least);
                 for arrival in arrivals.iter().skip(1) {
                     // Longer than this is another client's patience.
@@ -199,10 +199,10 @@ fn unread(form: usize, after: usize) -> Fault {
 
 fn accepted_is_final() -> Rule {
     Rule::new(
-        "retries-and-pace/accepted-is-not-sent-again",
-        "a request whose documented success was announced is not sent again, whatever comes of the body: its failure says the \
-         status, that the service may have acted, and that nothing is to be sent again",
-        "this suite: a file that is written again is imported again, and the acceptance is known",
+        "retries/accepted-is-not-retried",
+        "a request whose documented success was announced is not retried, whatever happens to the body: its error has \
+         the status, says that the service may have acted, and advises against a retry",
+        "this suite: a file that is written again is imported again, and the status says that the request was accepted",
         &UNREAD,
         property(
             |case| {
@@ -216,16 +216,16 @@ fn accepted_is_final() -> Rule {
             },
             |(form, ..)| vec![UNREAD[*form]],
             |harness, (form, after, again, before)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.retry_ambiguous = *again;
                     settings.attempt_timeout = 20 * SECOND;
                 })?;
                 // What came before was reported to come again.
-                stage.world.script((0..*before).map(|_| Reply::new(429)));
-                stage.world.faults((0..*before).map(|_| Fault::None));
-                stage.world.faults([unread(*form, *after)]);
-                let (outcome, _) = stage.call()?;
-                stage.sent(before + 1)?;
+                fixture.world.script((0..*before).map(|_| Reply::new(429)));
+                fixture.world.faults((0..*before).map(|_| Fault::None));
+                fixture.world.faults([unread(*form, *after)]);
+                let (outcome, _) = fixture.call()?;
+                fixture.sent(before + 1)?;
                 let failure = outcome.failure()?;
                 let is_read = matches!(
                     failure.kind,
@@ -260,9 +260,10 @@ fn bounded_by_default() -> Rule {
         "anything in turn",
     ];
     Rule::new(
-        "retries-and-pace/bounded-by-default",
-        "a call of a client as it is by default ends within five minutes, not counting the waits that the service asks for",
-        "this suite, beyond the reference: a caller must know when it gets its response",
+        "retries/bounded-by-default",
+        "a call of a client with default settings ends within five minutes, not counting the waits that the service \
+         asks for",
+        "this suite, beyond the reference: a caller must know when its call ends",
         &EDGES,
         property(
             |case| {
@@ -271,12 +272,12 @@ fn bounded_by_default() -> Rule {
             },
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, wait, seed)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.client_defaults = true;
                     settings.random = Random::Seeded(*seed);
                 })?;
-                disturb(&stage, *form, *wait);
-                let (_, ended) = stage.call()?;
+                disturb(&fixture, *form, *wait);
+                let (_, ended) = fixture.call()?;
                 // The client decides how often it waits as it is asked to; this suite grants it five times.
                 let asked = match EDGES[*form] {
                     "waits as long as may be" | "anything in turn" => 5 * (*wait + 1),
@@ -289,23 +290,23 @@ fn bounded_by_default() -> Rule {
 }
 
 /// Lets every attempt fail.
-fn disturb(stage: &Stage<'_>, form: usize, wait: u32) {
+fn disturb(fixture: &Fixture<'_>, form: usize, wait: u32) {
     let asks = || Reply::new(429).header("retry-after", &wait.to_string());
-    let server = stage.world.server();
+    let server = fixture.world.server();
     match form {
         0 => server.otherwise(Fault::SilenceBeforeActing),
         1 => server.otherwise(Fault::Drip { pause: SECOND }),
-        2 => stage.world.script((0..200).map(|_| Reply::new(503))),
-        3 => stage.world.script((0..200).map(|_| asks())),
+        2 => fixture.world.script((0..200).map(|_| Reply::new(503))),
+        3 => fixture.world.script((0..200).map(|_| asks())),
         _ => {
             for turn in 0..60 {
                 let silent = turn % 2 == 0;
-                stage.world.faults([match silent {
+                fixture.world.faults([match silent {
                     true => Fault::SilenceBeforeActing,
                     false => Fault::None,
                 }]);
                 if !silent {
-                    stage.world.script([asks()]);
+                    fixture.world.script([asks()]);
                 }
             }
         }

@@ -30,7 +30,8 @@ fn what_was_not_set_is_absent() -> Rule {
     ];
     Rule::new(
         "payload/unset-is-absent",
-        "a flag, a locale or fields that were not set are absent from the wire, and what was set is there as it was set",
+        "a flag, locale or fields that were not set are absent from the request, and all that was set is sent as it \
+         was set",
         "reference page; `isDraft: false` sent unasked would queue an item for publication",
         &EDGES,
         property(
@@ -95,7 +96,7 @@ fn fields_arrive_exactly() -> Rule {
     ];
     Rule::new(
         "payload/fields-arrive-exactly",
-        "every field arrives with the characters and the digits that it was given, whatever its name and kind",
+        "every field arrives with the characters and digits that it was given, whatever its name and kind",
         REFERENCE,
         &EDGES,
         property(
@@ -144,8 +145,8 @@ fn fields_arrive_exactly() -> Rule {
 fn null_clears() -> Rule {
     const EDGES: [&str; 3] = ["one cleared", "cleared and set", "empty list"];
     Rule::new(
-        "payload/null-clears",
-        "an explicit null goes out as null and clears just that field; fields that were not named keep their values",
+        "payload/null-clears-field",
+        "an explicit null is sent as null and clears that field alone; fields that are not named keep their values",
         "partial updates are documented; that null clears is assumed",
         &EDGES,
         property(
@@ -186,7 +187,8 @@ fn path_query_and_headers() -> Rule {
     const EDGES: [&str; 3] = ["not said", "true", "false"];
     Rule::new(
         "payload/path-query-and-headers",
-        "path, query and headers are as documented: nothing in the query unless it was said, one bearer token, JSON both ways",
+        "path, query and headers are as documented: no query parameter that was not set, one bearer token, JSON in \
+         both directions",
         REFERENCE,
         &EDGES,
         property(
@@ -298,7 +300,8 @@ fn fields_that_are_no_object_are_refused() -> Rule {
     ];
     Rule::new(
         "payload/fields-are-an-object",
-        "fields that are no object, name a member twice, or hold a number that no float can, are refused and nothing is sent",
+        "fields that are not an object, repeat a member, or hold a number beyond the range of a float, are refused \
+         and nothing is sent",
         HOUSE,
         &EDGES,
         property(
@@ -348,8 +351,8 @@ fn unfit_tokens_are_refused() -> Rule {
         "line break behind",
     ];
     Rule::new(
-        "payload/unfit-tokens-are-refused",
-        "a token that is empty, or that no header can carry, is refused without being shown, and nothing is sent",
+        "payload/invalid-tokens-are-refused",
+        "a token that is empty, or that a header cannot carry, is refused without being printed, and nothing is sent",
         HOUSE,
         &EDGES,
         property(

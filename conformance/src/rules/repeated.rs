@@ -10,13 +10,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::retries::{AMBIGUOUS, ambiguous, index};
-use super::stage::{SECOND, entry, stage_of, within};
+use super::timed::{SECOND, entry, fixture_with, within};
 use super::{members, site, wire};
 use crate::client::{Entry, Options};
 use crate::rule::{Rule, property};
 use webflow_cms_reference::{Exchange, Fault, Reply, Step};
 
-const SAME: &str = "this suite: a request that is repeated is the same request";
+const SAME: &str = "this suite: a retry is the same request";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![the_same_request(), own_time_limit()]
@@ -126,8 +126,8 @@ fn the_same_request() -> Rule {
     ];
     const ALL: [&str; EDGES.len() + members::EDGES.len()] = joined(EDGES, members::EDGES);
     Rule::new(
-        "retries-and-pace/the-same-request-again",
-        "a request that is sent again is the first one to the byte: method, path, query, body, and the headers `Accept`, \
+        "retries/retries-are-byte-identical",
+        "a retry is the first request to the byte: method, path, query, body, and the headers `Accept`, \
          `Authorization`, `Content-Type`, `Content-Length` and `User-Agent`",
         SAME,
         &ALL,
@@ -163,20 +163,20 @@ fn the_same_request() -> Rule {
                     .collect()
             },
             |harness, (failures, skip, entries)| {
-                let stage = stage_of(harness, site::model_of(entries), |_| {})?;
+                let fixture = fixture_with(harness, site::model_of(entries), |_| {})?;
                 for failure in failures {
                     let (step, fault) = attempt(*failure);
-                    stage.world.faults([fault]);
-                    stage.world.script(step);
+                    fixture.world.faults([fault]);
+                    fixture.world.script(step);
                 }
                 let options = Options {
                     skip_invalid_files: *skip,
                     ..Options::default()
                 };
-                let call = stage.update_with(entries.clone(), options);
-                stage.run(call)?.0.updated()?;
-                stage.sent(failures.len() + 1)?;
-                let log = stage.world.log();
+                let call = fixture.update_with(entries.clone(), options);
+                fixture.run(call)?.0.updated()?;
+                fixture.sent(failures.len() + 1)?;
+                let log = fixture.world.log();
                 let first = log.first().ok_or("nothing was sent")?;
                 wire::carries(first, entries)?;
                 for exchange in &log {
@@ -229,8 +229,8 @@ fn own_time_limit() -> Rule {
     ];
     const CLIENTS: Duration = Duration::from_secs(30);
     Rule::new(
-        "retries-and-pace/own-time-limit-of-every-attempt",
-        "the time limit that a call sets for its attempts ends each of them, the last like the first",
+        "retries/attempt-timeout-of-a-call",
+        "the attempt timeout of a call ends each of its attempts, the last like the first",
         SAME,
         &EDGES,
         property(
@@ -255,19 +255,19 @@ fn own_time_limit() -> Rule {
             },
             |harness, (limit, silent, random)| {
                 let entries: Vec<Entry> = entry(0);
-                let stage = stage_of(harness, site::model_of(&entries), |settings| {
+                let fixture = fixture_with(harness, site::model_of(&entries), |settings| {
                     settings.attempt_timeout = CLIENTS;
                     settings.max_attempts = u32::try_from(*silent).unwrap_or(1);
                     settings.random = crate::client::Random::Always(*random);
                 })?;
-                stage.world.server().otherwise(Fault::SilenceBeforeActing);
+                fixture.world.server().otherwise(Fault::SilenceBeforeActing);
                 let options = Options {
                     attempt_timeout: Some(*limit),
                     ..Options::default()
                 };
-                let (outcome, ended) = stage.run(stage.update_with(entries, options))?;
+                let (outcome, ended) = fixture.run(fixture.update_with(entries, options))?;
                 outcome.failure()?;
-                let arrivals = stage.sent(*silent)?;
+                let arrivals = fixture.sent(*silent)?;
                 let last = arrivals.last().copied().unwrap_or_default();
                 for (pair, wait) in arrivals.windows(2).zip([1_u32, 2, 4]) {
                     // The wait between two attempts is from half to the whole of this.

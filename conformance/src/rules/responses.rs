@@ -21,8 +21,9 @@ pub(super) fn rules() -> Vec<Rule> {
 fn documented_members_are_kept() -> Rule {
     const EDGES: [&str; 4] = ["in a list", "single item", "never published", "published"];
     Rule::new(
-        "payload/documented-members-are-kept",
-        "locale, dates and flags of a returned item are reported as they were sent, and so is the rate limit of the response",
+        "response/documented-members",
+        "locale, dates and flags of a returned item are reported as they were sent, and so is the rate limit of the \
+         response",
         REFERENCE,
         &EDGES,
         property(
@@ -109,9 +110,9 @@ fn unknown_fields_survive() -> Rule {
         "an item's own in the list",
     ];
     Rule::new(
-        "payload/unknown-fields-survive",
-        "members of a response that nobody documents are kept and do not disturb the others",
-        "the published document has changed often",
+        "response/unknown-members",
+        "undocumented members of a response are kept and do not disturb the others",
+        "Webflow's published OpenAPI document changes often",
         &EDGES,
         property(
             |case| {
@@ -173,7 +174,7 @@ fn both_shapes_are_read() -> Rule {
         "byte order mark",
     ];
     Rule::new(
-        "payload/both-shapes-are-read",
+        "response/list-or-single-item",
         "a response is read whether it is a list or a single item; the key `items` decides",
         "the reference page documents both shapes and gives no discriminator",
         &EDGES,
@@ -245,9 +246,10 @@ fn sparse_items_are_read() -> Rule {
         "no dates",
     ];
     Rule::new(
-        "payload/sparse-items-are-read",
-        "an item that comes back without name, slug, fields, dates or flags, or with something odd in their place, was updated all the same",
-        "an official client turns such a response into an error after the write has succeeded",
+        "response/sparse-items",
+        "a returned item without name, slug, fields, dates or flags, or with unexpected values in their place, counts \
+         as updated",
+        "an official client turns such a response into an error although the write succeeded",
         &EDGES,
         property(
             |case| {
@@ -318,8 +320,8 @@ fn sparse_items_are_read() -> Rule {
 fn field_data_come_back_exactly() -> Rule {
     const EDGES: [&str; 3] = ["edge number", "null", "text beyond ascii"];
     Rule::new(
-        "payload/field-data-come-back-exactly",
-        "the fields of a returned item are reported with the characters and the digits that the service sent",
+        "response/field-data-is-exact",
+        "the fields of a returned item are reported with the characters and digits that the service sent",
         "numbers and texts are the customer's content",
         &EDGES,
         property(

@@ -7,13 +7,13 @@ use http::header::{DATE, RETRY_AFTER};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::stage::{NEARLY_UNLIMITED, SECOND, stage, within};
+use super::timed::{NEARLY_UNLIMITED, SECOND, fixture, within};
 use super::{REFERENCE, error_mapping};
 use crate::client::{FailureKind, Random};
 use crate::rule::{Rule, edges_first, property};
 use webflow_cms_reference::{Fault, Reply};
 
-const SDKS: &str = "measured: official clients come back too early, too late or not at all";
+const SDKS: &str = "measured: official clients retry too early, too late or not at all";
 pub(super) const NETWORK: &str = "this suite: networks break";
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -88,9 +88,9 @@ fn never_earlier() -> Rule {
     /// How far the clock of the server may be behind or ahead, in seconds.
     const APART: u64 = 10_000;
     Rule::new(
-        "retries-and-pace/never-earlier",
-        "after a 429 or 503 the request is sent again no earlier than the response asks and than the client's own wait, \
-         and at the most a second later than the longer of the two",
+        "retries/retry-after",
+        "after a 429 or 503 the retry is sent no earlier than the response asks and no earlier than the client's own \
+         back-off, and at most a second later than the longer of the two",
         SDKS,
         &EDGES,
         property(
@@ -107,16 +107,16 @@ fn never_earlier() -> Rule {
             },
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, status, seconds, tenths, random, apart)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.random = Random::Always(*random)
                 })?;
-                let now = stage.world.time().now() + Duration::from_secs(*apart)
+                let now = fixture.world.time().now() + Duration::from_secs(*apart)
                     - Duration::from_secs(APART);
                 let (reply, wait) = asking(*status, *form, *seconds, *tenths, now);
-                stage.world.script([reply]);
-                let (outcome, _) = stage.call()?;
+                fixture.world.script([reply]);
+                let (outcome, _) = fixture.call()?;
                 outcome.updated()?;
-                let arrivals = stage.sent(2)?;
+                let arrivals = fixture.sent(2)?;
                 // The first of the client's own waits.
                 let least = wait.max(SECOND.mul_f64(0.5 + random / 2.0));
                 // After a 429 that gives no time, a client may wait for the next window.
@@ -133,8 +133,8 @@ fn never_earlier() -> Rule {
 fn refusals_are_final() -> Rule {
     const EDGES: [&str; 7] = ["400", "401", "403", "404", "409", "413", "501"];
     Rule::new(
-        "retries-and-pace/refusals-are-final",
-        "after 400, 401, 403, 404, 409, 413 and 501 nothing is sent again, whatever wait the response asks for",
+        "retries/final-statuses",
+        "after 400, 401, 403, 404, 409, 413 and 501 there is no retry, whatever wait the response asks for",
         REFERENCE,
         &EDGES,
         property(
@@ -147,11 +147,11 @@ fn refusals_are_final() -> Rule {
                 EDGES.into_iter().filter(|edge| *edge == status).collect()
             },
             |harness, (status, seconds)| {
-                let stage = stage(harness, |_| {})?;
+                let fixture = fixture(harness, |_| {})?;
                 let reply = Reply::new(*status).header("retry-after", &seconds.to_string());
-                stage.world.script([reply]);
-                let (outcome, ended) = stage.call()?;
-                stage.sent(1)?;
+                fixture.world.script([reply]);
+                let (outcome, ended) = fixture.call()?;
+                fixture.sent(1)?;
                 error_mapping::is_status(outcome.failure()?, *status)?;
                 within("the end", ended, Duration::ZERO, Duration::ZERO)
             },
@@ -162,9 +162,9 @@ fn refusals_are_final() -> Rule {
 fn always_again() -> Rule {
     const EDGES: [&str; 2] = ["429", "no connection"];
     Rule::new(
-        "retries-and-pace/always-again",
-        "a request that the service did not act on (429, or no connection came about) is sent again under the \
-         strictest policy too",
+        "retries/safe-failures-are-retried",
+        "a request that the service did not act on (429, or no connection established) is retried under the strictest \
+         policy too",
         SDKS,
         &EDGES,
         property(
@@ -172,7 +172,7 @@ fn always_again() -> Rule {
             |(form, _)| vec![EDGES[*form]],
             |harness, (form, attempts)| {
                 let refusing = harness.refusing()?;
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.retry_ambiguous = false;
                     settings.max_attempts = *attempts;
                     if *form == 1 {
@@ -180,13 +180,15 @@ fn always_again() -> Rule {
                     }
                 })?;
                 if *form == 0 {
-                    stage.world.script((1..*attempts).map(|_| Reply::new(429)));
-                    let (outcome, _) = stage.call()?;
+                    fixture
+                        .world
+                        .script((1..*attempts).map(|_| Reply::new(429)));
+                    let (outcome, _) = fixture.call()?;
                     outcome.updated()?;
-                    stage.sent(usize::try_from(*attempts).unwrap_or(0))?;
+                    fixture.sent(usize::try_from(*attempts).unwrap_or(0))?;
                     return Ok(());
                 }
-                let (outcome, _) = stage.call()?;
+                let (outcome, _) = fixture.call()?;
                 let failure = outcome.failure()?;
                 let reported = (failure.kind, failure.attempts, failure.may_have_acted);
                 if reported == (FailureKind::Connect, Some(*attempts), false) {
@@ -224,24 +226,23 @@ pub(super) const AMBIGUOUS: [&str; 9] = [
 
 fn again_by_policy() -> Rule {
     Rule::new(
-        "retries-and-pace/again-by-policy",
-        "a request that the service may have acted on is sent again by default, and not under the policy that \
-         forbids it",
+        "retries/ambiguous-follows-policy",
+        "a request that the service may have acted on is retried by default, and not under the policy that forbids it",
         NETWORK,
         &AMBIGUOUS,
         property(
             |case| (Just(index(case, AMBIGUOUS.len())), any::<bool>()).boxed(),
             |(form, _)| vec![AMBIGUOUS[*form]],
             |harness, (form, again)| {
-                let stage = stage(harness, |settings| settings.retry_ambiguous = *again)?;
+                let fixture = fixture(harness, |settings| settings.retry_ambiguous = *again)?;
                 match ambiguous(*form) {
-                    Ok(reply) => stage.world.script([reply]),
-                    Err(fault) => stage.world.faults([fault]),
+                    Ok(reply) => fixture.world.script([reply]),
+                    Err(fault) => fixture.world.faults([fault]),
                 }
-                let (outcome, _) = stage.call()?;
+                let (outcome, _) = fixture.call()?;
                 if *again {
                     let attempts = outcome.updated()?.attempts;
-                    stage.sent(2)?;
+                    fixture.sent(2)?;
                     return match attempts {
                         None | Some(2) => Ok(()),
                         Some(attempts) => {
@@ -249,7 +250,7 @@ fn again_by_policy() -> Rule {
                         }
                     };
                 }
-                stage.sent(1)?;
+                fixture.sent(1)?;
                 match outcome.failure()?.may_have_acted {
                     true => Ok(()),
                     false => Err("it is reported that nothing was done".to_owned()),
@@ -262,9 +263,9 @@ fn again_by_policy() -> Rule {
 fn not_more_than() -> Rule {
     const EDGES: [&str; 3] = ["1 try", "2 attempts", "5 attempts"];
     Rule::new(
-        "retries-and-pace/not-more-than",
-        "a request is sent as often as the policy says and no more, and the error says how often and what each try \
-         came to",
+        "retries/max-attempts",
+        "a request is attempted as often as the policy allows and no more, and the error reports the number of \
+         attempts and the failure of each",
         SDKS,
         &EDGES,
         property(
@@ -284,40 +285,40 @@ fn not_more_than() -> Rule {
                 _ => Vec::new(),
             },
             |harness, attempts| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.max_attempts = u32::try_from(attempts.len()).unwrap_or(1);
                 })?;
                 let mut kinds = Vec::new();
                 for form in attempts {
                     match ambiguous(*form) {
                         _ if *form == 9 => {
-                            stage.world.script([Reply::new(429)]);
-                            stage.world.faults([Fault::None]);
+                            fixture.world.script([Reply::new(429)]);
+                            fixture.world.faults([Fault::None]);
                             kinds.push(FailureKind::TooManyRequests);
                         }
                         Ok(reply) => {
-                            stage.world.script([reply]);
-                            stage.world.faults([Fault::None]);
+                            fixture.world.script([reply]);
+                            fixture.world.faults([Fault::None]);
                             kinds.push(match form {
                                 0 => FailureKind::UnexpectedStatus,
                                 _ => FailureKind::ServerError,
                             });
                         }
                         Err(fault) => {
-                            // A fault that acts takes a step of the script.
+                            // A fault that runs takes a step of the script.
                             if fault.acts() {
-                                stage.world.script([webflow_cms_reference::Step::Model]);
+                                fixture.world.script([webflow_cms_reference::Step::Model]);
                             }
                             kinds.push(match fault {
                                 Fault::SilenceAfterActing => FailureKind::Timeout,
                                 _ => FailureKind::ConnectionClosed,
                             });
-                            stage.world.faults([fault]);
+                            fixture.world.faults([fault]);
                         }
                     }
                 }
-                let (outcome, _) = stage.call()?;
-                stage.sent(attempts.len())?;
+                let (outcome, _) = fixture.call()?;
+                fixture.sent(attempts.len())?;
                 let failure = outcome.failure()?;
                 if failure.attempts == u32::try_from(attempts.len()).ok()
                     && failure.failed_attempts == kinds
@@ -336,16 +337,16 @@ fn not_more_than() -> Rule {
 fn above_the_cap() -> Rule {
     const EDGES: [&str; 4] = ["at the cap", "a second more", "far more", "beyond numbers"];
     Rule::new(
-        "retries-and-pace/above-the-cap",
-        "a wait up to the cap is kept; above it the error comes back at once, with the wait in it, and so it does for \
-         every other call of the token",
+        "retries/retry-after-cap",
+        "a wait up to the cap is kept; above it the call fails at once with the wait in its error, and so does every \
+         other call with the token",
         SDKS,
         &EDGES,
         property(
             |case| (Just(index(case, 4)), 1..600_u64, 2..100_u64).boxed(),
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, cap, far)| {
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.max_retry_after = Duration::from_secs(*cap);
                     settings.rate_limiter = NEARLY_UNLIMITED;
                 })?;
@@ -355,19 +356,19 @@ fn above_the_cap() -> Rule {
                     2 => (cap * far).to_string(),
                     _ => "9".repeat(40),
                 };
-                stage
+                fixture
                     .world
                     .script([Reply::new(429).header("retry-after", &asked)]);
-                let (outcome, ended) = stage.call()?;
+                let (outcome, ended) = fixture.call()?;
                 if *form == 0 {
                     outcome.updated()?;
-                    stage.sent(2)?;
+                    fixture.sent(2)?;
                     return Ok(());
                 }
                 within("the end", ended, Duration::ZERO, Duration::ZERO)?;
                 error_mapping::is_status(outcome.failure()?, 429)?;
-                let (other, ended) = stage.call()?;
-                stage.sent(1)?;
+                let (other, ended) = fixture.call()?;
+                fixture.sent(1)?;
                 within("the other's end", ended, Duration::ZERO, Duration::ZERO)?;
                 if other.failure()?.kind != FailureKind::NotSent {
                     return Err(format!("the other ends as {:?}", other.failure()?.kind));
@@ -388,9 +389,9 @@ fn above_the_cap() -> Rule {
 fn own_waits_double() -> Rule {
     const EDGES: [&str; 3] = ["shortest", "longest", "between"];
     Rule::new(
-        "retries-and-pace/own-waits-double",
-        "without a wait from the service the client waits by itself: from half to the whole of a time that doubles \
-         with each failure up to its longest",
+        "retries/backoff-doubles",
+        "if the service asks for no wait, the client backs off: from half to the whole of a time that doubles with \
+         each failure up to a maximum",
         SDKS,
         &EDGES,
         property(
@@ -410,14 +411,14 @@ fn own_waits_double() -> Rule {
             |harness, (random, first, factor)| {
                 let first = Duration::from_millis(*first);
                 let longest = first * u32::try_from(*factor).unwrap_or(1);
-                let stage = stage(harness, |settings| {
+                let fixture = fixture(harness, |settings| {
                     settings.random = Random::Always(*random);
                     settings.backoff = (first, longest);
                     settings.max_attempts = 7;
                 })?;
-                stage.world.script((0..7).map(|_| Reply::new(500)));
-                stage.call()?.0.failure()?;
-                let arrivals = stage.sent(7)?;
+                fixture.world.script((0..7).map(|_| Reply::new(500)));
+                fixture.call()?.0.failure()?;
+                let arrivals = fixture.sent(7)?;
                 for (number, pair) in (0..).zip(arrivals.windows(2)) {
                     let whole = (first * 2_u32.pow(number)).min(longest);
                     within("a wait", pair[1] - pair[0], whole / 2, whole)?;
@@ -431,25 +432,25 @@ fn own_waits_double() -> Rule {
 fn waits_are_spread() -> Rule {
     const EDGES: [&str; 2] = ["own wait", "the service's wait"];
     Rule::new(
-        "retries-and-pace/waits-are-spread",
-        "callers that fail in one moment do not come back in one moment, and none comes back early",
+        "retries/backoff-jitter",
+        "calls that fail at the same moment do not retry at the same moment, and none retries early",
         SDKS,
         &EDGES,
         property(
             |case| (Just(index(case, 2)), 8..24_usize, any::<u64>()).boxed(),
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, callers, seed)| {
-                let stage = stage(harness, |settings| settings.random = Random::Seeded(*seed))?;
+                let fixture = fixture(harness, |settings| settings.random = Random::Seeded(*seed))?;
                 let wait = if *form == 0 { SECOND / 2 } else { 60 * SECOND };
-                stage.world.script((0..*callers).map(|_| match form {
+                fixture.world.script((0..*callers).map(|_| match form {
                     0 => Reply::new(500),
                     _ => Reply::new(429).header("retry-after", "60"),
                 }));
-                let calls = (0..*callers).map(|call| stage.update(call));
-                for (outcome, _) in stage.run(futures_util::future::join_all(calls))? {
+                let calls = (0..*callers).map(|call| fixture.update(call));
+                for (outcome, _) in fixture.run(futures_util::future::join_all(calls))? {
                     outcome.updated()?;
                 }
-                let mut again = stage.sent(callers * 2)?.split_off(*callers);
+                let mut again = fixture.sent(callers * 2)?.split_off(*callers);
                 again.sort_unstable();
                 within("the first to come back", again[0], wait, wait + SECOND)?;
                 let spread = again[callers - 1] - again[0];

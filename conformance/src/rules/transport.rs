@@ -29,9 +29,9 @@ fn cut_bodies() -> Rule {
         "chunked",
     ];
     Rule::new(
-        "error-mapping/cut-bodies",
-        "a 200 whose body is cut is reported as a cut connection after which the service may have acted, and after which another \
-         attempt is no help",
+        "error-mapping/closed-in-body",
+        "a 200 whose connection closes inside the body is reported as a closed connection; the service may have \
+         acted, and a retry cannot help",
         "this suite: networks break",
         &EDGES,
         property(
@@ -67,8 +67,9 @@ fn cut_bodies() -> Rule {
 fn cut_errors_keep_their_status() -> Rule {
     const EDGES: [&str; 3] = ["429", "400", "500"];
     Rule::new(
-        "error-mapping/cut-errors-keep-their-status",
-        "an error whose body is cut keeps its status, its wait and the part of the body that came",
+        "error-mapping/closed-in-error-body",
+        "an error whose connection closes inside the body keeps its status, its wait and the part of the body that \
+         arrived",
         "this suite: networks break",
         &EDGES,
         property(
@@ -124,8 +125,8 @@ fn resets() -> Rule {
         "inside the head",
     ];
     Rule::new(
-        "error-mapping/resets",
-        "a connection that is reset is reported as cut, and since the request may have arrived, the service may have acted",
+        "error-mapping/connection-reset",
+        "a reset connection is reported as closed, and since the request may have arrived, the service may have acted",
         "this suite: networks break",
         &EDGES,
         property(
@@ -170,8 +171,9 @@ fn resets() -> Rule {
 fn silence() -> Rule {
     const EDGES: [&str; 3] = ["no response", "head without body", "dripping body"];
     Rule::new(
-        "error-mapping/silence",
-        "a response that does not come, or does not end, is reported as a timeout after which the service may have acted",
+        "error-mapping/response-timeout",
+        "a response that does not come, or does not end, is reported as a timeout after which the service may have \
+         acted",
         "this suite: networks break",
         &EDGES,
         property(
@@ -206,8 +208,8 @@ fn silence() -> Rule {
 fn refused_connections() -> Rule {
     const EDGES: [&str; 2] = ["1 entry", "many entries"];
     Rule::new(
-        "error-mapping/refused-connections",
-        "a connection that does not come about is reported as such, and nothing can have been done",
+        "error-mapping/connection-refused",
+        "a connection that cannot be established is reported as such, and the service cannot have acted",
         "this suite: networks break",
         &EDGES,
         property(
@@ -245,8 +247,8 @@ fn refused_connections() -> Rule {
 fn responses_that_are_not_http() -> Rule {
     const EDGES: [&str; 3] = ["no http", "bad status line", "bad header"];
     Rule::new(
-        "error-mapping/not-http",
-        "a response that is not HTTP is reported as a fault of the transport after which the service may have acted",
+        "error-mapping/response-is-not-http",
+        "a response that is not HTTP is reported as a transport error after which the service may have acted",
         "this suite: everything from a server is hostile",
         &EDGES,
         property(

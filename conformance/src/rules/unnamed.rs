@@ -74,9 +74,9 @@ fn the_only_one_is_meant() -> Rule {
         "in another order",
     ];
     Rule::new(
-        "locales/unnamed-in-the-response",
-        "an item that comes back with no locale, or a null one, is the entry that it can only be; where it can be several, they \
-         are reported as ambiguous and not as missing; an item in another locale is no entry's",
+        "locales/response-without-locale",
+        "a returned item without a locale, or with a null one, is matched if only one entry fits; if several fit, \
+         they are reported as ambiguous and not as missing; an item in another locale matches no entry",
         "reference page: the locale may be missing; a null one was observed on sites without localization",
         &EDGES,
         property(

@@ -40,8 +40,8 @@ fn name_and_slug_are_strings() -> Rule {
     const ALL: [&str; EDGES.len() + KINDS.len()] = super::repeated::joined(EDGES, KINDS);
     Rule::new(
         "payload/name-and-slug-are-strings",
-        "a `name` or `slug` that is no string is refused and nothing is sent, whichever way the fields are given; in another \
-         field the same value goes out",
+        "a `name` or `slug` that is not a string is refused and nothing is sent, however the fields are given; in \
+         another field the same value is sent",
         "reference page of Update Items: both are strings",
         &ALL,
         property(

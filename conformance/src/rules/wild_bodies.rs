@@ -9,7 +9,7 @@ use crate::client::Failure;
 use crate::rule::{Rule, property};
 use webflow_cms_reference::Reply;
 
-const WILD: &str = "such bodies were observed; the reference documents another one";
+const WILD: &str = "such bodies were observed; the reference documents another shape";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -107,9 +107,9 @@ const STATUSES: [u16; 9] = [400, 401, 403, 404, 409, 413, 422, 429, 500];
 
 fn the_reason_is_reported() -> Rule {
     Rule::new(
-        "error-mapping/reasons-in-the-wild",
-        "the reason of a refusal is reported to programs and to people in whichever of the shapes it comes, and the status decides \
-         what the refusal means",
+        "error-mapping/observed-error-bodies",
+        "programs and people get the reason of an error in whichever of the observed shapes it comes, and the status \
+         decides the kind of the error",
         WILD,
         &FORMS,
         property(
@@ -143,10 +143,10 @@ fn a_page_is_not_webflow() -> Rule {
         "token is",
     ];
     Rule::new(
-        "error-mapping/a-page-says-nothing-of-the-token",
-        "a page of HTML in place of an error is reported by its status, without its mark-up, and without a claim about the token's \
-         rights, which the service has not made",
-        "a block page with 403 was observed, which some proxy had sent",
+        "error-mapping/html-error-pages",
+        "an HTML page in place of an error is reported by its status, without mark-up, and without a claim about the \
+         token's scopes, which the service has not made",
+        "a block page with 403 from a proxy was observed",
         &EDGES,
         property(
             |case| {
@@ -201,8 +201,8 @@ fn texts_are_short() -> Rule {
     /// In characters.
     const MOST: usize = 2_000;
     Rule::new(
-        "error-mapping/texts-are-short",
-        "what people are reported of a refusal is a line of no more than 2,000 characters, whatever its body holds",
+        "error-mapping/error-text-is-bounded",
+        "the text of an error is one line of at most 2,000 characters, whatever its body holds",
         "this suite: everything from a server is unbounded",
         &EDGES,
         property(

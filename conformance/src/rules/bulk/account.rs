@@ -1,40 +1,41 @@
 //! The account: what is said of each item, over faults, refusals, cancellation and resumption.
 
 use super::ACCOUNT;
-use super::case::{Case, Cut, Slot, Trouble};
+use super::case::{Case, Interrupt, Position, Trouble};
 use super::play::{Played, play};
-use super::{laws, make};
+use super::{invariants, make};
 use crate::rule::{Rule, property};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         rule(
             "bulk/every-item-once",
-            "each position that is taken from the source comes out once, and the counts add up, whatever happens",
-            laws::every_item_once,
+            "each position that is taken from the source gets one status, and the counts add up, whatever happens",
+            invariants::every_item_once,
         ),
         rule(
             "bulk/updated-is-true",
-            "what is called updated was applied and answered; what is called rejected or not attempted was not applied, and \
-             no request that may have acted held it; what is called unknown has a reason, also over resumed runs",
-            laws::updated_is_true,
+            "an item reported as updated was applied and confirmed by a response; one reported as rejected or not \
+             attempted was not applied, and no request that may have acted held it; one reported as unknown has a \
+             reason, also over resumed runs",
+            invariants::updated_is_true,
         ),
         rule(
             "bulk/last-write-wins",
             "the updates of an item in a locale reach the service in the order of the source, over all runs",
-            laws::last_write_wins,
+            invariants::last_write_wins,
         ),
         rule(
-            "bulk/no-later-after-unknown",
-            "while it is unknown what came of an update, no later one of the same item and locale is sent, unless it is \
-             allowed",
-            laws::no_later_after_unknown,
+            "bulk/unknown-blocks-later-updates",
+            "while the status of an update is unknown, no later update of the same item and locale is sent, unless \
+             the run allows it",
+            invariants::no_later_after_unknown,
         ),
         rule(
             "bulk/journal-is-true",
-            "the journal holds what was said, has in doubt all else that may have been changed, and what it has settled is \
-             not sent again",
-            laws::journal_is_true,
+            "the journal records the reported statuses and, as unknown, every other item that may have been changed; \
+             finished items are not sent again",
+            invariants::journal_is_true,
         ),
     ]
 }
@@ -52,9 +53,9 @@ const EDGES: [&str; 7] = [
 /// The edges that a case touches.
 fn touched(case: &Case) -> Vec<&'static str> {
     let size = case.input.len();
-    let updates = case.input.iter().filter(|slot| **slot != Slot::Error);
+    let updates = case.input.iter().filter(|slot| **slot != Position::Error);
     let faults = |leg: &super::case::Leg| leg.troubles.iter().any(|fault| *fault != Trouble::None);
-    let dropped = |leg: &super::case::Leg| matches!(leg.cut, Some((Cut::Drop, _)));
+    let dropped = |leg: &super::case::Leg| matches!(leg.interrupt, Some((Interrupt::Drop, _)));
     let touched = [
         size < 2,
         (99..=101).contains(&size),
@@ -75,7 +76,7 @@ fn rule(
     let check = move |harness: &crate::harness::Harness<'_>, case: &Case| {
         let played = play(harness, case)?;
         check(case, &played)?;
-        laws::agree(case, &played)
+        invariants::agree(case, &played)
     };
     Rule::new(
         id,

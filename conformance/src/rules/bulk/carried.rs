@@ -12,12 +12,11 @@ use super::follow::{Follow, Leg};
 use crate::client::{Entry, Options};
 use crate::rule::{Rule, edges_first, property};
 use crate::rules::repeated::{is_addressed, joined, same_head, skip, skip_edge};
-use crate::rules::stage::{SECOND, within};
+use crate::rules::timed::{SECOND, within};
 use crate::rules::{members, site, wire};
 use webflow_cms_reference::{Exchange, Fault, Model};
 
-const SAME: &str =
-    "this suite: a request that is repeated is the same request, and options reach every request";
+const SAME: &str = "this suite: a retry is the same request, and options reach every request";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![every_request_carries_all(), own_time_limit()]
@@ -172,9 +171,9 @@ fn touched(case: &Case) -> Vec<&'static str> {
 fn every_request_carries_all() -> Rule {
     const ALL: [&str; EDGES.len() + members::EDGES.len()] = joined(EDGES, members::EDGES);
     Rule::new(
-        "bulk/every-request-carries-all",
-        "every request of a run has the run's options in its query, the same headers, and each of its entries to the byte as the \
-         first request had it, which is as it was given: also what is sent again, in parts, or by a resumed run",
+        "bulk/options-reach-every-request",
+        "every request of a run has the run's options in its query, the same headers, and each of its entries byte \
+         for byte as the first request had it: also a retry, a part of a batch, and a request of a resumed run",
         SAME,
         &ALL,
         property(make, touched, |harness, case| {
@@ -250,9 +249,9 @@ fn own_time_limit() -> Rule {
     ];
     const CLIENTS: Duration = Duration::from_secs(30);
     Rule::new(
-        "bulk/own-time-limit-of-every-attempt",
-        "the time limit that a run sets for its attempts ends each of them: the first, a repeated one, one that looks for a bad \
-         item, and those of a resumed run",
+        "bulk/attempt-timeout",
+        "the attempt timeout of a run ends each of its attempts: the first, a retry, one that isolates a bad item, \
+         and those of a resumed run",
         SAME,
         &EDGES,
         property(

@@ -13,14 +13,14 @@ pub(super) type Key = (usize, usize);
 
 /// One position of the source.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum Position {
     /// An update that holds its own position, and so many characters more.
     Update { key: Key, pad: usize },
     /// The source fails.
     Error,
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for Position {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Update { key, pad: 0 } => write!(formatter, "{}/{}", key.0, key.1),
@@ -116,7 +116,7 @@ pub(super) enum At {
 
 /// How a leg is ended from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum Interrupt {
     Drop,
     Cancel,
 }
@@ -125,13 +125,13 @@ pub(super) enum Cut {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leg {
     pub(super) troubles: Vec<Trouble>,
-    pub(super) cut: Option<(Cut, At)>,
+    pub(super) interrupt: Option<(Interrupt, At)>,
     pub(super) resend: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    pub(super) input: Vec<Slot>,
+    pub(super) input: Vec<Position>,
     /// The positions before which the source gives nothing for so many milliseconds.
     pub(super) lulls: Vec<(usize, u64)>,
     pub(super) tail: Tail,
@@ -159,7 +159,7 @@ pub(super) struct Case {
 
 impl Case {
     /// A run that nothing disturbs.
-    pub(super) fn calm(input: Vec<Slot>) -> Self {
+    pub(super) fn calm(input: Vec<Position>) -> Self {
         Self {
             input,
             lulls: Vec::new(),
@@ -185,7 +185,7 @@ impl Case {
 
     pub(super) fn key(&self, index: usize) -> Option<Key> {
         match self.input.get(index) {
-            Some(Slot::Update { key, .. }) => Some(*key),
+            Some(Position::Update { key, .. }) => Some(*key),
             _ => None,
         }
     }
@@ -207,7 +207,7 @@ impl Case {
 
     pub(super) fn entry(&self, index: usize) -> Result<Entry, String> {
         match self.input.get(index) {
-            Some(Slot::Update { key, pad }) => {
+            Some(Position::Update { key, pad }) => {
                 let fields = if *pad == 0 {
                     format!("{{\"mark\":{index}}}")
                 } else {
@@ -246,7 +246,7 @@ impl Case {
 
     /// How many positions a run takes from the source.
     pub(super) fn taken(&self) -> usize {
-        let error = self.input.iter().position(|slot| *slot == Slot::Error);
+        let error = self.input.iter().position(|slot| *slot == Position::Error);
         match error {
             Some(error) if !self.continue_after_source_error => error + 1,
             _ => self.input.len(),
@@ -301,7 +301,7 @@ impl Case {
 }
 
 impl Trouble {
-    /// The fault of the connection of request number `number`, and what the server does if it acts.
+    /// The fault of the connection of request number `number`, and what the server does if it runs.
     pub(super) fn plan(&self, number: usize) -> (Fault, Option<Step>) {
         match self {
             Self::None => (Fault::None, Some(Step::Model)),

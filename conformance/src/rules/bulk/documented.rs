@@ -25,9 +25,9 @@ fn unnamed_locales() -> Rule {
         "more than two batches",
     ];
     Rule::new(
-        "bulk/unnamed-in-the-response",
-        "entries with one locale are updated though no response names a locale, in as few requests as others; where an item can be \
-         that of two entries both are unknown, for another reason than that the response lacks them",
+        "bulk/response-without-locale",
+        "entries with one locale are updated although no response names a locale, in as few requests as others; where \
+         an item matches two entries both are unknown, with another reason than that the response lacks them",
         "reference page: the locale may be missing; a null one was observed on sites without localization",
         &EDGES,
         property(
@@ -128,8 +128,8 @@ fn name_and_slug_are_strings() -> Rule {
         crate::rules::repeated::joined(EDGES, values::KINDS);
     Rule::new(
         "bulk/name-and-slug-are-strings",
-        "of a run an entry whose `name` or `slug` is no string is never sent, is reported as rejected or not attempted, and keeps no \
-         other from being updated",
+        "an entry of a run whose `name` or `slug` is not a string is never sent, is reported as rejected or not \
+         attempted, and keeps no other entry from being updated",
         "reference page of Update Items: both are strings",
         &ALL,
         property(

@@ -6,12 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{At, Case, Cut, Leg, Slot, Trouble};
+use super::case::{At, Case, Interrupt, Leg, Position, Trouble};
 use super::play::{TIMEOUT, play};
-use super::{laws, make};
+use super::{invariants, make};
 use crate::client::RateLimiter;
 use crate::rule::{Rule, property};
-use crate::rules::stage::within;
+use crate::rules::timed::within;
 
 const LOAD: &str = "this suite: a client must not multiply the load of a service that fails";
 
@@ -26,8 +26,8 @@ pub(super) fn rules() -> Vec<Rule> {
 fn never_splits_for_others() -> Rule {
     const EDGES: [&str; 4] = ["429", "5xx", "no response", "keys that come again"];
     Rule::new(
-        "bulk/never-splits-for-others",
-        "a request that fails for anything but what is in it is never sent in parts",
+        "bulk/splits-only-for-bad-items",
+        "a request that fails for any reason but its items is never sent in parts",
         LOAD,
         &EDGES,
         property(
@@ -87,22 +87,22 @@ fn never_splits_for_others() -> Rule {
                         }
                     }
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
 }
 
 /// An input of so many batches.
-fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Slot>> {
+fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Position>> {
     make::distinct(count.prop_map(|batches| batches * 100), 0)
 }
 
 fn max_consecutive_failures() -> Rule {
     const EDGES: [&str; 4] = ["1 batch", "2 batches", "unknown", "not sent"];
     Rule::new(
-        "bulk/stop-after",
-        "when nothing of so many batches in a row was updated the run ends: no later, and no sooner",
+        "bulk/max-consecutive-failures",
+        "the run stops after the maximum of consecutive batches without an update: no later, and no sooner",
         LOAD,
         &EDGES,
         property(
@@ -160,7 +160,7 @@ fn max_consecutive_failures() -> Rule {
                         "{in_vain} batches are sent in vain, and not {least} to {most}"
                     ));
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -174,9 +174,9 @@ fn cancel_accounts() -> Rule {
         "while a wait is on",
     ];
     Rule::new(
-        "bulk/cancel-accounts",
-        "from when a run is cancelled nothing leaves, and all items come out within the time limit of a try",
-        "this suite: a caller must know when it gets its response",
+        "bulk/cancel-reports-every-item",
+        "once a run is cancelled no request is sent, and all items are reported within the attempt timeout",
+        "this suite: a caller must know when its call ends",
         &EDGES,
         property(
             |case| {
@@ -215,7 +215,7 @@ fn cancel_accounts() -> Rule {
                                 journal,
                                 legs: vec![Leg {
                                     troubles,
-                                    cut: Some((Cut::Cancel, at)),
+                                    interrupt: Some((Interrupt::Cancel, at)),
                                     resend: false,
                                 }],
                                 ..Case::calm(input)
@@ -228,9 +228,9 @@ fn cancel_accounts() -> Rule {
                 let leg = &case.legs[0];
                 let waits = |trouble: &Trouble| matches!(trouble, Trouble::Status(429, Some(wait)) if *wait >= 5);
                 let touched = [
-                    matches!(leg.cut, Some((_, At::Outcome(_)))),
-                    matches!(leg.cut, Some((_, At::Poll(_)))),
-                    matches!(leg.cut, Some((_, At::Milliseconds(_)))),
+                    matches!(leg.interrupt, Some((_, At::Outcome(_)))),
+                    matches!(leg.interrupt, Some((_, At::Poll(_)))),
+                    matches!(leg.interrupt, Some((_, At::Milliseconds(_)))),
                     leg.troubles.iter().any(waits),
                 ];
                 super::among(&EDGES, &touched)
@@ -238,14 +238,14 @@ fn cancel_accounts() -> Rule {
             |harness, case| {
                 let played = play(harness, case)?;
                 if let Some(leg) = played.legs.first()
-                    && let Some(cut) = leg.cut_at
+                    && let Some(interrupt) = leg.interrupted_at
                 {
-                    if let Some(late) = played.sent.iter().find(|sent| sent.at > cut) {
-                        return Err(format!("cancelled at {cut:?}, sent at {:?}", late.at));
+                    if let Some(late) = played.sent.iter().find(|sent| sent.at > interrupt) {
+                        return Err(format!("cancelled at {interrupt:?}, sent at {:?}", late.at));
                     }
-                    within("the end", leg.ended, cut, cut + TIMEOUT)?;
+                    within("the end", leg.ended, interrupt, interrupt + TIMEOUT)?;
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )

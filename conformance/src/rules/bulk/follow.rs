@@ -12,7 +12,7 @@ use super::play::{PAUSE, TIMEOUT};
 use crate::client::bulk::{ItemReport, Job};
 use crate::client::{ClientSettings, Entry, Options, Random};
 use crate::harness::Harness;
-use crate::rules::stage::{SECOND, Stage, stage_of};
+use crate::rules::timed::{Fixture, SECOND, fixture_with};
 use webflow_cms_reference::{Exchange, Model, Step};
 
 /// A run of several with the same journal and input.
@@ -27,7 +27,7 @@ pub(super) struct Leg {
 
 /// Runs on some entries, one at a time, with one client.
 pub(super) struct Follow<'a> {
-    stage: Stage<'a>,
+    fixture: Fixture<'a>,
     entries: &'a [Entry],
     options: Options,
     journal: Option<PathBuf>,
@@ -42,7 +42,7 @@ impl<'a> Follow<'a> {
         options: Options,
         change: impl FnOnce(&mut ClientSettings),
     ) -> Result<Self, String> {
-        let stage = stage_of(harness, model, |session| {
+        let fixture = fixture_with(harness, model, |session| {
             session.attempt_timeout = TIMEOUT;
             session.max_attempts = 3;
             session.backoff = (SECOND, 2 * SECOND);
@@ -50,7 +50,7 @@ impl<'a> Follow<'a> {
             change(session);
         })?;
         Ok(Self {
-            stage,
+            fixture,
             entries,
             options,
             journal: None,
@@ -74,27 +74,27 @@ impl<'a> Follow<'a> {
     }
 
     pub(super) fn script(&self, steps: impl IntoIterator<Item = impl Into<Step>>) {
-        self.stage.world.script(steps);
+        self.fixture.world.script(steps);
     }
 
     pub(super) fn configure(&self, change: impl FnOnce(&mut webflow_cms_reference::Settings)) {
-        self.stage.world.configure(change);
+        self.fixture.world.configure(change);
     }
 
     pub(super) fn log(&self) -> Vec<Exchange> {
-        self.stage.world.log()
+        self.fixture.world.log()
     }
 
     /// Lets the client run. What came out, and when it ended.
     pub(super) fn run(&mut self, leg: &Leg) -> Result<(Vec<ItemReport>, Duration), String> {
-        let world = self.stage.world;
+        let world = self.fixture.world;
         for (number, trouble) in leg.troubles.iter().enumerate() {
             let (fault, step) = trouble.plan(number);
             world.faults([fault]);
             world.script(step);
         }
         let bulk = self
-            .stage
+            .fixture
             .client
             .bulk()
             .ok_or("the client has no bulk run")?;
@@ -126,10 +126,10 @@ impl<'a> Follow<'a> {
             drop(run);
             settled
         };
-        let driven = self.stage.run(AssertUnwindSafe(driven).catch_unwind())?;
+        let driven = self.fixture.run(AssertUnwindSafe(driven).catch_unwind())?;
         let settled = driven.map_err(|_| "it panicked".to_owned())?;
         let ended = world.time().elapsed();
-        self.stage.run(world.time().pause(PAUSE))?;
+        self.fixture.run(world.time().pause(PAUSE))?;
         world.server().clear_pending();
         Ok((settled, ended))
     }

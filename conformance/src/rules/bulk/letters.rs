@@ -42,9 +42,9 @@ fn whole_letters() -> Rule {
     const ALL: [&str; ENDS.len() + members::EDGES.len()] =
         crate::rules::repeated::joined(ENDS, members::EDGES);
     Rule::new(
-        "bulk/dead-letters-are-whole",
-        "each entry that was not updated leaves a dead letter of one line: every member of it as it was given, and the reason \
-         beside them, with the service's words if it has said any; an updated entry leaves none",
+        "bulk/dead-letters-are-complete",
+        "each entry that was not updated leaves a dead letter of one line: every member of the entry as it was given, \
+         and the reason beside them, in the service's words if it gave any; an updated entry leaves none",
         ACCOUNT,
         &ALL,
         property(
@@ -159,8 +159,8 @@ fn no_token_in_an_account() -> Rule {
     const ALL: [&str; EDGES.len() + echoes::COMMON.len()] =
         crate::rules::repeated::joined(EDGES, echoes::COMMON);
     Rule::new(
-        "bulk/token-in-no-account",
-        "the token is in no reason, no dead letter and no journal of a run, in whichever spelling the server repeats it",
+        "bulk/token-is-never-recorded",
+        "no reason, dead letter or journal of a run contains the token in any encoding in which the server repeats it",
         "this suite: reports and journals are kept, and sent to others",
         &ALL,
         property(

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{At, Bad, Case, Cut, Leg, Slot, Trouble, Words};
+use super::case::{At, Bad, Case, Interrupt, Leg, Position, Trouble, Words};
 use crate::client::RateLimiter;
 use crate::rule::edges_first;
 use webflow_cms_reference::Fault;
@@ -22,7 +22,7 @@ pub(super) fn size(case: u64) -> BoxedStrategy<usize> {
 }
 
 /// Updates of keys that come again and again, some of them long, and sometimes an error.
-pub(super) fn input(size: impl Strategy<Value = usize>) -> impl Strategy<Value = Vec<Slot>> {
+pub(super) fn input(size: impl Strategy<Value = usize>) -> impl Strategy<Value = Vec<Position>> {
     let slot = || {
         let pad = prop_oneof![6 => Just(0), 2 => 1..40_usize, 1 => 300..700_usize];
         let error = prop_oneof![60 => Just(false), 1 => Just(true)];
@@ -37,8 +37,8 @@ pub(super) fn input(size: impl Strategy<Value = usize>) -> impl Strategy<Value =
             _ => slots.len() * 4,
         };
         let slot = |(item, locale, pad, error)| match error {
-            true => Slot::Error,
-            false => Slot::Update {
+            true => Position::Error,
+            false => Position::Update {
                 key: (usize::from(item) % items.max(1), locale),
                 pad,
             },
@@ -51,11 +51,11 @@ pub(super) fn input(size: impl Strategy<Value = usize>) -> impl Strategy<Value =
 pub(super) fn distinct(
     size: impl Strategy<Value = usize>,
     longest: usize,
-) -> impl Strategy<Value = Vec<Slot>> {
+) -> impl Strategy<Value = Vec<Position>> {
     let slots = size.prop_flat_map(move |size| vec((0..4_usize, 0..=longest), size));
     slots.prop_map(|slots| {
         let slots = slots.into_iter().enumerate();
-        let slot = |(item, (locale, pad))| Slot::Update {
+        let slot = |(item, (locale, pad))| Position::Update {
             // Neighbours are the same item in different locales.
             key: (item / 2, (locale / 2) * 2 + item % 2),
             pad,
@@ -128,25 +128,26 @@ pub(super) fn at(most: usize) -> impl Strategy<Value = At> {
 /// What comes before the last leg, by the number of the case: nothing, or runs that are dropped or cancelled or end as they
 /// may.
 fn legs(case: u64, most: usize) -> BoxedStrategy<Vec<Leg>> {
-    let leg = |cut: BoxedStrategy<Option<(Cut, At)>>| {
-        (troubles(), cut, any::<bool>()).prop_map(|(troubles, cut, resend)| Leg {
+    let leg = |interrupt: BoxedStrategy<Option<(Interrupt, At)>>| {
+        (troubles(), interrupt, any::<bool>()).prop_map(|(troubles, interrupt, resend)| Leg {
             troubles,
-            cut,
+            interrupt,
             resend,
         })
     };
-    let cut = || {
-        let cut = select(vec![Cut::Drop, Cut::Drop, Cut::Cancel]);
-        let cut = (cut, at(most)).prop_map(Some);
-        prop_oneof![1 => Just(None), 3 => cut]
+    let interrupt = || {
+        let interrupt = select(vec![Interrupt::Drop, Interrupt::Drop, Interrupt::Cancel]);
+        let interrupt = (interrupt, at(most)).prop_map(Some);
+        prop_oneof![1 => Just(None), 3 => interrupt]
     };
-    let last = prop_oneof![4 => Just(None), 1 => (Just(Cut::Cancel), at(most)).prop_map(Some)];
+    let last =
+        prop_oneof![4 => Just(None), 1 => (Just(Interrupt::Cancel), at(most)).prop_map(Some)];
     let before = match case % 4 {
         0 | 1 => 0..1,
         2 => 1..2,
         _ => 1..3,
     };
-    (vec(leg(cut().boxed()), before), leg(last.boxed()))
+    (vec(leg(interrupt().boxed()), before), leg(last.boxed()))
         .prop_map(|(mut legs, last)| {
             legs.push(last);
             legs

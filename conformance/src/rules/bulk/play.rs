@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::case::{At, Case, Cut, Key, Tail};
+use super::case::{At, Case, Interrupt, Key, Tail};
 use super::wire::{self, Sent};
 use crate::client::bulk::{Counts, ItemReport, Job, Recorded, Run, Source};
 use crate::client::{Entry, Options, Random};
 use crate::harness::Harness;
 use crate::rules::site;
-use crate::rules::stage::{SECOND, client};
+use crate::rules::timed::{SECOND, client};
 use webflow_cms_reference::VirtualTime;
 use webflow_cms_reference::{Limiter, ResponseOrder};
 
@@ -44,7 +44,7 @@ pub(super) struct Ended {
     /// Whether it was dropped before its end.
     pub(super) dropped: bool,
     /// When it was cancelled or dropped.
-    pub(super) cut_at: Option<Duration>,
+    pub(super) interrupted_at: Option<Duration>,
     pub(super) ended: Duration,
     /// Its part of what was sent.
     pub(super) sent: Range<usize>,
@@ -130,7 +130,7 @@ pub(super) fn play_under(
             gauge.entries.take(1);
             gauge.bytes.take(case.bytes(index));
         };
-        let driven = AssertUnwindSafe(drive(run, leg.cut, &time, seen)).catch_unwind();
+        let driven = AssertUnwindSafe(drive(run, leg.interrupt, &time, seen)).catch_unwind();
         let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
         let driven = driven.map_err(|_| "it panicked".to_owned())?;
         let ended = time.elapsed();
@@ -154,7 +154,7 @@ pub(super) fn play_under(
             settled: driven.settled,
             counts: driven.counts,
             dropped: driven.dropped,
-            cut_at: driven.cut_at,
+            interrupted_at: driven.interrupted_at,
             ended,
             sent: first..sent(),
             taken: gauge.taken.load(Ordering::Relaxed),
@@ -259,34 +259,34 @@ pub(super) struct Driven {
     pub(super) settled: Vec<ItemReport>,
     pub(super) counts: Counts,
     pub(super) dropped: bool,
-    pub(super) cut_at: Option<Duration>,
+    pub(super) interrupted_at: Option<Duration>,
     /// Whether it says that it is complete.
     pub(super) is_complete: bool,
 }
 
-/// Polls a run to its end, or to where it is cut, and shows what comes out.
+/// Polls a run to its end, or to where it is interrupt, and shows what comes out.
 pub(super) async fn drive(
     mut run: Box<dyn Run>,
-    cut: Option<(Cut, At)>,
+    interrupt: Option<(Interrupt, At)>,
     time: &VirtualTime,
     seen: impl Fn(&ItemReport),
 ) -> Driven {
-    let mut alarm: Option<Pin<Box<dyn Future<Output = ()>>>> = match cut {
+    let mut alarm: Option<Pin<Box<dyn Future<Output = ()>>>> = match interrupt {
         Some((_, At::Milliseconds(after))) => {
             Some(Box::pin(time.pause(Duration::from_millis(after))))
         }
         _ => None,
     };
-    let (mut settled, mut polls, mut cut_at) = (Vec::new(), 0, None);
+    let (mut settled, mut polls, mut interrupted_at) = (Vec::new(), 0, None);
     loop {
-        let is_due = |polls| match cut {
+        let is_due = |polls| match interrupt {
             Some((_, At::Outcome(outcomes))) => settled.len() >= outcomes,
             Some((_, At::Poll(most))) => polls >= most,
             _ => false,
         };
         // None where the leg is to be cut.
         let next = poll_fn(|context| {
-            if cut_at.is_none() {
+            if interrupted_at.is_none() {
                 let rings = |alarm: &mut Pin<Box<dyn Future<Output = ()>>>| {
                     alarm.as_mut().poll(context).is_ready()
                 };
@@ -303,21 +303,21 @@ pub(super) async fn drive(
                 settled.push(outcome);
             }
             ended => {
-                let is_cut = ended.is_none();
-                if is_cut {
+                let is_interrupted = ended.is_none();
+                if is_interrupted {
                     alarm = None;
-                    cut_at = Some(time.elapsed());
-                    if matches!(cut, Some((Cut::Cancel, _))) {
+                    interrupted_at = Some(time.elapsed());
+                    if matches!(interrupt, Some((Interrupt::Cancel, _))) {
                         run.cancel();
                         continue;
                     }
                 }
                 return Driven {
                     counts: run.counts(),
-                    is_complete: !is_cut && run.is_complete(),
+                    is_complete: !is_interrupted && run.is_complete(),
                     settled,
-                    dropped: is_cut,
-                    cut_at,
+                    dropped: is_interrupted,
+                    interrupted_at,
                 };
             }
         }

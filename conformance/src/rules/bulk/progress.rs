@@ -1,14 +1,14 @@
-//! Whole stories: runs with everything in the mix, an input that is corrected between them, and an end that is good.
+//! Whole scenarios: runs with everything in the mix, an input that is corrected between them, and an end that is good.
 
 mod ledger;
 mod make;
-mod story;
-mod tell;
+mod play;
+mod scenario;
 
 use super::ACCOUNT;
-use super::case::{Cut, Trouble};
+use super::case::{Interrupt, Trouble};
 use crate::rule::{Rule, property};
-use story::{Edit, Story};
+use scenario::{Edit, Scenario};
 use webflow_cms_reference::PrimaryEcho;
 
 /// After how many runs without faults all must be updated, if what is rejected is corrected between them.
@@ -32,47 +32,53 @@ pub(super) fn gets_on() -> Rule {
         "errors of the source",
     ];
     Rule::new(
-        "bulk/gets-on",
-        "whatever goes wrong in runs and however their input is corrected between them: what they say is true, nothing that \
-         is settled is sent again but behind a row that is, and 4 runs without faults update every row, if what is \
-         rejected is corrected between them",
+        "bulk/resume-makes-progress",
+        "whatever fails in runs and however their input is corrected between them: reported statuses are true, a \
+         finished item is sent again only behind an unfinished one of its key, and 4 runs without faults update every \
+         row, if rejected rows are corrected between them",
         ACCOUNT,
         &EDGES,
         property(
-            make::story,
-            |story| {
-                let touched = touched(story);
+            make::scenario,
+            |scenario| {
+                let touched = touched(scenario);
                 super::among(&EDGES, &touched)
             },
-            tell::tell,
+            play::play,
         ),
     )
+    .formerly("bulk/gets-on")
 }
 
-fn touched(story: &Story) -> [bool; 14] {
-    let rows = || story.rows.iter().flatten();
-    let edits = || story.acts.iter().flat_map(|act| &act.edits);
-    let trouble =
-        |is: fn(&Trouble) -> bool| story.acts.iter().flat_map(|act| &act.troubles).any(is);
-    let cut = |wanted: Cut| {
-        let is = |act: &story::Act| matches!(act.cut, Some((cut, _)) if cut == wanted);
-        story.acts.iter().any(is)
+fn touched(scenario: &Scenario) -> [bool; 14] {
+    let rows = || scenario.rows.iter().flatten();
+    let edits = || scenario.runs.iter().flat_map(|planned| &planned.edits);
+    let trouble = |is: fn(&Trouble) -> bool| {
+        scenario
+            .runs
+            .iter()
+            .flat_map(|planned| &planned.troubles)
+            .any(is)
     };
-    let untold = story.site.echo != PrimaryEcho::Echoed;
+    let interrupt = |wanted: Interrupt| {
+        let is = |planned: &scenario::PlannedRun| matches!(planned.interrupt, Some((interrupt, _)) if interrupt == wanted);
+        scenario.runs.iter().any(is)
+    };
+    let unnamed = scenario.site.echo != PrimaryEcho::Echoed;
     [
-        rows().any(|(key, _)| !story::Row::is_there(*key)),
+        rows().any(|(key, _)| !scenario::Row::is_there(*key)),
         rows().any(|(_, flaw)| flaw.is_some()),
         trouble(|trouble| matches!(trouble, Trouble::Refused(403, _))),
         trouble(|trouble| matches!(trouble, Trouble::Fault(_) | Trouble::Status(..))),
         trouble(|trouble| matches!(trouble, Trouble::Lacks(_))),
-        untold,
-        untold && story.site.is_named,
-        !story.site.is_localized,
-        !story.site.is_atomic,
-        cut(Cut::Drop),
-        cut(Cut::Cancel),
+        unnamed,
+        unnamed && scenario.site.is_named,
+        !scenario.site.is_localized,
+        !scenario.site.is_atomic,
+        interrupt(Interrupt::Drop),
+        interrupt(Interrupt::Cancel),
         edits().any(|edit| matches!(edit, Edit::Correct(_))),
         edits().any(|edit| matches!(edit, Edit::Change(..) | Edit::Drop(_) | Edit::Add(..))),
-        story.rows.iter().any(Option::is_none),
+        scenario.rows.iter().any(Option::is_none),
     ]
 }

@@ -4,13 +4,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{Bad, Case, Leg, Slot, Trouble, Words};
+use super::case::{Bad, Case, Leg, Position, Trouble, Words};
 use super::play::{Played, play};
-use super::{laws, make};
+use super::{invariants, make};
 use crate::client::RateLimiter;
 use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
-use crate::rules::stage::SECOND;
+use crate::rules::timed::SECOND;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -22,7 +22,7 @@ pub(super) fn rules() -> Vec<Rule> {
 
 /// Four or five entries fill a request.
 fn small_batches(
-    input: Vec<Slot>,
+    input: Vec<Position>,
     concurrency: usize,
     latency: u64,
     rate_limiter: RateLimiter,
@@ -84,16 +84,16 @@ fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
             return Err(format!("entry {index} is {end:?} when all is well again"));
         }
     }
-    laws::agree(case, played)
+    invariants::agree(case, played)
 }
 
 fn token_revoked() -> Rule {
     const EDGES: [&str; 2] = ["at first", "later"];
     Rule::new(
         "bulk/token-revoked",
-        "after a 401 no request leaves but those that were under way, one request is all if it is refused at first, and all \
+        "after a 401 no request is sent but those that were in flight, only one if the first request gets it, and all \
          other items are not attempted",
-        "reference page of Update Items: what the status means",
+        "reference page of Update Items: the meaning of the status",
         &EDGES,
         property(
             |case| {
@@ -153,8 +153,8 @@ fn everything_refused() -> Rule {
     const EDGES: [&str; 7] = ["403", "404", "409", "422", "400", "at first", "later"];
     Rule::new(
         "bulk/everything-refused",
-        "when everything is refused alike, as if the collection were missing or the token had no right, a run ends after at \
-         most 12 requests and those under way, rejects nothing, and a later one updates all",
+        "when every request is refused, as if the collection were missing or the token lacked a scope, the run stops \
+         after at most 12 requests and those in flight, rejects nothing, and a later run updates every item",
         "this suite: the status does not say whether an item or everything is refused",
         &EDGES,
         property(
@@ -202,7 +202,7 @@ fn everything_refused() -> Rule {
                 let is_over = sent.iter().all(|sent| sent.status == Some(200));
                 if is_over && !at_first(case) {
                     // All was updated before it began.
-                    return laws::agree(case, &played);
+                    return invariants::agree(case, &played);
                 }
                 // Those under way with the last one that was accepted, and with the last one that counts.
                 let beside = if at_first(case) {
@@ -238,10 +238,10 @@ fn one_refusal_ends_nothing() -> Rule {
         "last batch",
     ];
     Rule::new(
-        "bulk/one-refusal-ends-nothing",
-        "one item that is refused, whatever the status and wherever it stands, or one request that is refused in passing, \
-         keeps no other item from being updated, and takes no more than 11 requests",
-        "this suite: a 404, a 409 or a 422 can be about one item, and a firewall can be busy",
+        "bulk/one-refusal-stops-nothing",
+        "one refused item, whatever its status and position, or one request that is refused once, keeps no other item \
+         from being updated, and costs at most 11 requests",
+        "this suite: a 404, a 409 or a 422 can be about one item, and a firewall can refuse a request at random",
         &EDGES,
         property(
             |case| {
@@ -322,14 +322,14 @@ fn one_refusal_ends_nothing() -> Rule {
                         played.sent.len()
                     ));
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
 }
 
 fn one_wrong(size: usize, place: usize, wrong: Wrong, concurrency: usize, latency: u64) -> Case {
-    let slot = |number| Slot::Update {
+    let slot = |number| Position::Update {
         key: (number, number % 4),
         pad: 0,
     };

@@ -6,14 +6,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{Bad, Case, Slot, Trouble};
+use super::case::{Bad, Case, Position, Trouble};
 use super::play::play;
-use super::{laws, make};
+use super::{invariants, make};
 use crate::client::bulk::ItemStatus;
 use crate::rule::{Rule, property};
 
-const LIMIT: &str =
-    "reference page of Update Items: at most 100 items, and nothing on which one is at fault";
+const LIMIT: &str = "reference page of Update Items: at most 100 items, and no word on which of them caused an error";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -34,8 +33,8 @@ fn fewest_requests() -> Rule {
     ];
     Rule::new(
         "bulk/fewest-requests",
-        "different keys go out in one request for each 100; no request holds more than 100 entries, a key twice or more \
-         bytes than allowed, and with a bound for bytes no two that follow each other would fit into one",
+        "distinct keys are sent in one request for each 100; no request holds more than 100 entries, a key twice or \
+         more bytes than allowed, and under a limit of bytes no two consecutive requests would fit into one",
         LIMIT,
         &EDGES,
         property(
@@ -75,7 +74,7 @@ fn fewest_requests() -> Rule {
             },
             |harness, case| {
                 let played = play(harness, case)?;
-                laws::limits(case, &played)?;
+                invariants::limits(case, &played)?;
                 let sent = &played.sent;
                 let is_distinct = case.keys().len() == case.input.len();
                 if is_distinct && case.max_batch_bytes.is_none() {
@@ -96,7 +95,7 @@ fn fewest_requests() -> Rule {
                         }
                     }
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -130,8 +129,8 @@ fn isolation_is_right() -> Rule {
     ];
     Rule::new(
         "bulk/isolation-is-right",
-        "of refused batches the bad items are rejected and all others updated; one bad item of 100 takes at most 10 requests, \
-         and no batch more than 170",
+        "of refused batches the bad items are rejected and all others updated; one bad item of 100 takes at most 10 \
+         requests, and no batch more than 170",
         LIMIT,
         &EDGES,
         property(
@@ -155,7 +154,7 @@ fn isolation_is_right() -> Rule {
                 (size, what, 1..4_usize, faults)
                     .prop_flat_map(move |(size, what, concurrency, troubles)| {
                         places(form, size).prop_map(move |places| {
-                            let slot = |number| Slot::Update {
+                            let slot = |number| Position::Update {
                                 key: (number, number % 4),
                                 pad: 0,
                             };
@@ -223,7 +222,7 @@ fn isolation_is_right() -> Rule {
                         "{sent} requests for {bad} bad items, more than {most}"
                     ));
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -232,10 +231,10 @@ fn isolation_is_right() -> Rule {
 fn non_atomic_is_reported() -> Rule {
     const EDGES: [&str; 4] = ["with a journal", "a value", "an item", "a locale"];
     Rule::new(
-        "bulk/non-atomic-is-reported",
-        "where refusals may have changed a part, and the run does not take them to have changed nothing, all items of a \
-         refused request are unknown unless it held one alone, and none of them is sent again",
-        "reference page of Update Items: it does not say what a refused request has changed",
+        "bulk/non-atomic-is-unknown",
+        "if a refused request may have changed a part of its items and the run does not assume otherwise, all its \
+         items are unknown unless it held a single one, and none of them is sent again",
+        "reference page of Update Items: it does not say what a refused request changes",
         &EDGES,
         property(
             |case| {
@@ -301,7 +300,7 @@ fn non_atomic_is_reported() -> Rule {
                         }
                     }
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )

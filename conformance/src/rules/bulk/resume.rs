@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::case::{At, Bad, Case, Cut, Leg, Trouble};
+use super::case::{At, Bad, Case, Interrupt, Leg, Trouble};
 use super::play::{Played, play};
-use super::{ACCOUNT, laws, make};
+use super::{ACCOUNT, invariants, make};
 use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
 
@@ -21,7 +21,8 @@ pub(super) fn resume() -> Rule {
     ];
     Rule::new(
         "bulk/resume",
-        "a run that is cut off anywhere and resumed leaves the site as one that was not, if what is in doubt is sent again",
+        "a run that is interrupted anywhere and resumed leaves the site in the same state as an uninterrupted one, if \
+         unknown items are sent again",
         ACCOUNT,
         &EDGES,
         property(
@@ -31,14 +32,14 @@ pub(super) fn resume() -> Rule {
                     1 => (1..60_usize).prop_map(At::Poll).boxed(),
                     _ => (0..6_000_u64).prop_map(At::Milliseconds).boxed(),
                 };
-                let cut = move || {
+                let interrupt = move || {
                     let troubles = vec(
                         prop_oneof![3 => Just(Trouble::None), 2 => make::disturbance()],
                         0..8,
                     );
                     (troubles, at(), any::<bool>()).prop_map(|(troubles, at, resend)| Leg {
                         troubles,
-                        cut: Some((Cut::Drop, at)),
+                        interrupt: Some((Interrupt::Drop, at)),
                         resend,
                     })
                 };
@@ -48,7 +49,7 @@ pub(super) fn resume() -> Rule {
                 let bytes = prop_oneof![1 => Just(None), 1 => (800..3_000_usize).prop_map(Some)];
                 (
                     input,
-                    vec(cut(), 1..4),
+                    vec(interrupt(), 1..4),
                     client,
                     bytes,
                     vec(any::<u16>(), 0..3),
@@ -77,7 +78,7 @@ pub(super) fn resume() -> Rule {
                     .boxed()
             },
             |case| {
-                let first = case.legs[0].cut;
+                let first = case.legs[0].interrupt;
                 let touched = [
                     matches!(first, Some((_, At::Outcome(_)))),
                     matches!(first, Some((_, At::Poll(_)))),
@@ -90,16 +91,16 @@ pub(super) fn resume() -> Rule {
             |harness, case| {
                 let played = play(harness, case)?;
                 if case.legs.last().is_some_and(|leg| leg.resend) {
-                    as_if_uncut(case, &played)?;
+                    as_if_uninterrupted(case, &played)?;
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
 }
 
 /// Fails unless each key holds what its last update says, or nothing if it is bad.
-fn as_if_uncut(case: &Case, played: &Played) -> Result<(), String> {
+fn as_if_uninterrupted(case: &Case, played: &Played) -> Result<(), String> {
     let too_long = |index: usize| case.is_too_long(index);
     for key in case.keys() {
         let of_key = |index: &usize| case.key(*index) == Some(key) && !too_long(*index);

@@ -6,12 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{At, Case, Cut, Leg, Slot, Tail, Trouble};
+use super::case::{At, Case, Interrupt, Leg, Position, Tail, Trouble};
 use super::play::{TIMEOUT, play};
 use super::wire::Sent;
-use super::{ACCOUNT, laws, make};
+use super::{ACCOUNT, invariants, make};
 use crate::rule::{Rule, property};
-use crate::rules::stage::{SECOND, within};
+use crate::rules::timed::{SECOND, within};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![cancel_always_ends(), partial_batch_leaves()]
@@ -36,9 +36,9 @@ fn cancel_always_ends() -> Rule {
     ];
     Rule::new(
         "bulk/cancel-always-ends",
-        "a cancelled run ends though its source gives nothing, within a second, or drips for ever, within 11 seconds, and the \
-         time limit of what is under way",
-        "this suite: a caller must know when it gets its response",
+        "a cancelled run ends within a second if its source is silent, within 11 seconds if the source keeps \
+         yielding, and within the attempt timeout of requests in flight",
+        "this suite: a caller must know when its call ends",
         &EDGES,
         property(
             |case| {
@@ -88,7 +88,7 @@ fn cancel_always_ends() -> Rule {
                             journal,
                             legs: vec![Leg {
                                 troubles,
-                                cut: Some((Cut::Cancel, at)),
+                                interrupt: Some((Interrupt::Cancel, at)),
                                 resend: false,
                             }],
                             ..Case::calm(input)
@@ -112,21 +112,21 @@ fn cancel_always_ends() -> Rule {
             |harness, case| {
                 let played = play(harness, case)?;
                 if let Some(leg) = played.legs.first()
-                    && let Some(cut) = leg.cut_at
+                    && let Some(interrupt) = leg.interrupted_at
                 {
                     let source = match case.tail {
                         Tail::Drips(_) => SILENCE_IN_ALL,
                         _ => SILENCE,
                     };
                     let is_answered =
-                        |sent: &Sent| sent.acted_at.is_some_and(|at| at + SECOND < cut);
+                        |sent: &Sent| sent.acted_at.is_some_and(|at| at + SECOND < interrupt);
                     let most = match played.sent.iter().all(is_answered) {
                         true => source,
                         false => source.max(TIMEOUT),
                     };
-                    within("the end", leg.ended, cut, cut + most)?;
+                    within("the end", leg.ended, interrupt, interrupt + most)?;
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -140,8 +140,8 @@ fn partial_batch_leaves() -> Rule {
         "a source that does not end",
     ];
     Rule::new(
-        "bulk/partial-batch-leaves",
-        "a batch that is not full leaves when the source has given nothing for 5 seconds, and not before",
+        "bulk/partial-batch-is-sent",
+        "a batch that is not full is sent when the source has been silent for 5 seconds, and not before",
         ACCOUNT,
         &EDGES,
         property(
@@ -204,7 +204,7 @@ fn partial_batch_leaves() -> Rule {
                     }
                     given += lull.unwrap_or_default();
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -228,7 +228,7 @@ fn slow_case(parts: Vec<(usize, Vec<u64>, u64)>, tail: Tail, concurrency: usize)
         }
     }
     lulls.retain(|(place, _)| *place < size);
-    let slot = |number| Slot::Update {
+    let slot = |number| Position::Update {
         key: (number, number % 4),
         pad: 0,
     };
@@ -239,7 +239,7 @@ fn slow_case(parts: Vec<(usize, Vec<u64>, u64)>, tail: Tail, concurrency: usize)
         tail,
         concurrency,
         legs: vec![Leg {
-            cut: (tail != Tail::Ends).then_some((Cut::Cancel, At::Milliseconds(end))),
+            interrupt: (tail != Tail::Ends).then_some((Interrupt::Cancel, At::Milliseconds(end))),
             ..Leg::default()
         }],
         ..Case::calm((0..size).map(slot).collect())

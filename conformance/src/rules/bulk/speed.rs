@@ -5,12 +5,12 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::case::{Case, Leg, Slot};
+use super::case::{Case, Leg, Position};
 use super::play::{PAUSE, play, play_under};
-use super::{ACCOUNT, laws, make};
+use super::{ACCOUNT, invariants, make};
 use crate::client::RateLimiter;
 use crate::rule::{Rule, property};
-use crate::rules::stage::{SECOND, busiest_minute, within};
+use crate::rules::timed::{SECOND, busiest_minute, within};
 use webflow_cms_reference::Limiter;
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -20,10 +20,10 @@ pub(super) fn rules() -> Vec<Rule> {
 fn rate_limiter() -> Rule {
     const EDGES: [&str; 4] = ["fixed window", "sliding window", "token bucket", "two runs"];
     Rule::new(
-        "bulk/pace",
-        "the runs of a client send no more requests in a minute than the limit, are never refused by any kind of minute, \
-         and take at most 2 % longer than they must",
-        "reference page of the rate limits; which kind of minute counts is not documented",
+        "bulk/rate-limit",
+        "the runs of a client send no more requests a minute than the limit, are refused by no window algorithm, and \
+         take at most 2 % longer than the minimum",
+        "reference page of the rate limits; the window algorithm is not documented",
         &EDGES,
         property(
             |case| {
@@ -39,7 +39,7 @@ fn rate_limiter() -> Rule {
                 )
                     .prop_map(move |(kind, limit, phase, minutes, concurrency, latency)| {
                         let requests = usize::try_from(limit * minutes + 1).unwrap_or(0) / runs;
-                        let slot = |number| Slot::Update {
+                        let slot = |number| Position::Update {
                             key: (number, 0),
                             pad: 0,
                         };
@@ -90,7 +90,7 @@ fn rate_limiter() -> Rule {
                     // There is a pause between two runs.
                     least.mul_f64(1.02) + SECOND + PAUSE,
                 )?;
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
@@ -106,7 +106,7 @@ fn bounded_read_ahead() -> Rule {
     ];
     Rule::new(
         "bulk/bounded-read-ahead",
-        "no more is read from the source than four batches beyond those under way",
+        "a run reads at most four batches ahead of those in flight",
         ACCOUNT,
         &EDGES,
         property(
@@ -166,7 +166,7 @@ fn bounded_read_ahead() -> Rule {
                         return Err(format!("{bytes} bytes are read and not settled"));
                     }
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )

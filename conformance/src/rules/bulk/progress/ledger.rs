@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::story::{Input, Line, Row};
+use super::scenario::{Input, Line, Row};
 use crate::client::bulk::{Counts, ItemReport, ItemStatus, NotAttemptedReason, Recorded};
 use crate::rules::bulk::case::Key;
 use crate::rules::bulk::wire::Sent;
@@ -10,13 +10,13 @@ use crate::rules::bulk::wire::Sent;
 type Checked = Result<(), String>;
 
 /// All that is known of a run that is over.
-pub(super) struct Told {
+pub(super) struct RunRecord {
     pub(super) lines: Vec<Line>,
     /// Whether what was in doubt was sent again.
     pub(super) is_resent: bool,
     pub(super) is_atomic: bool,
     /// Whether responses do not name the primary locale.
-    pub(super) are_locales_untold: bool,
+    pub(super) are_locales_unnamed: bool,
     pub(super) continue_after_source_error: bool,
     pub(super) settled: Vec<ItemReport>,
     pub(super) counts: Counts,
@@ -31,7 +31,7 @@ pub(super) struct Told {
     pub(super) reading: BTreeMap<usize, Recorded>,
 }
 
-impl Told {
+impl RunRecord {
     fn ends(&self) -> impl Iterator<Item = (usize, &ItemReport)> {
         let position = |settled: &ItemReport| usize::try_from(settled.index).unwrap_or(usize::MAX);
         self.settled
@@ -111,7 +111,7 @@ impl Told {
 
     fn leaves_unknown(&self, sent: &Sent, mark: usize) -> bool {
         // An item without a locale can be that of another entry if not all are there.
-        let is_ambiguous = self.are_locales_untold && sent.lacks_any();
+        let is_ambiguous = self.are_locales_unnamed && sent.lacks_any();
         is_ambiguous || sent.leaves_unknown(mark, self.is_atomic)
     }
 }
@@ -151,7 +151,7 @@ impl Ledger {
     }
 
     /// Fails unless a run is as it must be after those before it, and takes it in.
-    pub(super) fn check(&mut self, reported: &Told) -> Checked {
+    pub(super) fn check(&mut self, reported: &RunRecord) -> Checked {
         let standings = self.standings(reported);
         every_row_once(reported)?;
         let confirmed = self.confirmed.clone();
@@ -184,7 +184,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn take_in(&mut self, reported: &Told) {
+    fn take_in(&mut self, reported: &RunRecord) {
         for sent in &reported.sent {
             for mark in &sent.entries {
                 *self.confirmed.entry(*mark).or_default() += usize::from(sent.confirms(*mark));
@@ -205,7 +205,7 @@ impl Ledger {
     }
 
     /// Of the rows of a key, those are settled that are the same as in the run before, up to the first that is not.
-    fn standings(&self, reported: &Told) -> BTreeMap<usize, Standing> {
+    fn standings(&self, reported: &RunRecord) -> BTreeMap<usize, Standing> {
         let mut standings = BTreeMap::new();
         for (key, rows) in reported.by_key() {
             let before = self.before.get(&key).map_or(&[][..], Vec::as_slice);
@@ -228,7 +228,7 @@ impl Ledger {
 
     fn is_true(
         &self,
-        reported: &Told,
+        reported: &RunRecord,
         row: &Row,
         standing: Standing,
         settled: &ItemReport,
@@ -275,7 +275,7 @@ impl Ledger {
     }
 
     /// Nothing is called updated more often than responses have said so.
-    fn are_successes(&self, reported: &Told, before: &BTreeMap<usize, usize>) -> Checked {
+    fn are_successes(&self, reported: &RunRecord, before: &BTreeMap<usize, usize>) -> Checked {
         let count = |end: ItemStatus| {
             let mut count: BTreeMap<usize, usize> = BTreeMap::new();
             for index in reported.ends_as(|other| other == end) {
@@ -311,7 +311,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn journal_agrees(&self, reported: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+    fn journal_agrees(
+        &self,
+        reported: &RunRecord,
+        standings: &BTreeMap<usize, Standing>,
+    ) -> Checked {
         let ends: BTreeMap<usize, &ItemReport> = reported.ends().collect();
         for (index, recorded) in &reported.reading {
             let Some(row) = reported.row(*index) else {
@@ -357,7 +361,7 @@ impl Ledger {
     }
 }
 
-fn every_row_once(reported: &Told) -> Checked {
+fn every_row_once(reported: &RunRecord) -> Checked {
     let mut seen = BTreeSet::new();
     for (index, settled) in reported.ends() {
         if index >= reported.taken || !seen.insert(index) {
@@ -392,7 +396,7 @@ fn every_row_once(reported: &Told) -> Checked {
     Ok(())
 }
 
-fn settled_is_not_sent(reported: &Told, standings: &BTreeMap<usize, Standing>) -> Checked {
+fn settled_is_not_sent(reported: &RunRecord, standings: &BTreeMap<usize, Standing>) -> Checked {
     let is_settled = |index: usize| matches!(standings.get(&index), Some(Standing::ItemReport(_)));
     let open: BTreeSet<usize> = (0..reported.lines.len())
         .filter(|index| !is_settled(*index))
@@ -407,7 +411,7 @@ fn settled_is_not_sent(reported: &Told, standings: &BTreeMap<usize, Standing>) -
 }
 
 /// The rows of a key reach the server in their order, and none does behind one that is not done with.
-fn order_is_kept(reported: &Told) -> Checked {
+fn order_is_kept(reported: &RunRecord) -> Checked {
     let mut by_time: Vec<&Sent> = reported.sent.iter().collect();
     by_time.sort_by_key(|sent| sent.acted_at);
     let ends: BTreeMap<usize, &ItemReport> = reported.ends().collect();

@@ -1,12 +1,12 @@
-//! How stories are made.
+//! How scenarios are made.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::story::{Act, Edit, Site, Story, flaws};
+use super::scenario::{Edit, PlannedRun, Scenario, Site, flaws};
 use crate::client::RateLimiter;
-use crate::rules::bulk::case::{Cut, Key};
+use crate::rules::bulk::case::{Interrupt, Key};
 use crate::rules::bulk::make;
 use webflow_cms_reference::PrimaryEcho;
 
@@ -57,20 +57,24 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn act(size: usize) -> impl Strategy<Value = Act> {
-    let cut = (
-        select(vec![Cut::Drop, Cut::Drop, Cut::Cancel]),
+fn planned(size: usize) -> impl Strategy<Value = PlannedRun> {
+    let interrupt = (
+        select(vec![Interrupt::Drop, Interrupt::Drop, Interrupt::Cancel]),
         make::at(size),
     );
-    let cut = prop_oneof![1 => Just(None), 1 => cut.prop_map(Some)];
-    (vec(edit(), 0..5), make::troubles(), cut, any::<bool>()).prop_map(
-        |(edits, troubles, cut, resend)| Act {
+    let interrupt = prop_oneof![1 => Just(None), 1 => interrupt.prop_map(Some)];
+    (
+        vec(edit(), 0..5),
+        make::troubles(),
+        interrupt,
+        any::<bool>(),
+    )
+        .prop_map(|(edits, troubles, interrupt, resend)| PlannedRun {
             edits,
             troubles,
-            cut,
+            interrupt,
             resend,
-        },
-    )
+        })
 }
 
 fn site() -> impl Strategy<Value = Site> {
@@ -100,7 +104,7 @@ fn size(case: u64) -> BoxedStrategy<usize> {
     }
 }
 
-pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
+pub(super) fn scenario(case: u64) -> BoxedStrategy<Scenario> {
     let client = (
         1..6_usize,
         prop_oneof![1 => Just(None), 1 => (400..1_500_usize).prop_map(Some)],
@@ -114,16 +118,16 @@ pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
         prop_oneof![1 => 1..4_u32, 1 => Just(1_000)],
         prop_oneof![2 => Just(true), 1 => Just(false)],
     );
-    let acts = 1 + usize::try_from(case % 4).unwrap_or(0);
+    let runs = 1 + usize::try_from(case % 4).unwrap_or(0);
     (
         rows(size(case)),
         site(),
         prop_oneof![1 => Just(0), 2 => any::<u64>()],
         client,
-        vec(act(60), acts),
+        vec(planned(60), runs),
         any::<u64>(),
     )
-        .prop_map(|(rows, site, latency, client, acts, corrections)| {
+        .prop_map(|(rows, site, latency, client, runs, corrections)| {
             let (
                 concurrency,
                 max_batch_bytes,
@@ -133,7 +137,7 @@ pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
                 max_consecutive_failures,
                 continue_after_source_error,
             ) = client;
-            Story {
+            Scenario {
                 site,
                 rows,
                 latency,
@@ -144,7 +148,7 @@ pub(super) fn story(case: u64) -> BoxedStrategy<Story> {
                 rate_limiter,
                 max_consecutive_failures,
                 continue_after_source_error,
-                acts,
+                runs,
                 corrections,
             }
         })

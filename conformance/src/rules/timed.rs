@@ -15,30 +15,30 @@ use webflow_cms_reference::World;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A client in a world that has just begun.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Fixture<'a> {
     pub(crate) world: &'a World,
     pub(crate) client: Box<dyn Session>,
 }
 
 /// Begins a case. The client keeps no pace and has no bound, but for what is changed.
-pub(crate) fn stage<'a>(
+pub(crate) fn fixture<'a>(
     harness: &'a Harness<'_>,
     change: impl FnOnce(&mut ClientSettings),
-) -> Result<Stage<'a>, String> {
+) -> Result<Fixture<'a>, String> {
     let entries: Vec<_> = (0..ITEMS).map(|item| site::marked((item, 0))).collect();
-    stage_of(harness, site::model_of(&entries), change)
+    fixture_with(harness, site::model_of(&entries), change)
 }
 
 /// The same on a site that is like this.
-pub(crate) fn stage_of<'a>(
+pub(crate) fn fixture_with<'a>(
     harness: &'a Harness<'_>,
     model: Model,
     change: impl FnOnce(&mut ClientSettings),
-) -> Result<Stage<'a>, String> {
+) -> Result<Fixture<'a>, String> {
     let world = harness.world();
     world.reset(model).map_err(|error| error.to_string())?;
     let client = client(harness, change)?;
-    Ok(Stage { world, client })
+    Ok(Fixture { world, client })
 }
 
 /// One more client in the same world.
@@ -81,7 +81,7 @@ pub(crate) fn entry(call: usize) -> Vec<Entry> {
     vec![site::marked((call % ITEMS, 0))]
 }
 
-impl Stage<'_> {
+impl Fixture<'_> {
     /// Lets time pass until the future is ready.
     pub(crate) fn run<F: Future>(&self, future: F) -> Result<F::Output, String> {
         self.world

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::case::{Case, Slot};
+use super::case::{Case, Position};
 use super::play::{Ended, Played};
 use super::wire::Sent;
 use crate::client::bulk::{Counts, ItemReport, ItemStatus, NotAttemptedReason, Recorded};
@@ -74,7 +74,7 @@ pub(super) fn every_item_once(case: &Case, played: &Played) -> Checked {
             if !seen.insert(index) {
                 return Err(format!("entry {index} comes out twice"));
             }
-            let is_error = matches!(case.input.get(index), Some(Slot::Error) | None);
+            let is_error = matches!(case.input.get(index), Some(Position::Error) | None);
             if is_error != (settled.end == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
                 return Err(format!("position {index} is reported as {:?}", settled.end));
             }
@@ -82,7 +82,7 @@ pub(super) fn every_item_once(case: &Case, played: &Played) -> Checked {
         if leg.dropped {
             return Ok(());
         }
-        let may_be_left = case.is_slow() && leg.cut_at.is_some();
+        let may_be_left = case.is_slow() && leg.interrupted_at.is_some();
         if leg.taken != case.taken() && !may_be_left {
             return Err(format!(
                 "{} of {} positions were taken",

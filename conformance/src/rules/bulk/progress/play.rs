@@ -1,4 +1,4 @@
-//! Tells a story: run after run with the same journal, and looks at each when it is over.
+//! Tells a scenario: run after run with the same journal, and looks at each when it is over.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{FutureExt, StreamExt};
 
 use super::ENOUGH;
-use super::ledger::{Ledger, Told};
-use super::story::{Act, Input, Story};
+use super::ledger::{Ledger, RunRecord};
+use super::scenario::{Input, PlannedRun, Scenario};
 use crate::client::Options;
 use crate::client::bulk::{ItemReport, ItemStatus, Job};
 use crate::client::{Entry, Random, Session};
@@ -18,25 +18,25 @@ use crate::harness::Harness;
 use crate::rules::bulk::play::{PAUSE, TIMEOUT, drive};
 use crate::rules::bulk::wire;
 use crate::rules::site;
-use crate::rules::stage::{SECOND, client};
+use crate::rules::timed::{SECOND, client};
 use webflow_cms_reference::{PrimaryEcho, ResponseOrder};
 
-pub(super) fn tell(harness: &Harness<'_>, story: &Story) -> Result<(), String> {
-    let mut telling = Telling::begin(harness, story)?;
-    for (number, act) in story.acts.iter().enumerate() {
-        for edit in &act.edits {
-            telling.input.edit(*edit, &telling.rejected);
+pub(super) fn play(harness: &Harness<'_>, scenario: &Scenario) -> Result<(), String> {
+    let mut playing = Playing::begin(harness, scenario)?;
+    for (number, planned) in scenario.runs.iter().enumerate() {
+        for edit in &planned.edits {
+            playing.input.edit(*edit, &playing.rejected);
         }
-        telling
-            .run(act, false)
+        playing
+            .run(planned, false)
             .map_err(|reason| format!("run {number}: {reason}"))?;
     }
-    telling.come_to_an_end()
+    playing.come_to_an_end()
 }
 
-struct Telling<'a> {
+struct Playing<'a> {
     harness: &'a Harness<'a>,
-    story: &'a Story,
+    scenario: &'a Scenario,
     client: Box<dyn Session>,
     journal: PathBuf,
     input: Input,
@@ -45,20 +45,20 @@ struct Telling<'a> {
     ledger: Ledger,
 }
 
-impl<'a> Telling<'a> {
-    fn begin(harness: &'a Harness<'a>, story: &'a Story) -> Result<Self, String> {
+impl<'a> Playing<'a> {
+    fn begin(harness: &'a Harness<'a>, scenario: &'a Scenario) -> Result<Self, String> {
         let world = harness.world();
         world
-            .reset(story.model())
+            .reset(scenario.model())
             .map_err(|error| error.to_string())?;
         world.configure(|settings| {
-            settings.primary_echo = story.site.echo;
-            if story.site.is_reversed {
+            settings.primary_echo = scenario.site.echo;
+            if scenario.site.is_reversed {
                 settings.order = ResponseOrder::Reversed;
             }
         });
-        if story.latency != 0 {
-            let seed = story.latency;
+        if scenario.latency != 0 {
+            let seed = scenario.latency;
             world.latency(move |number| {
                 let number = u64::try_from(number).unwrap_or(0);
                 let mut rng = fastrand::Rng::with_seed(seed ^ (number << 32));
@@ -68,21 +68,21 @@ impl<'a> Telling<'a> {
         }
         let client = client(harness, |session| {
             session.attempt_timeout = TIMEOUT;
-            session.max_attempts = story.attempts;
-            session.retry_ambiguous = story.again;
+            session.max_attempts = scenario.attempts;
+            session.retry_ambiguous = scenario.again;
             session.backoff = (SECOND, 2 * SECOND);
-            session.rate_limiter = story.rate_limiter;
-            session.random = Random::Seeded(story.latency);
+            session.rate_limiter = scenario.rate_limiter;
+            session.random = Random::Seeded(scenario.latency);
         })?;
-        let journal = harness.scratch().join("story.journal");
-        // It is of the story before.
+        let journal = harness.scratch().join("scenario.journal");
+        // It is of the scenario before.
         let _ = std::fs::remove_file(&journal);
         Ok(Self {
             harness,
-            story,
+            scenario,
             client,
             journal,
-            input: Input::new(story),
+            input: Input::new(scenario),
             rejected: BTreeSet::new(),
             ledger: Ledger::default(),
         })
@@ -90,16 +90,16 @@ impl<'a> Telling<'a> {
 
     /// Runs without faults, until all is updated.
     fn come_to_an_end(&mut self) -> Result<(), String> {
-        let calm = Act {
+        let calm = PlannedRun {
             edits: Vec::new(),
             troubles: Vec::new(),
-            cut: None,
+            interrupt: None,
             resend: true,
         };
         for number in 0..=ENOUGH {
             let turn = u32::try_from(number * 7).unwrap_or(0);
             self.input
-                .correct_all(self.story.corrections.rotate_left(turn), &self.rejected);
+                .correct_all(self.scenario.corrections.rotate_left(turn), &self.rejected);
             let reported = self
                 .run(&calm, true)
                 .map_err(|reason| format!("calm run {number}: {reason}"))?;
@@ -122,7 +122,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Fails unless one more run has nothing to do, and the site holds what the input says.
-    fn is_at_its_end(&mut self, calm: &Act) -> Result<(), String> {
+    fn is_at_its_end(&mut self, calm: &PlannedRun) -> Result<(), String> {
         let reported = self
             .run(calm, true)
             .map_err(|reason| format!("one more run: {reason}"))?;
@@ -153,11 +153,11 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    fn run(&mut self, act: &Act, is_calm: bool) -> Result<Told, String> {
+    fn run(&mut self, planned: &PlannedRun, is_calm: bool) -> Result<RunRecord, String> {
         let world = self.harness.world();
         let server = world.server();
         server.clear_pending();
-        for (number, trouble) in act.troubles.iter().enumerate() {
+        for (number, trouble) in planned.troubles.iter().enumerate() {
             let (fault, step) = trouble.plan(number);
             world.faults([fault]);
             world.script(step);
@@ -173,7 +173,7 @@ impl<'a> Telling<'a> {
             .filter_map(|(index, entry)| Some((index, entry.clone().ok()?)))
             .collect();
         let bulk = self.client.bulk().ok_or("the client has no bulk run")?;
-        let continue_after_source_error = is_calm || self.story.continue_after_source_error;
+        let continue_after_source_error = is_calm || self.scenario.continue_after_source_error;
         let taken = Arc::new(AtomicUsize::new(0));
         let gauge = Arc::clone(&taken);
         let source = futures_util::stream::iter(entries).inspect(move |_| {
@@ -184,23 +184,23 @@ impl<'a> Telling<'a> {
         let run = bulk.start(Job {
             source: Box::pin(source),
             options: Options::default(),
-            concurrency: self.story.concurrency,
-            max_batch_bytes: self.story.max_batch_bytes,
-            assume_atomic: self.story.site.is_atomic,
+            concurrency: self.scenario.concurrency,
+            max_batch_bytes: self.scenario.max_batch_bytes,
+            assume_atomic: self.scenario.site.is_atomic,
             max_consecutive_failures: if is_calm {
                 1_000
             } else {
-                self.story.max_consecutive_failures
+                self.scenario.max_consecutive_failures
             },
             continue_after_unknown: false,
             continue_after_source_error,
             journal: Some(self.journal.clone()),
-            resend_unknown: act.resend,
+            resend_unknown: planned.resend,
             accept_other_input: self.ledger.is_other_input(&self.input),
         })?;
         let time = world.time();
-        let driven =
-            AssertUnwindSafe(drive(run, act.cut, &time, |_: &ItemReport| {})).catch_unwind();
+        let driven = AssertUnwindSafe(drive(run, planned.interrupt, &time, |_: &ItemReport| {}))
+            .catch_unwind();
         let driven = world.run(driven).map_err(|stalled| stalled.to_string())?;
         let driven = driven.map_err(|_| "it panicked".to_owned())?;
         world
@@ -217,11 +217,11 @@ impl<'a> Telling<'a> {
         let positions = rows
             .iter()
             .filter_map(|(index, _)| usize::try_from(*index).ok());
-        let reported = Told {
+        let reported = RunRecord {
             lines: self.input.lines.clone(),
-            is_resent: act.resend,
-            is_atomic: self.story.site.is_atomic,
-            are_locales_untold: self.story.site.echo != PrimaryEcho::Echoed,
+            is_resent: planned.resend,
+            is_atomic: self.scenario.site.is_atomic,
+            are_locales_unnamed: self.scenario.site.echo != PrimaryEcho::Echoed,
             continue_after_source_error,
             counts: driven.counts,
             is_dropped: driven.dropped,

@@ -1,9 +1,9 @@
-//! The stories of the rule: an input that is corrected between runs, and what goes wrong in them.
+//! The scenarios of the rule: an input that is corrected between runs, and what goes wrong in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{Entry, RateLimiter};
-use crate::rules::bulk::case::{At, Cut, Key, Trouble, Words};
+use crate::rules::bulk::case::{At, Interrupt, Key, Trouble, Words};
 use crate::rules::bulk::wire::Address;
 use crate::rules::site;
 use webflow_cms_reference::{Model, PrimaryEcho, Variant};
@@ -62,12 +62,12 @@ pub(super) enum Edit {
     Spoil(u16),
 }
 
-/// One run of the story.
+/// One run of the scenario.
 #[derive(Clone, Debug)]
-pub(super) struct Act {
+pub(super) struct PlannedRun {
     pub(super) edits: Vec<Edit>,
     pub(super) troubles: Vec<Trouble>,
-    pub(super) cut: Option<(Cut, At)>,
+    pub(super) interrupt: Option<(Interrupt, At)>,
     pub(super) resend: bool,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Site {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Story {
+pub(super) struct Scenario {
     pub(super) site: Site,
     /// Keys and flaws; none for an error.
     pub(super) rows: Vec<Option<(Key, Option<usize>)>>,
@@ -95,7 +95,7 @@ pub(super) struct Story {
     pub(super) rate_limiter: RateLimiter,
     pub(super) max_consecutive_failures: u32,
     pub(super) continue_after_source_error: bool,
-    pub(super) acts: Vec<Act>,
+    pub(super) runs: Vec<PlannedRun>,
     /// Decides how the rows that are still rejected are corrected.
     pub(super) corrections: u64,
 }
@@ -113,15 +113,15 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(story: &Story) -> Self {
+    pub(super) fn new(scenario: &Scenario) -> Self {
         let mut input = Self {
             lines: Vec::new(),
             known: BTreeMap::new(),
             dropped: BTreeSet::new(),
             replaced: BTreeMap::new(),
-            site: story.site,
+            site: scenario.site,
         };
-        for row in &story.rows {
+        for row in &scenario.rows {
             let line = row.map(|(key, flaw)| input.row(key, flaw));
             input.lines.push(line);
         }
@@ -262,7 +262,7 @@ impl Input {
     }
 }
 
-impl Story {
+impl Scenario {
     /// The site, with all items that rows can be about.
     pub(super) fn model(&self) -> Model {
         let mut model = Model::new()
@@ -282,7 +282,7 @@ impl Story {
     }
 
     fn keys(&self) -> BTreeSet<Key> {
-        let added = self.acts.iter().flat_map(|act| &act.edits);
+        let added = self.runs.iter().flat_map(|planned| &planned.edits);
         let added = added.filter_map(|edit| match edit {
             Edit::Add(_, key, _) => Some(*key),
             _ => None,
