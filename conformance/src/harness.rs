@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::client::{Call, ClientUnderTest, Entry, Outcome};
 use crate::panics;
-use crate::rules::site;
+use crate::rules::fixture::site;
 use webflow_cms_reference::World;
 use webflow_cms_reference::{
     Core, Exchange, Fault, FaultyServer, Model, ReferenceServer, Settings,

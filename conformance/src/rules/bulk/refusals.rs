@@ -1,22 +1,23 @@
-//! What refusals come to: those that speak of everything end a run, and those that may speak of an item do not.
+//! Refused requests: those that stop a run, and those that are about one item.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{Bad, Case, Leg, Position, Trouble, Words};
-use super::play::{Played, play};
-use super::{invariants, make};
 use crate::client::RateLimiter;
 use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
-use crate::rules::timed::SECOND;
+use crate::rules::bulk::fixture::case::{Bad, Case, Leg, Position, Trouble, Words};
+use crate::rules::bulk::fixture::play::{Played, play};
+use crate::rules::bulk::fixture::{generate, invariants};
+use crate::rules::fixture::edges::among;
+use crate::rules::fixture::timed::SECOND;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         token_revoked(),
         everything_refused(),
-        one_refusal_ends_nothing(),
+        one_refusal_stops_nothing(),
     ]
 }
 
@@ -105,7 +106,7 @@ fn token_revoked() -> Rule {
                     ],
                     0..6,
                 );
-                let input = make::distinct(20..60_usize, 0);
+                let input = generate::distinct(20..60_usize, 0);
                 let words = select(Words::all());
                 (input, answered(case), others, client(), words)
                     .prop_map(|(input, answered, others, client, words)| {
@@ -121,7 +122,7 @@ fn token_revoked() -> Rule {
             },
             |case| {
                 let at_first = at_first(case);
-                super::among(&EDGES, &[at_first, !at_first])
+                among(&EDGES, &[at_first, !at_first])
             },
             |harness, case| {
                 let played = play(harness, case)?;
@@ -161,7 +162,8 @@ fn everything_refused() -> Rule {
             |case| {
                 let status = usize::try_from(case / 2).unwrap_or(0) % SPEAKING_OF_EVERYTHING.len();
                 let status = SPEAKING_OF_EVERYTHING[status];
-                let input = make::distinct(prop_oneof![3 => 20..60_usize, 1 => 200..400_usize], 0);
+                let input =
+                    generate::distinct(prop_oneof![3 => 20..60_usize, 1 => 200..400_usize], 0);
                 let words = select(Words::all());
                 (input, answered(case), client(), words, any::<bool>())
                     .prop_map(move |(input, answered, client, words, is_small)| {
@@ -192,7 +194,7 @@ fn everything_refused() -> Rule {
                     at_first,
                     !at_first,
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
             |harness, case| {
                 let played = play(harness, case)?;
@@ -226,7 +228,7 @@ enum Wrong {
     Request(Words),
 }
 
-fn one_refusal_ends_nothing() -> Rule {
+fn one_refusal_stops_nothing() -> Rule {
     const EDGES: [&str; 8] = [
         "404",
         "409",
@@ -294,7 +296,7 @@ fn one_refusal_ends_nothing() -> Rule {
                     batch > 0 && batch < last,
                     batch == last,
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
             |harness, (place, wrong, case)| {
                 let played = play(harness, case)?;

@@ -1,17 +1,23 @@
-//! Runs that are cut off and resumed.
+//! Interrupted and resumed runs.
 
 use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::case::{At, Bad, Case, Interrupt, Leg, Trouble};
-use super::play::{Played, play};
-use super::{ACCOUNT, invariants, make};
 use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
+use crate::rules::bulk::ACCOUNT;
+use crate::rules::bulk::fixture::case::{At, Bad, Case, Interrupt, Leg, Trouble};
+use crate::rules::bulk::fixture::play::{Played, play};
+use crate::rules::bulk::fixture::{generate, invariants};
+use crate::rules::fixture::edges::among;
 
-pub(super) fn resume() -> Rule {
+pub(super) fn rules() -> Vec<Rule> {
+    vec![resume()]
+}
+
+fn resume() -> Rule {
     const EDGES: [&str; 5] = [
         "between outcomes",
         "at a poll",
@@ -34,7 +40,7 @@ pub(super) fn resume() -> Rule {
                 };
                 let interrupt = move || {
                     let troubles = vec(
-                        prop_oneof![3 => Just(Trouble::None), 2 => make::disturbance()],
+                        prop_oneof![3 => Just(Trouble::None), 2 => generate::disturbance()],
                         0..8,
                     );
                     (troubles, at(), any::<bool>()).prop_map(|(troubles, at, resend)| Leg {
@@ -44,7 +50,7 @@ pub(super) fn resume() -> Rule {
                     })
                 };
                 let resend = case % 4 != 3;
-                let input = make::input(prop_oneof![4 => 10..50_usize, 1 => 100..140_usize]);
+                let input = generate::input(prop_oneof![4 => 10..50_usize, 1 => 100..140_usize]);
                 let client = (1..5_usize, any::<u64>(), 1..3_u32);
                 let bytes = prop_oneof![1 => Just(None), 1 => (800..3_000_usize).prop_map(Some)];
                 (
@@ -86,7 +92,7 @@ pub(super) fn resume() -> Rule {
                     case.legs.len() > 2,
                     case.legs.last().is_some_and(|leg| !leg.resend),
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
             |harness, case| {
                 let played = play(harness, case)?;

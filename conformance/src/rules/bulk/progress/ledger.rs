@@ -1,34 +1,34 @@
-//! What is known of the runs so far, and what must hold of the next one.
+//! The ledger of a scenario: what is known after each run, and what must hold of the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scenario::{Input, Line, Row};
 use crate::client::bulk::{Counts, ItemReport, ItemStatus, NotAttemptedReason, Recorded};
-use crate::rules::bulk::case::Key;
-use crate::rules::bulk::wire::Sent;
+use crate::rules::bulk::fixture::case::Key;
+use crate::rules::bulk::fixture::wire::Sent;
+use crate::rules::bulk::progress::scenario::{Input, Line, Row};
 
 type Checked = Result<(), String>;
 
 /// All that is known of a run that is over.
-pub(super) struct RunRecord {
-    pub(super) lines: Vec<Line>,
+pub(crate) struct RunRecord {
+    pub(crate) lines: Vec<Line>,
     /// Whether what was in doubt was sent again.
-    pub(super) is_resent: bool,
-    pub(super) is_atomic: bool,
+    pub(crate) is_resent: bool,
+    pub(crate) is_atomic: bool,
     /// Whether responses do not name the primary locale.
-    pub(super) are_locales_unnamed: bool,
-    pub(super) continue_after_source_error: bool,
-    pub(super) settled: Vec<ItemReport>,
-    pub(super) counts: Counts,
-    pub(super) is_dropped: bool,
-    pub(super) is_complete: bool,
+    pub(crate) are_locales_unnamed: bool,
+    pub(crate) continue_after_source_error: bool,
+    pub(crate) settled: Vec<ItemReport>,
+    pub(crate) counts: Counts,
+    pub(crate) is_dropped: bool,
+    pub(crate) is_complete: bool,
     /// How many positions were taken from the source.
-    pub(super) taken: usize,
-    pub(super) sent: Vec<Sent>,
+    pub(crate) taken: usize,
+    pub(crate) sent: Vec<Sent>,
     /// How many connections were reset before a request was read.
-    pub(super) unread: usize,
+    pub(crate) unread: usize,
     /// What the journal holds of each row afterwards.
-    pub(super) reading: BTreeMap<usize, Recorded>,
+    pub(crate) reading: BTreeMap<usize, Recorded>,
 }
 
 impl RunRecord {
@@ -40,31 +40,31 @@ impl RunRecord {
     }
 
     /// The positions that are reported as such.
-    pub(super) fn ends_as(&self, is: impl Fn(ItemStatus) -> bool) -> BTreeSet<usize> {
+    pub(crate) fn ends_as(&self, is: impl Fn(ItemStatus) -> bool) -> BTreeSet<usize> {
         let ends = self.ends().filter(|(_, settled)| is(settled.end));
         ends.map(|(index, _)| index).collect()
     }
 
-    pub(super) fn is_all_updated(&self) -> bool {
+    pub(crate) fn is_all_updated(&self) -> bool {
         let updated =
             self.ends_as(|end| matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated));
         updated.len() == self.lines.len()
     }
 
     /// Whether nothing is left to do but to correct what is rejected.
-    pub(super) fn is_all_settled(&self) -> bool {
+    pub(crate) fn is_all_settled(&self) -> bool {
         let is_open = |end| matches!(end, ItemStatus::Unknown | ItemStatus::NotAttempted(_));
         self.ends_as(is_open).is_empty()
     }
 
-    pub(super) fn has_settled_anything(&self) -> bool {
+    pub(crate) fn has_settled_anything(&self) -> bool {
         !self
             .ends_as(|end| matches!(end, ItemStatus::Updated | ItemStatus::Rejected))
             .is_empty()
     }
 
     /// The first that is not updated.
-    pub(super) fn rest(&self) -> String {
+    pub(crate) fn rest(&self) -> String {
         let is_open = |end| !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated);
         let open = self.ends().find(|(_, settled)| is_open(settled.end));
         open.map_or_else(String::new, |(_, settled)| format!("{settled:?}"))
@@ -129,7 +129,7 @@ enum Standing {
 
 /// What is known of all runs until now.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// What the journal held of the rows of each key after the last run.
     before: BTreeMap<Key, Vec<(usize, Recorded)>>,
     /// How often a complete response has said of a mark that it was updated.
@@ -145,13 +145,13 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Whether no run has sent any of the first 100 rows.
-    pub(super) fn is_other_input(&self, input: &Input) -> bool {
+    pub(crate) fn is_other_input(&self, input: &Input) -> bool {
         let rows = input.lines.iter().flatten().take(100);
         !rows.map(|row| row.key).any(|key| self.keys.contains(&key))
     }
 
     /// Fails unless a run is as it must be after those before it, and takes it in.
-    pub(super) fn check(&mut self, reported: &RunRecord) -> Checked {
+    pub(crate) fn check(&mut self, reported: &RunRecord) -> Checked {
         let standings = self.standings(reported);
         every_row_once(reported)?;
         let confirmed = self.confirmed.clone();

@@ -1,4 +1,4 @@
-//! Tells a scenario: run after run with the same journal, and looks at each when it is over.
+//! Plays a scenario: run after run with the same journal, each checked when it ends.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -7,21 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{FutureExt, StreamExt};
-
-use super::ENOUGH;
-use super::ledger::{Ledger, RunRecord};
-use super::scenario::{Input, PlannedRun, Scenario};
-use crate::client::Options;
-use crate::client::bulk::{ItemReport, ItemStatus, Job};
-use crate::client::{Entry, Random, Session};
-use crate::harness::Harness;
-use crate::rules::bulk::play::{PAUSE, TIMEOUT, drive};
-use crate::rules::bulk::wire;
-use crate::rules::site;
-use crate::rules::timed::{SECOND, client};
 use webflow_cms_reference::{PrimaryEcho, ResponseOrder};
 
-pub(super) fn play(harness: &Harness<'_>, scenario: &Scenario) -> Result<(), String> {
+use crate::client::bulk::{ItemReport, ItemStatus, Job};
+use crate::client::{Entry, Options, Random, Session};
+use crate::harness::Harness;
+use crate::rules::bulk::fixture::play::{PAUSE, TIMEOUT, drive};
+use crate::rules::bulk::fixture::wire;
+use crate::rules::bulk::progress::ENOUGH;
+use crate::rules::bulk::progress::ledger::{Ledger, RunRecord};
+use crate::rules::bulk::progress::scenario::{Input, PlannedRun, Scenario};
+use crate::rules::fixture::site;
+use crate::rules::fixture::timed::{SECOND, client};
+
+pub(crate) fn play(harness: &Harness<'_>, scenario: &Scenario) -> Result<(), String> {
     let mut playing = Playing::begin(harness, scenario)?;
     for (number, planned) in scenario.runs.iter().enumerate() {
         for edit in &planned.edits {

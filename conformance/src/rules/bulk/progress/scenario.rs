@@ -1,12 +1,13 @@
-//! The scenarios of the rule: an input that is corrected between runs, and what goes wrong in them.
+//! A scenario: an input that is edited between runs, and the faults of each run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::client::{Entry, RateLimiter};
-use crate::rules::bulk::case::{At, Interrupt, Key, Trouble, Words};
-use crate::rules::bulk::wire::Address;
-use crate::rules::site;
 use webflow_cms_reference::{Model, PrimaryEcho, Variant};
+
+use crate::client::{Entry, RateLimiter};
+use crate::rules::bulk::fixture::case::{At, Interrupt, Key, Trouble, Words};
+use crate::rules::bulk::fixture::wire::Address;
+use crate::rules::fixture::site;
 
 /// From this number on items exist in the primary locale alone.
 const PRIMARY_ONLY: usize = 5_000;
@@ -16,18 +17,18 @@ const NO_ITEM: usize = 10_000;
 
 /// A row of the input. Its mark tells it from all others, but for its copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) mark: usize,
-    pub(super) key: Key,
+pub(crate) struct Row {
+    pub(crate) mark: usize,
+    pub(crate) key: Key,
     /// The number of the refusal that its value gets.
-    pub(super) flaw: Option<usize>,
+    pub(crate) flaw: Option<usize>,
 }
 
 /// A position of the input: a row, or an error of the source.
-pub(super) type Line = Option<Row>;
+pub(crate) type Line = Option<Row>;
 
 /// What is refused with which status and words, by the number of a flaw.
-pub(super) fn flaws() -> Vec<(u16, Words)> {
+pub(crate) fn flaws() -> Vec<(u16, Words)> {
     let words = Words::all();
     let of = |status| words.iter().map(move |words| (status, *words));
     [400, 404, 409, 422].into_iter().flat_map(of).collect()
@@ -35,19 +36,19 @@ pub(super) fn flaws() -> Vec<(u16, Words)> {
 
 impl Row {
     /// Whether its item and locale are there.
-    pub(super) fn is_there(key: Key) -> bool {
+    pub(crate) fn is_there(key: Key) -> bool {
         key.0 < PRIMARY_ONLY || (key.0 < NO_ITEM && key.1 == 0)
     }
 
     /// Whether the service refuses it.
-    pub(super) fn is_bad(&self) -> bool {
+    pub(crate) fn is_bad(&self) -> bool {
         self.flaw.is_some() || !Self::is_there(self.key)
     }
 }
 
 /// What somebody does to the input between two runs. Places are taken modulo its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edit {
+pub(crate) enum Edit {
     /// Rejected rows get another value, or are about another item, as these bits say.
     Correct(u64),
     /// A row, updated or not, gets another value.
@@ -64,56 +65,56 @@ pub(super) enum Edit {
 
 /// One run of the scenario.
 #[derive(Clone, Debug)]
-pub(super) struct PlannedRun {
-    pub(super) edits: Vec<Edit>,
-    pub(super) troubles: Vec<Trouble>,
-    pub(super) interrupt: Option<(Interrupt, At)>,
-    pub(super) resend: bool,
+pub(crate) struct PlannedRun {
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) troubles: Vec<Trouble>,
+    pub(crate) interrupt: Option<(Interrupt, At)>,
+    pub(crate) resend: bool,
 }
 
 /// How the site is localized, and what it says of the primary locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Site {
-    pub(super) is_localized: bool,
-    pub(super) echo: PrimaryEcho,
+pub(crate) struct Site {
+    pub(crate) is_localized: bool,
+    pub(crate) echo: PrimaryEcho,
     /// Whether rows name the primary locale.
-    pub(super) is_named: bool,
-    pub(super) is_atomic: bool,
-    pub(super) is_reversed: bool,
+    pub(crate) is_named: bool,
+    pub(crate) is_atomic: bool,
+    pub(crate) is_reversed: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Scenario {
-    pub(super) site: Site,
+pub(crate) struct Scenario {
+    pub(crate) site: Site,
     /// Keys and flaws; none for an error.
-    pub(super) rows: Vec<Option<(Key, Option<usize>)>>,
-    pub(super) latency: u64,
-    pub(super) concurrency: usize,
-    pub(super) max_batch_bytes: Option<usize>,
-    pub(super) attempts: u32,
-    pub(super) again: bool,
-    pub(super) rate_limiter: RateLimiter,
-    pub(super) max_consecutive_failures: u32,
-    pub(super) continue_after_source_error: bool,
-    pub(super) runs: Vec<PlannedRun>,
+    pub(crate) rows: Vec<Option<(Key, Option<usize>)>>,
+    pub(crate) latency: u64,
+    pub(crate) concurrency: usize,
+    pub(crate) max_batch_bytes: Option<usize>,
+    pub(crate) attempts: u32,
+    pub(crate) again: bool,
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) max_consecutive_failures: u32,
+    pub(crate) continue_after_source_error: bool,
+    pub(crate) runs: Vec<PlannedRun>,
     /// Decides how the rows that are still rejected are corrected.
-    pub(super) corrections: u64,
+    pub(crate) corrections: u64,
 }
 
 /// The input as it is now, and as it was.
-pub(super) struct Input {
-    pub(super) lines: Vec<Line>,
+pub(crate) struct Input {
+    pub(crate) lines: Vec<Line>,
     /// All rows that there ever were, by their marks.
-    pub(super) known: BTreeMap<usize, Row>,
+    pub(crate) known: BTreeMap<usize, Row>,
     /// The marks of rows that went, and of those that they had replaced.
-    pub(super) dropped: BTreeSet<usize>,
+    pub(crate) dropped: BTreeSet<usize>,
     /// The marks of rows, and of those in whose place they came.
     replaced: BTreeMap<usize, usize>,
     site: Site,
 }
 
 impl Input {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let mut input = Self {
             lines: Vec::new(),
             known: BTreeMap::new(),
@@ -155,7 +156,7 @@ impl Input {
         }
     }
 
-    pub(super) fn address(&self, mark: usize) -> Option<Address> {
+    pub(crate) fn address(&self, mark: usize) -> Option<Address> {
         let key = self.known.get(&mark)?.key;
         let locale = match site::locale(key.1) {
             None if self.site.is_named => Some(site::PRIMARY),
@@ -164,7 +165,7 @@ impl Input {
         Some((site::item(key.0), locale))
     }
 
-    pub(super) fn entry(&self, line: &Line) -> Result<Entry, String> {
+    pub(crate) fn entry(&self, line: &Line) -> Result<Entry, String> {
         let row = line.ok_or("it cannot be read")?;
         let (id, locale) = self.address(row.mark).ok_or("it is unknown")?;
         let fields = match row.flaw {
@@ -175,7 +176,7 @@ impl Input {
     }
 
     /// The positions of the rows of each key, in their order.
-    pub(super) fn by_key(&self) -> BTreeMap<Key, Vec<usize>> {
+    pub(crate) fn by_key(&self) -> BTreeMap<Key, Vec<usize>> {
         let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (index, line) in self.lines.iter().enumerate() {
             if let Some(row) = line {
@@ -186,7 +187,7 @@ impl Input {
     }
 
     /// Does to the input what is to be done, where the rows at these positions were rejected.
-    pub(super) fn edit(&mut self, edit: Edit, rejected: &BTreeSet<usize>) {
+    pub(crate) fn edit(&mut self, edit: Edit, rejected: &BTreeSet<usize>) {
         let len = self.lines.len();
         let at = |place: u16| usize::from(place) % len.max(1);
         match edit {
@@ -218,7 +219,7 @@ impl Input {
     }
 
     /// Corrects all, and reads what could not be read.
-    pub(super) fn correct_all(&mut self, bits: u64, rejected: &BTreeSet<usize>) {
+    pub(crate) fn correct_all(&mut self, bits: u64, rejected: &BTreeSet<usize>) {
         self.correct(bits, rejected, true);
         for place in 0..self.lines.len() {
             if self.lines[place].is_none() {
@@ -264,7 +265,7 @@ impl Input {
 
 impl Scenario {
     /// The site, with all items that rows can be about.
-    pub(super) fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> Model {
         let mut model = Model::new()
             .collection(site::COLLECTION, site::PRIMARY, &site::SECONDARY)
             .atomic(self.site.is_atomic);
