@@ -1,4 +1,4 @@
-//! One connection of the faulty server.
+//! One connection of the server with faults.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::faulty_server::SharedPlan;
 use super::http1::{Framing, head, read_request};
 use super::time::{Guard, Time};
 
-/// How many spaces are written at once where spaces go on for ever.
+/// The spaces that are written at once into an endless or oversized body.
 static SPACES: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 pub(super) async fn connection(
@@ -133,12 +133,12 @@ fn in_chunk(bytes: &[u8]) -> Vec<u8> {
 struct Wire {
     stream: TcpStream,
     time: Arc<dyn Time>,
-    /// Until the client has closed the connection.
+    /// Held until the client has closed the connection.
     arrival: Option<Guard>,
 }
 
 impl Wire {
-    /// Lets time pass, the same whether or not the client stays. Whether it stayed.
+    /// Holds the request for this long, whether or not the client stays. Returns whether the client stayed.
     async fn hold(&mut self, duration: Duration) -> bool {
         if duration.is_zero() {
             return self.arrival.is_some();
@@ -157,7 +157,7 @@ impl Wire {
         false
     }
 
-    /// Keeps the client waiting until it goes.
+    /// Holds the request until the client closes the connection.
     async fn hold_for_ever(mut self) -> io::Result<()> {
         let _held = self.time.held();
         gone(&mut self.stream).await;
@@ -168,7 +168,7 @@ impl Wire {
         self.stream.write_all(bytes).await
     }
 
-    /// Sends the last bytes, and waits for the client to close the connection too.
+    /// Sends the last bytes and waits for the client to close the connection.
     async fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
         self.send(bytes).await?;
         self.stream.shutdown().await?;

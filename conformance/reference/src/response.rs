@@ -1,4 +1,4 @@
-//! How the model's responses look on the wire, where the service leaves room.
+//! Settings of the server, and the responses of the model under them.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use super::limiter::{Decision, Limiter};
 use super::reply::{Basis, Reply};
 use super::update::{Refusal, Updated};
 
-/// Whether a response names the primary locale.
+/// How a response names the primary locale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrimaryEcho {
     /// Each returned item has its `cmsLocaleId`, as documented.
@@ -22,51 +22,51 @@ pub enum PrimaryEcho {
     Null,
 }
 
-/// The order of the items in a response, which is not documented.
+/// The order of the items in a response. It is not documented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResponseOrder {
     /// The order of the request.
     #[default]
     AsSent,
-    /// The order of the request, backwards.
+    /// The reverse order of the request.
     Reversed,
-    /// An order that the seed and the number of items decide.
+    /// An order that depends on the seed and the number of items.
     Shuffled(u64),
 }
 
-/// The shape of a response. The reference documents both and does not say when each is used.
+/// The shape of a response. The reference page documents both and does not say when each is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResponseShape {
     /// Always a list, as in all documented examples.
     #[default]
     List,
-    /// A bare item if one item was updated, else a list.
+    /// A single item if one item was updated, else a list.
     ItemWhenSingle,
 }
 
-/// How the response to a request that comes too early says how long to wait.
+/// The format of `Retry-After` in a 429 of the limiter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetryAfterForm {
-    /// In whole seconds, rounded up.
+    /// Whole seconds, rounded up.
     #[default]
     Seconds,
-    /// As a date, rounded up to the second, beside a `Date` header that is rounded down.
+    /// A date, rounded up to the second, beside a `Date` header that is rounded down.
     Date,
 }
 
-/// The rate headers on every response that is not scripted. `None` leaves a header out.
+/// The rate headers of every response that is not scripted. `None` omits a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateHeaders {
-    /// `X-RateLimit-Limit`: requests a minute.
+    /// `X-RateLimit-Limit`: requests per minute.
     pub limit: Option<u32>,
     /// `X-RateLimit-Remaining`: requests left in this minute.
     pub remaining: Option<u32>,
-    /// `Retry-After`, in seconds where it is a number. Healthy responses carry it too.
+    /// `Retry-After`, in seconds if it is a number. Successful responses carry it too.
     pub retry_after: Option<String>,
 }
 
 impl Default for RateHeaders {
-    /// The values that were seen on a healthy response: 60, 59, and `Retry-After: 60`.
+    /// The values of an observed successful response: 60, 59, and `Retry-After: 60`.
     fn default() -> Self {
         Self {
             limit: Some(60),
@@ -76,31 +76,31 @@ impl Default for RateHeaders {
     }
 }
 
-/// How the server responses. The default is what is documented, and what was observed where nothing is.
+/// Settings of the server. Defaults follow the documentation, and observations where nothing is documented.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The bearer token that requests must carry.
     pub token: String,
-    /// Whether a response names the primary locale.
+    /// How a response names the primary locale.
     pub primary_echo: PrimaryEcho,
-    /// The same for entries that named the primary locale themselves; `None`, the default, for no difference. Nobody
-    /// recorded how a site without localization responses these, so each value is assumed.
+    /// The same for entries that name the primary locale themselves. Default: `None`, no difference. No response of a
+    /// site without localization to such an entry was recorded, so each value is assumed.
     pub named_primary_echo: Option<PrimaryEcho>,
     /// The order of the items in a response.
     pub order: ResponseOrder,
     /// The shape of a response.
     pub shape: ResponseShape,
-    /// Whether a list has `pagination`; `true` unless set.
+    /// Whether a list has `pagination`. Default: `true`.
     pub pagination: bool,
-    /// Keys that returned items lack, such as `lastPublished` or `fieldData.name`.
+    /// Keys that are omitted from returned items, such as `lastPublished` or `fieldData.name`.
     pub omitted: Vec<String>,
     /// The rate headers.
     pub rate: RateHeaders,
-    /// The rate limit that is kept, if any. It decides the numbers in the rate headers.
+    /// The rate limiter, if any. It sets the numbers in the rate headers.
     pub limiter: Option<Limiter>,
-    /// How the limiter's responses say how long to wait.
+    /// The format of `Retry-After` in a 429 of the limiter.
     pub retry_after_form: RetryAfterForm,
-    /// The longest body in bytes, if there is a limit; a longer one is refused with 413. Webflow documents none.
+    /// Maximum length of a request's body in bytes, if any. A longer one gets a 413. Webflow documents no limit.
     pub max_body: Option<usize>,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// The response to a batch that was applied.
+    /// The response to an applied batch.
     pub(super) fn updated(&self, updated: &[Updated]) -> Reply {
         let mut items: Vec<Value> = updated.iter().map(|updated| self.item(updated)).collect();
         let total = items.len();
@@ -172,7 +172,7 @@ impl Settings {
         reply
     }
 
-    /// Lets the limiter see a request. The response, if it is refused.
+    /// Asks the limiter about a request. Returns the response if the request is refused.
     pub(super) fn limit(&mut self, elapsed: Duration, now: SystemTime) -> Option<Reply> {
         let decision = self.limiter.as_mut()?.decide(elapsed);
         let RateHeaders {
@@ -286,7 +286,7 @@ impl Settings {
 
 const RATE_HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "retry-after"];
 
-/// Rounded up.
+/// Seconds, rounded up.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -1,4 +1,4 @@
-//! The laws of the rate limit.
+//! Properties of the rate limiter.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Each way to count, with a small limit. Seven tokens a minute do not come in whole nanoseconds.
+/// A limiter of each algorithm with a small limit. Seven tokens a minute take no whole number of nanoseconds each.
 fn limiters() -> impl Strategy<Value = Limiter> {
     (0..5, 1..=7_u32, 0..90_000_u64, 1..=9_u32).prop_map(
         |(way, limit, phase, capacity)| match way {
@@ -25,7 +25,7 @@ fn limiters() -> impl Strategy<Value = Limiter> {
     )
 }
 
-/// When requests come: many at once, some soon, a few after minutes.
+/// Times of requests: many at once, some soon after, a few after minutes.
 fn arrivals() -> impl Strategy<Value = Vec<Duration>> {
     let gap = prop_oneof![
         4 => Just(0),
@@ -50,7 +50,7 @@ fn admitted(limiter: &Limiter, arrivals: &[Duration]) -> Vec<Duration> {
     arrivals.iter().copied().filter(admitted).collect()
 }
 
-/// The most arrivals that lie within any `length`, its end excluded.
+/// The maximum number of arrivals in any span of this length, its end excluded.
 fn most_within(arrivals: &[Duration], length: Duration) -> usize {
     let within = |start: &Duration| {
         let inside = |at: &&Duration| *start <= **at && **at < *start + length;

@@ -1,4 +1,4 @@
-//! The laws of a virtual time without a network.
+//! Properties of a virtual time without a network.
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn, ready};
@@ -48,7 +48,7 @@ async fn timers_fire_by_instant_and_then_by_creation() {
             order.borrow_mut().push(name);
         }
     };
-    // Polled in another order than they were made in.
+    // Polled in another order than created.
     let (a, b, c, d) = (wait('a', 2), wait('b', 1), wait('c', 2), wait('d', 1));
     time.run(async { tokio::join!(c, a, d, b) }).await;
     assert_eq!(*order.borrow(), ['b', 'd', 'a', 'c']);
