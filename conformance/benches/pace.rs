@@ -1,4 +1,4 @@
-//! `cargo xtask bench pace`: what it costs to spread requests over the minute, and whether any is refused all the same.
+//! `cargo xtask bench pace`: the time that the rate limiter costs, and the requests that are refused in spite of it.
 //!
 //! The client is the SDK's own, over sockets; only time is virtual.
 
@@ -73,8 +73,8 @@ fn run() -> Result<usize, Failure> {
     Ok(missed)
 }
 
-/// The kinds of server. Requests of one client that overtake each other take two tokens at once, so no bucket holds
-/// fewer.
+/// The servers, one for each window algorithm. Requests of one client that overtake each other take two tokens at once,
+/// so no bucket holds fewer.
 fn servers(clients: u32) -> Vec<(&'static str, Limiter)> {
     let small = if clients == 1 {
         "token bucket of 2"
@@ -101,10 +101,10 @@ fn show(row: &Row, hit: bool) -> usize {
 
 #[derive(Clone, Copy)]
 enum Callers {
-    /// A few, each with one request after the other.
+    /// A few callers, each with one request after the other.
     Workers,
     AllAtOnce,
-    /// Two clients that do not know of each other, each with half of the limit.
+    /// Two clients without knowledge of each other, each with half of the limit.
     TwoClients,
 }
 
@@ -124,7 +124,7 @@ struct Row {
     took: Duration,
     minimum: Duration,
     refused: usize,
-    /// How many were under way when the first refusal came.
+    /// Requests in flight at the first 429.
     under_way: usize,
     real: Duration,
 }
@@ -189,7 +189,7 @@ impl<'a> Trial<'a> {
     fn client(&self, pace: Pace) -> Result<Client, Error> {
         Client::builder(Token::new(self.world.server().token())?)
             .base_url(self.world.base_url())
-            // Nothing here is encrypted, so loading the system's certificates would be time wasted.
+            // Nothing here is encrypted, so the system's certificates are not loaded.
             .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
             .clock(SdkTime(self.world.time()))
             .observer(self.watch.clone())
@@ -242,7 +242,7 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// So many calls, one after the other.
+    /// This number of calls, one after the other.
     async fn calls(&self, client: &Client, calls: usize) -> Result<(), Error> {
         let time = self.world.time();
         for _ in 0..calls {
@@ -261,7 +261,7 @@ fn count(requests: usize) -> u32 {
     u32::try_from(requests).unwrap_or(u32::MAX)
 }
 
-/// A time under way, in two parts, that the number of the request decides.
+/// A latency in two parts, by the number of the request.
 fn latency(number: usize) -> (Duration, Duration) {
     let mut rng = fastrand::Rng::with_seed(SEED ^ u64::try_from(number).unwrap_or(0));
     let whole = rng.u64(50..=500);
@@ -272,7 +272,7 @@ fn latency(number: usize) -> (Duration, Duration) {
     )
 }
 
-/// Hands everything on to the virtual time, and counts what is under way.
+/// An observer that reports to the virtual time and counts requests in flight.
 #[derive(Clone, Debug)]
 struct Watch {
     time: SdkTime,

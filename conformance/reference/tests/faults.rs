@@ -1,4 +1,4 @@
-//! Each fault of the faulty server is what it says.
+//! The faults of the faulty server, each as a client sees it.
 
 use std::time::Duration;
 

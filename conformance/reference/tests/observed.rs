@@ -1,4 +1,4 @@
-//! The server responses as the service was observed to, where no document says how.
+//! Responses that follow observations of the service where nothing is documented.
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The server responses by itself when requests come too fast.
+//! Responses of the rate limiter, and the time of the server.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use webflow_cms_reference::{
 
 mod support;
 
-/// A time that a test sets. It counts the requests that it is reported of, and those that are over.
+/// A time that the test sets. It counts the requests that were read, and those that have ended.
 #[derive(Clone, Debug, Default)]
 struct ByHand(Arc<Mutex<Duration>>, Arc<Mutex<(u32, u32)>>);
 
@@ -79,7 +79,7 @@ fn send(core: &Core, token: &str, body: &Value) -> Reply {
     })
 }
 
-/// The status, and the rate headers in the order limit, remaining, wait.
+/// The status and the rate headers: limit, remaining, wait.
 fn seen(reply: &Reply) -> (u16, [Option<&str>; 3]) {
     let names = ["x-ratelimit-limit", "x-ratelimit-remaining", "retry-after"];
     let value = |name| Some(reply.headers.get(name)?.to_str().unwrap());

@@ -20,7 +20,7 @@ fn model() -> Model {
     Model::new().insert(COLLECTION, ITEM, None, Variant::named("a", "a"))
 }
 
-/// A client that does what a rule expects of one: it counts its attempts and waits, and takes all time from the clock.
+/// A minimal client in virtual time: reports its attempts and waits, and takes all time from the clock.
 #[derive(Clone)]
 struct Caller {
     time: VirtualTime,
@@ -32,9 +32,9 @@ struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Response {
     Status(u16),
-    /// The connection ended without a response.
+    /// The connection closed without a response.
     Cut,
-    /// With what was read before.
+    /// The timeout passed, with this part of the response read.
     TimedOut(Vec<u8>),
 }
 
@@ -68,7 +68,7 @@ impl Caller {
         );
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        // An end by a reset is an end.
+        // A reset ends the response, too.
         let _ = stream.read_to_end(response).await;
     }
 
@@ -77,7 +77,7 @@ impl Caller {
         self.time.sleep(duration).await;
     }
 
-    /// Tries until it is answered with a 200. When it was.
+    /// Retries until the response is a 200. Returns the time of the response.
     async fn call(&self, wait: Duration) -> Duration {
         self.time
             .caller(async {
@@ -284,7 +284,7 @@ async fn a_call_that_is_dropped_in_any_phase_leaves_nothing_behind() {
     })
     .await;
     server.latency(|_| (3 * SECOND, 3 * SECOND));
-    // Before its first poll, after it, while it is held before and after the core acts, while it waits.
+    // Before the first poll, after it, while the request is held before and after the core acts, while it waits.
     time.run(async {
         drop(caller.call(10 * SECOND));
         assert_eq!(caller.call(10 * SECOND).now_or_never(), None);

@@ -1,4 +1,4 @@
-//! A world holds one case after the other, and keeps nothing of them.
+//! A world runs case after case and keeps nothing of them.
 
 use std::net::TcpStream;
 use std::pin::pin;
@@ -20,7 +20,7 @@ fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
-/// One request. The status that came back, and when it came.
+/// Sends one request. Returns the status of the response and the time of its arrival.
 async fn update(world: &World, client: &Client) -> (Option<u16>, Duration) {
     let time = world.time();
     let request = client

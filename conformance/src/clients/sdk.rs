@@ -1,4 +1,4 @@
-//! The crate `webflow-cms`, in this process.
+//! The crate `webflow-cms` as a client under test, in this process.
 
 mod bulk;
 mod time;
@@ -27,7 +27,7 @@ pub use self::time::SdkTime;
 /// The crate `webflow-cms` as a client under test.
 #[derive(Default)]
 pub struct Sdk {
-    /// Making a client takes longer than most cases do.
+    /// Cached, since creating a client takes longer than most cases.
     clients: Mutex<HashMap<Settings, Client>>,
 }
 
@@ -109,7 +109,7 @@ impl Timed for Sdk {
     }
 }
 
-/// A time that no case lasts. A client may have a limit of its own where none is set.
+/// Longer than any case, in place of the client's own default.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 struct TimedSdk {
@@ -157,12 +157,12 @@ impl Session for TimedSdk {
     }
 }
 
-/// Nothing here is encrypted, so loading the system's certificates would be time wasted.
+/// Nothing here is encrypted, so the system's certificates are not loaded.
 fn plain_http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
-/// Numbers from 0 to 1, as the seed decides.
+/// Numbers from 0 to 1 that depend on the seed.
 fn numbers(seed: u64) -> impl Fn() -> f64 {
     let rng = Mutex::new(fastrand::Rng::with_seed(seed));
     move || rng.lock().unwrap_or_else(PoisonError::into_inner).f64()
@@ -240,7 +240,7 @@ fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
     }
 }
 
-/// The entry as the crate reads it from a file.
+/// The entry as a line of a file.
 fn line(entry: &Entry) -> String {
     let entry = Entry {
         form: EntryForm::Fields,
@@ -250,7 +250,7 @@ fn line(entry: &Entry) -> String {
 }
 
 fn field_by_field(mut update: ItemUpdate, fields: &RawValue) -> Result<ItemUpdate, Error> {
-    // What is no object has no fields to be given one by one.
+    // A value that is not an object cannot be given field by field.
     let Ok(members) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(fields.get()) else {
         return update.fields(fields);
     };
@@ -327,7 +327,7 @@ fn failed(error: &Error) -> Outcome {
             renderings,
         });
     }
-    // What an error hands out is as public as what it prints.
+    // The accessors of an error are as public as its text.
     renderings.extend(error.message().map(str::to_owned));
     renderings.extend(error.body().map(str::to_owned));
     renderings.push(format!("{:?} {:?}", error.headers(), error.details()));

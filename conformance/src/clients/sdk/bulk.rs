@@ -65,7 +65,7 @@ impl Bulk for TimedSdk {
                 SdkRecorded::Rejected(reason) => Recorded::Rejected {
                     may_have_acted: reason.may_have_acted(),
                 },
-                // What is said in a word that this suite does not know may be anything.
+                // A variant unknown to this suite may mean anything.
                 _ => Recorded::Unknown,
             });
         }
@@ -95,7 +95,7 @@ fn updates(source: Source) -> impl Stream<Item = Result<webflow_cms::ItemUpdate,
 }
 
 struct Running {
-    /// Is taken when it has ended, for its report.
+    /// Taken at the end of the run, for its report.
     run: Option<SdkRun>,
     handle: Handle,
 }
@@ -105,7 +105,7 @@ impl Run for Running {
         match &mut self.run {
             Some(run) => run
                 .poll_next_unpin(context)
-                .map(|outcome| outcome.as_ref().map(settled)),
+                .map(|outcome| outcome.as_ref().map(item_report)),
             None => Poll::Ready(None),
         }
     }
@@ -131,7 +131,7 @@ impl Run for Running {
     }
 }
 
-fn settled(outcome: &Outcome) -> ItemReport {
+fn item_report(outcome: &Outcome) -> ItemReport {
     let (end, reason) = match &outcome.settlement {
         Settlement::Updated(_) => (ItemStatus::Updated, String::new()),
         Settlement::UpdatedBefore => (ItemStatus::AlreadyUpdated, String::new()),
@@ -141,7 +141,7 @@ fn settled(outcome: &Outcome) -> ItemReport {
             ItemStatus::NotAttempted(not_attempted(why)),
             why.to_string(),
         ),
-        // What is said in a word that this suite does not know is claimed of nothing.
+        // A variant unknown to this suite claims nothing.
         Settlement::Unknown(why) => (ItemStatus::Unknown, why.to_string()),
         other => (ItemStatus::Unknown, format!("{other:?}")),
     };
@@ -152,7 +152,7 @@ fn settled(outcome: &Outcome) -> ItemReport {
     };
     ItemReport {
         index: outcome.index,
-        end,
+        status: end,
         reason,
         dead_letter: outcome.dead_letter().ok().flatten(),
         may_have_acted,

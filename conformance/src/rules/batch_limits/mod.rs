@@ -1,4 +1,4 @@
-//! Rules about how many entries a request carries.
+//! Rules about the number of entries of a request.
 
 mod duplicate_key;
 mod size;

@@ -1,4 +1,4 @@
-//! How many entries a request carries.
+//! The number of entries of a request.
 
 use proptest::prelude::*;
 

@@ -104,10 +104,10 @@ fn cancel_reports_every_item() -> Rule {
     )
 }
 
-/// How long a source may give nothing once its run is cancelled.
+/// Maximum silence of the source of a cancelled run.
 const SILENCE: Duration = SECOND;
 
-/// How long a source may keep a cancelled run waiting in all, the last time included.
+/// Maximum total silence of the source of a cancelled run, the last one included.
 const SILENCE_IN_ALL: Duration = Duration::from_secs(11);
 
 fn cancel_always_ends() -> Rule {
@@ -160,7 +160,7 @@ fn cancel_always_ends() -> Rule {
                         let size = input.len();
                         let place = |place: u16| usize::from(place) % (size + 1);
                         let lulls = lulls.into_iter().map(|(at, lull)| (place(at), lull));
-                        // What comes of so many is waited for, and no more may come.
+                        // No more than the entries of the input come out, so no higher number is waited for.
                         let at = match at {
                             At::Outcome(outcomes) => At::Outcome(outcomes.min(size)),
                             at => at,
@@ -202,9 +202,9 @@ fn cancel_always_ends() -> Rule {
                         Tail::Drips(_) => SILENCE_IN_ALL,
                         _ => SILENCE,
                     };
-                    let is_answered =
+                    let has_response =
                         |sent: &Sent| sent.acted_at.is_some_and(|at| at + SECOND < interrupt);
-                    let most = match played.sent.iter().all(is_answered) {
+                    let most = match played.sent.iter().all(has_response) {
                         true => source,
                         false => source.max(TIMEOUT),
                     };

@@ -25,7 +25,7 @@ const ENDS: [&str; 6] = [
     "unknown",
 ];
 
-/// What the service says of an entry that it refuses.
+/// The service's reason for a rejected entry.
 const WORDS: &str = "Expected value to be a number";
 
 fn refusal(wild: bool) -> Reply {
@@ -69,28 +69,28 @@ fn dead_letters_are_complete() -> Rule {
                 let mut follow = follow.with_journal(harness);
                 let mut leg = Leg::default();
                 match form {
-                    // Each request is refused, so that in the end each entry is.
+                    // Every request is refused, so every entry is rejected in the end.
                     0 | 1 => follow.script((0..40).map(|_| refusal(*wild))),
                     2 => leg.troubles = vec![Trouble::Status(401, None)],
                     3 => leg.cancelled_after = Some(0),
                     4 => leg.troubles = vec![Trouble::Status(429, None)],
                     _ => leg.troubles = vec![Trouble::Fault(Fault::ResetAfterActing)],
                 }
-                let (mut settled, _) = follow.run(&leg)?;
+                let (mut reports, _) = follow.run(&leg)?;
                 let has_words = *form == 0;
                 if *form == 1 {
-                    settled = follow.run(&Leg::default())?.0;
+                    reports = follow.run(&Leg::default())?.0;
                 }
-                if settled.len() != entries.len() {
-                    return Err(format!("{} entries come out", settled.len()));
+                if reports.len() != entries.len() {
+                    return Err(format!("{} entries come out", reports.len()));
                 }
-                for settled in &settled {
-                    let entry = usize::try_from(settled.index).ok();
+                for report in &reports {
+                    let entry = usize::try_from(report.index).ok();
                     let entry = entry.and_then(|index| entries.get(index));
                     let entry = entry.ok_or("an entry comes out that is none")?;
-                    is_expected(*form, settled.end)
-                        .and_then(|()| is_whole(settled, entry, has_words))
-                        .map_err(|reason| format!("entry {}: {reason}", settled.index))?;
+                    is_expected(*form, report.status)
+                        .and_then(|()| is_whole(report, entry, has_words))
+                        .map_err(|reason| format!("entry {}: {reason}", report.index))?;
                 }
                 Ok(())
             },
@@ -102,7 +102,7 @@ fn is_expected(form: usize, end: ItemStatus) -> Result<(), String> {
     let is_right = match form {
         0 => end == ItemStatus::Rejected,
         1 => end == ItemStatus::AlreadyRejected,
-        // What was under way when the run was cancelled may be updated.
+        // A request in flight when the run was cancelled may update its entries.
         3 => matches!(end, ItemStatus::NotAttempted(_) | ItemStatus::Updated),
         2 | 4 => matches!(end, ItemStatus::NotAttempted(_)),
         _ => end == ItemStatus::Unknown,
@@ -114,12 +114,12 @@ fn is_expected(form: usize, end: ItemStatus) -> Result<(), String> {
     }
 }
 
-fn is_whole(settled: &ItemReport, entry: &Entry, has_words: bool) -> Result<(), String> {
+fn is_whole(report: &ItemReport, entry: &Entry, has_words: bool) -> Result<(), String> {
     let is_updated = matches!(
-        settled.end,
+        report.status,
         ItemStatus::Updated | ItemStatus::AlreadyUpdated
     );
-    let letter = match &settled.dead_letter {
+    let letter = match &report.dead_letter {
         None if is_updated => return Ok(()),
         None => return Err("it leaves no dead letter".to_owned()),
         Some(_) if is_updated => return Err("it is updated, and leaves a dead letter".to_owned()),
@@ -145,10 +145,10 @@ fn is_whole(settled: &ItemReport, entry: &Entry, has_words: bool) -> Result<(), 
             "its dead letter lacks the service's words: {reasons:?}"
         ));
     }
-    if has_words && !settled.reason.contains(WORDS) {
+    if has_words && !report.reason.contains(WORDS) {
         return Err(format!(
             "its reason lacks the service's words: {:?}",
-            settled.reason
+            report.reason
         ));
     }
     Ok(())

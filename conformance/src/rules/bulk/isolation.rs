@@ -11,7 +11,7 @@ use super::stop::LOAD;
 use crate::client::bulk::ItemStatus;
 use crate::rule::{Rule, property};
 use crate::rules::bulk::fixture::case::{Bad, Case, Position, Trouble};
-use crate::rules::bulk::fixture::play::{Ended, play};
+use crate::rules::bulk::fixture::play::{LegRecord, play};
 use crate::rules::bulk::fixture::{generate, invariants};
 use crate::rules::fixture::edges::among;
 
@@ -23,7 +23,7 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// Some of a batch by their places: one, a few, neighbours, every second, all.
+/// Positions of bad items in a batch: none, one, a few, neighbours, every second, all.
 fn places(form: u64, size: usize) -> BoxedStrategy<BTreeSet<usize>> {
     let place = 0..size.max(1);
     match form {
@@ -59,7 +59,7 @@ fn isolation_is_right() -> Rule {
             |case| {
                 let form = case % 6;
                 let size = match form {
-                    // What is mostly bad takes a request for each.
+                    // A mostly bad batch takes one request for each item.
                     4 | 5 => prop_oneof![8 => 2..30_usize, 1 => Just(100)].boxed(),
                     _ => {
                         prop_oneof![1 => Just(100), 1 => 1..120_usize, 1 => 201..240_usize].boxed()
@@ -89,7 +89,7 @@ fn isolation_is_right() -> Rule {
                             let bad = places.iter().filter_map(|place| keys.get(*place));
                             case.bad = bad.map(|key| (*key, what)).collect();
                             if case.bad.len() * 2 > size {
-                                // Otherwise it is concluded that everything is refused.
+                                // Otherwise the run concludes that every request is refused.
                                 case.max_consecutive_failures = u32::MAX;
                             }
                             case
@@ -125,17 +125,17 @@ fn isolation_is_right() -> Rule {
                     }
                 }
                 let bad = case.keys().iter().filter(|key| case.is_bad(**key)).count();
-                let answered = |status| status != Some(429);
+                let is_counted = |status| status != Some(429);
                 let sent = played
                     .sent
                     .iter()
-                    .filter(|sent| answered(sent.status))
+                    .filter(|sent| is_counted(sent.status))
                     .count();
                 let batches = case.input.len().div_ceil(100);
                 let most = match bad {
                     0 => batches,
                     1 if batches == 1 => 10,
-                    // Two more may be sent to see whether items of other batches are refused as well.
+                    // Two more requests may test whether items of other batches are refused as well.
                     1 => batches + 11,
                     _ => batches * 170,
                 };
@@ -196,7 +196,7 @@ fn non_atomic_is_unknown() -> Rule {
             },
             |harness, case| {
                 let played = play(harness, case)?;
-                let ends = played.legs.first().map(Ended::ends).unwrap_or_default();
+                let ends = played.legs.first().map(LegRecord::ends).unwrap_or_default();
                 let mut seen = BTreeSet::new();
                 for sent in &played.sent {
                     for index in &sent.entries {
@@ -206,7 +206,7 @@ fn non_atomic_is_unknown() -> Rule {
                         let end = ends.get(index);
                         let expected = match sent.refused() {
                             false => ItemStatus::Updated,
-                            // Of one entry there is no part.
+                            // A single entry cannot be changed in part.
                             true if sent.entries.len() == 1 => ItemStatus::Rejected,
                             true => ItemStatus::Unknown,
                         };

@@ -45,7 +45,7 @@ fn name_and_slug_are_strings() -> Rule {
                 let model = site::model_of(&entries);
                 let mut follow =
                     Follow::begin(harness, model, &entries, Options::default(), |_| {})?;
-                let (settled, _) = follow.run(&Leg::default())?;
+                let (reports, _) = follow.run(&Leg::default())?;
                 for exchange in &follow.log() {
                     let id = serde_json::json!(site::item(place));
                     let items = exchange
@@ -56,25 +56,25 @@ fn name_and_slug_are_strings() -> Rule {
                         return Err(format!("entry {place} is sent"));
                     }
                 }
-                for settled in &settled {
-                    let is_right = match settled.end {
-                        ItemStatus::Updated => settled.index != place as u64,
+                for report in &reports {
+                    let is_right = match report.status {
+                        ItemStatus::Updated => report.index != place as u64,
                         ItemStatus::Rejected | ItemStatus::NotAttempted(_) => {
-                            settled.index == place as u64
+                            report.index == place as u64
                         }
                         _ => false,
                     };
                     if !is_right {
                         return Err(format!(
                             "entry {} is reported as {:?}",
-                            settled.index, settled.end
+                            report.index, report.status
                         ));
                     }
                 }
-                if settled.len() == *size {
+                if reports.len() == *size {
                     Ok(())
                 } else {
-                    Err(format!("{} of {size} entries come out", settled.len()))
+                    Err(format!("{} of {size} entries come out", reports.len()))
                 }
             },
         ),

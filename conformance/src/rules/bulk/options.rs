@@ -23,13 +23,13 @@ pub(super) fn rules() -> Vec<Rule> {
 
 const SAME: &str = "this suite: a retry is the same request, and options reach every request";
 
-/// What is wrong with some of the entries.
+/// The defect of some of the entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
     Nothing,
     Value,
     NoItem,
-    /// More than so many bytes are refused.
+    /// The service refuses longer bodies than this.
     Long(usize),
 }
 
@@ -91,7 +91,7 @@ fn make(case: u64) -> BoxedStrategy<Case> {
         _ => (2_000..6_000_usize).prop_map(Wrong::Long).boxed(),
     };
     let skip = skip(pick(3, 1));
-    // What comes first is left whole every other time, so that it is the others that fail.
+    // The first request succeeds in every second case, so that later ones fail.
     let first = match pick(2, 4) {
         0 => Just(vec![Trouble::None]).boxed(),
         _ => vec(trouble(), 1).boxed(),
@@ -286,7 +286,7 @@ fn attempt_timeout() -> Rule {
                 let mut follow = follow.with_journal(harness);
                 let mut leg = Leg::default();
                 if *form == 3 {
-                    // It is over before anything was sent for good.
+                    // The run stops before any update.
                     leg.troubles = vec![Trouble::Status(401, None)];
                     follow.run(&leg)?;
                 }
@@ -316,7 +316,7 @@ fn attempt_timeout() -> Rule {
                     .filter(|(_, exchange)| silent(exchange))
                 {
                     let next = log.get(place + 1).map_or(ended, |next| next.at);
-                    // Before the next one the client waits for 2 seconds at the most.
+                    // The client waits at most 2 seconds before the next attempt.
                     within(
                         "the time of an attempt",
                         next - exchange.at,

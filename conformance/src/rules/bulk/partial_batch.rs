@@ -18,7 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
     vec![partial_batch_is_sent()]
 }
 
-/// How long a batch waits for more.
+/// How long a batch waits for more entries.
 const LINGER: Duration = Duration::from_secs(5);
 
 fn partial_batch_is_sent() -> Rule {
@@ -67,7 +67,7 @@ fn partial_batch_is_sent() -> Rule {
                 let mut requests = played.sent.iter();
                 let mut next = 0;
                 for (end, lull) in pauses(case) {
-                    // Of each part, full batches leave when they are, and the rest when the source has been silent.
+                    // Of each part, full batches are sent when they are full, and the rest after the silence.
                     let mut left = end - next;
                     while left > 0 {
                         let Some(sent) = requests.next() else {
@@ -99,7 +99,7 @@ fn partial_batch_is_sent() -> Rule {
     )
 }
 
-/// Parts with so many entries, some short pauses in it, and a long one behind it.
+/// Parts of some entries, each with short silences inside and a long one after it.
 fn slow_case(parts: Vec<(usize, Vec<u64>, u64)>, tail: Tail, concurrency: usize) -> Case {
     let mut lulls = Vec::new();
     let mut size = 0;
@@ -135,7 +135,7 @@ fn slow_case(parts: Vec<(usize, Vec<u64>, u64)>, tail: Tail, concurrency: usize)
     }
 }
 
-/// The ends of the parts, each with the pause behind it; none where the source ends.
+/// The end of each part, with the silence after it. `None` if the source ends.
 fn pauses(case: &Case) -> Vec<(usize, Option<Duration>)> {
     let long = case.lulls.iter().filter(|(_, lull)| *lull >= 5_000);
     let mut pauses: Vec<_> = long
@@ -146,7 +146,7 @@ fn pauses(case: &Case) -> Vec<(usize, Option<Duration>)> {
     pauses
 }
 
-/// How long the source gives nothing in short pauses before the entries behind the first of these, up to the last one.
+/// Total of the short silences before the entries after the first of these, up to the last one.
 fn lulls_until(case: &Case, first: usize, last: usize) -> Duration {
     let short = case
         .lulls

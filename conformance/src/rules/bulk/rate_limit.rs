@@ -1,4 +1,4 @@
-//! Requests of bulk runs under a rate limit.
+//! The requests of bulk runs under a rate limit.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How far a run reads ahead of its source.
+//! The number of entries that a run reads ahead.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -70,18 +70,18 @@ fn bounded_read_ahead() -> Rule {
             |harness, case| {
                 let played = play(harness, case)?;
                 let batches = case.concurrency + 4;
-                // The one that was read last may be beyond.
+                // The entry that was read last may exceed the limit.
                 let longest = (0..case.input.len()).map(|index| case.bytes(index)).max();
                 for leg in &played.legs {
                     let (entries, bytes) = leg.most_ahead;
                     if entries > batches * 100 {
-                        return Err(format!("{entries} entries are read and not settled"));
+                        return Err(format!("{entries} entries are read and not reports"));
                     }
                     let most = case
                         .max_batch_bytes
                         .map(|most| most * batches + longest.unwrap_or(0));
                     if most.is_some_and(|most| bytes > most) {
-                        return Err(format!("{bytes} bytes are read and not settled"));
+                        return Err(format!("{bytes} bytes are read and not reports"));
                     }
                 }
                 invariants::agree(case, &played)

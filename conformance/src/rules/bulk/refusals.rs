@@ -21,7 +21,7 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// Four or five entries fill a request.
+/// A case of batches with four or five entries.
 fn small_batches(
     input: Vec<Position>,
     concurrency: usize,
@@ -54,20 +54,20 @@ fn client() -> impl Strategy<Value = (usize, u64, RateLimiter)> {
     )
 }
 
-/// How many requests are answered before it begins: none in every second case.
-fn answered(case: u64) -> BoxedStrategy<usize> {
+/// Number of requests that succeed before the refusals. 0 in every second case.
+fn accepted_before(case: u64) -> BoxedStrategy<usize> {
     match case % 2 {
         0 => Just(0).boxed(),
         _ => (1..4_usize).boxed(),
     }
 }
 
-/// Whether the refusals come before anything else.
+/// Whether the first request is refused.
 fn at_first(case: &Case) -> bool {
     case.legs[0].troubles.first() != Some(&Trouble::None)
 }
 
-/// Fails unless the first run has left alone what it did not settle, and the second one has updated all of it.
+/// Checks that the first run left unfinished entries as they were, and that the second run updated all of them.
 fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
     let [first, second] = played.legs.as_slice() else {
         return Err("there are two runs".to_owned());
@@ -108,12 +108,12 @@ fn token_revoked() -> Rule {
                 );
                 let input = generate::distinct(20..60_usize, 0);
                 let words = select(Words::all());
-                (input, answered(case), others, client(), words)
-                    .prop_map(|(input, answered, others, client, words)| {
+                (input, accepted_before(case), others, client(), words)
+                    .prop_map(|(input, accepted_before, others, client, words)| {
                         let (concurrency, latency, rate_limiter) = client;
                         let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
+                        troubles.extend(std::iter::repeat_n(Trouble::None, accepted_before));
                         troubles.push(Trouble::Refused(401, words));
                         troubles.extend(others);
                         case
@@ -131,9 +131,9 @@ fn token_revoked() -> Rule {
                 let Some(end) = sent.iter().find(|sent| sent.status == Some(401)) else {
                     return Err("the response that ends a run was not given".to_owned());
                 };
-                // The response is under way for as long as the latency says at the most.
-                let heard = end.acted_at.unwrap_or_default() + SECOND;
-                let later = sent.iter().filter(|sent| sent.at > heard).count();
+                // The response arrives within the latency.
+                let seen_at = end.acted_at.unwrap_or_default() + SECOND;
+                let later = sent.iter().filter(|sent| sent.at > seen_at).count();
                 if later > 0 {
                     return Err(format!("{later} requests are sent after the end"));
                 }
@@ -165,16 +165,16 @@ fn everything_refused() -> Rule {
                 let input =
                     generate::distinct(prop_oneof![3 => 20..60_usize, 1 => 200..400_usize], 0);
                 let words = select(Words::all());
-                (input, answered(case), client(), words, any::<bool>())
-                    .prop_map(move |(input, answered, client, words, is_small)| {
+                (input, accepted_before(case), client(), words, any::<bool>())
+                    .prop_map(move |(input, accepted_before, client, words, is_small)| {
                         let (concurrency, latency, rate_limiter) = client;
                         let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         if !is_small && case.input.len() >= 200 {
                             case.max_batch_bytes = None;
                         }
                         let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
-                        // That is for ever, as far as a run goes.
+                        troubles.extend(std::iter::repeat_n(Trouble::None, accepted_before));
+                        // More refusals than a run can reach.
                         let refused = Trouble::Refused(status, words);
                         troubles.extend(std::iter::repeat_n(refused, 200));
                         case
@@ -203,10 +203,10 @@ fn everything_refused() -> Rule {
                 let refused = sent.iter().filter(|sent| sent.refused()).count();
                 let is_over = sent.iter().all(|sent| sent.status == Some(200));
                 if is_over && !at_first(case) {
-                    // All was updated before it began.
+                    // All entries were updated before the first refusal.
                     return invariants::agree(case, &played);
                 }
-                // Those under way with the last one that was accepted, and with the last one that counts.
+                // Requests in flight with the last accepted one, and with the last one that counts.
                 let beside = if at_first(case) {
                     0
                 } else {
@@ -221,7 +221,7 @@ fn everything_refused() -> Rule {
     )
 }
 
-/// What is wrong with one item, or with one request.
+/// The defect of one item, or of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
     Item(Bad),
@@ -302,7 +302,7 @@ fn one_refusal_stops_nothing() -> Rule {
                 let played = play(harness, case)?;
                 for (index, end) in played.legs.iter().flat_map(|leg| leg.ends()) {
                     let is_right = match wrong {
-                        // As the last of all, it may be the first that the token has no right for.
+                        // As the last item, it may be the first one that the token lacks a scope for.
                         Wrong::Item(Bad::Refused(403, _)) if index == *place => {
                             matches!(
                                 end,

@@ -1,4 +1,4 @@
-//! Number and size of the requests of a run.
+//! The number and size of the requests of a run.
 
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ fn fewest_requests() -> Rule {
                 (input, bytes, 1..6_usize, latency)
                     .prop_map(|(input, max_batch_bytes, concurrency, latency)| Case {
                         max_batch_bytes,
-                        // Two requests under way are reported apart by when they arrive.
+                        // Requests in flight are told apart by their arrival.
                         concurrency,
                         latency,
                         ..Case::calm(input)
@@ -78,7 +78,7 @@ fn fewest_requests() -> Rule {
                     let mut by_age: Vec<_> = sent.iter().collect();
                     by_age.sort_by_key(|sent| sent.entries.iter().min());
                     for pair in by_age.windows(2) {
-                        // Two envelopes become one, and a comma.
+                        // Two envelopes become one, plus a comma.
                         let joined = pair[0].bytes + pair[1].bytes - r#"{"items":[]}"#.len() + 1;
                         if joined <= most && pair[0].entries.len() + pair[1].entries.len() <= 100 {
                             return Err(format!(

@@ -105,7 +105,7 @@ fn resume() -> Rule {
     )
 }
 
-/// Fails unless each key holds what its last update says, or nothing if it is bad.
+/// Checks that each key has its last update, or none if the service rejects it.
 fn as_if_uninterrupted(case: &Case, played: &Played) -> Result<(), String> {
     let too_long = |index: usize| case.is_too_long(index);
     for key in case.keys() {

@@ -1,4 +1,4 @@
-//! Statuses of items, over faults, refusals, interruptions and resumed runs.
+//! The statuses of items over faults, refusals, interruptions and resumed runs.
 
 use crate::rule::{Rule, property};
 use crate::rules::bulk::ACCOUNT;

@@ -15,7 +15,7 @@ pub(super) fn rules() -> Vec<Rule> {
 pub(crate) const LOAD: &str =
     "this suite: a client must not multiply the load of a service that fails";
 
-/// An input of so many batches.
+/// An input of a number of full batches.
 fn batches(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Position>> {
     generate::distinct(count.prop_map(|batches| batches * 100), 0)
 }
@@ -71,15 +71,15 @@ fn max_consecutive_failures() -> Rule {
                     .iter()
                     .filter(|sent| sent.status == Some(200))
                     .count();
-                let in_vain = played.sent.len() - good;
+                let failed = played.sent.len() - good;
                 let limit = usize::try_from(case.max_consecutive_failures).unwrap_or(usize::MAX);
-                // Those that are under way with the last good one, and those with the last one that counts.
+                // Requests in flight with the last successful one, and with the last one that counts.
                 let beside = (case.concurrency - 1) * if good > 0 { 2 } else { 1 };
                 let left = batches.saturating_sub(good);
                 let (least, most) = (limit.min(left), (limit + beside).min(left));
-                if !(least..=most).contains(&in_vain) {
+                if !(least..=most).contains(&failed) {
                     return Err(format!(
-                        "{in_vain} batches are sent in vain, and not {least} to {most}"
+                        "{failed} batches are sent in vain, and not {least} to {most}"
                     ));
                 }
                 invariants::agree(case, &played)

@@ -52,11 +52,11 @@ fn token_is_never_recorded() -> Rule {
                 follow.configure(|settings| settings.token.clone_from(token));
                 let written = encodings::spelled(token, *spelling);
                 follow.script((0..40).map(|_| encodings::echo(*status, *place, &written)));
-                let (settled, _) = follow.run(&Leg::default())?;
+                let (reports, _) = follow.run(&Leg::default())?;
                 let mut texts = vec![follow.journal_text()];
-                for settled in settled {
-                    texts.push(settled.reason);
-                    texts.extend(settled.dead_letter);
+                for report in reports {
+                    texts.push(report.reason);
+                    texts.extend(report.dead_letter);
                 }
                 let shows = |text: &String| {
                     encodings::shows(text, &written) || encodings::shows(text, token)

@@ -83,24 +83,24 @@ fn response_without_locale() -> Rule {
                     }
                 };
                 follow.script((0..10).map(|_| edit(false)()));
-                let (settled, _) = follow.run(&Leg::default())?;
+                let (reports, _) = follow.run(&Leg::default())?;
                 let end = if *sent == 2 {
                     ItemStatus::Unknown
                 } else {
                     ItemStatus::Updated
                 };
-                if let Some(other) = settled.iter().find(|settled| settled.end != end) {
+                if let Some(other) = reports.iter().find(|report| report.status != end) {
                     return Err(format!(
                         "entry {} is reported as {:?} and not {end:?}: {}",
-                        other.index, other.end, other.reason
+                        other.index, other.status, other.reason
                     ));
                 }
                 let requests = follow.log().len();
                 let least = entries.len().div_ceil(100);
-                if settled.len() != entries.len() || requests != least {
+                if reports.len() != entries.len() || requests != least {
                     return Err(format!(
                         "{} of {} entries come out of {requests} requests",
-                        settled.len(),
+                        reports.len(),
                         entries.len()
                     ));
                 }
@@ -109,7 +109,7 @@ fn response_without_locale() -> Rule {
                 }
                 follow.script((0..10).map(|_| edit(true)()));
                 let (lacking, _) = follow.run(&Leg::default())?;
-                match (settled.first(), lacking.first()) {
+                match (reports.first(), lacking.first()) {
                     (Some(one), Some(other)) if one.reason != other.reason => Ok(()),
                     _ => {
                         Err("what is ambiguous is reported as if the response lacked it".to_owned())

@@ -11,7 +11,7 @@ use webflow_cms_reference::{Fault, Model, Reply, Step};
 use crate::client::{FailureKind, Outcome};
 use crate::rule::{Rule, property};
 use crate::rules::fixture::site;
-use crate::rules::fixture::status::{answered, is_status};
+use crate::rules::fixture::status::{failure_of, is_status};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -56,7 +56,7 @@ fn malformed_error_bodies() -> Rule {
             },
             |(form, ..)| vec![EDGES[usize::try_from(*form).unwrap_or(0)]],
             |harness, (form, status, body)| {
-                let failure = answered(
+                let failure = failure_of(
                     harness,
                     Reply::new(*status)
                         .header("retry-after", "7")
@@ -154,7 +154,7 @@ fn endless_bodies() -> Rule {
         "no bound set",
     ];
     const BOUNDS: [Option<usize>; 4] = [Some(1), Some(1000), Some(64 * 1024), None];
-    /// A client that reads until its time is up shows by that alone.
+    /// A client that reads until this timeout fails.
     const TIME_LIMIT: Duration = Duration::from_secs(5);
     Rule::new(
         "error-mapping/endless-bodies",
@@ -193,7 +193,7 @@ fn endless_bodies() -> Rule {
                 }]);
                 let mut call = harness.faulty_call(vec![site::marked((1, 0))]);
                 call.attempt_timeout_ms = u64::try_from(TIME_LIMIT.as_millis()).ok();
-                // What a client takes of a success by itself is more than is sent in a moment.
+                // A client's own limit for a success may exceed what is sent in a moment.
                 let own = if *form == 2 { Some(64 * 1024) } else { None };
                 call.max_response_bytes = BOUNDS[*bound].or(own);
                 let begun = Instant::now();

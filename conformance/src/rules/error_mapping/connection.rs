@@ -149,7 +149,7 @@ fn connection_reset() -> Rule {
                     failure.may_have_acted,
                     failure.retryable,
                 );
-                // A reset that comes before anything was sent may be seen while the connection comes about.
+                // A reset before anything was sent may be seen while the connection is being established.
                 let early = *form == 0 && reported == (FailureKind::Connect, None, false, true);
                 if !early && reported != (FailureKind::ConnectionClosed, None, true, true) {
                     return Err(format!(
@@ -189,12 +189,12 @@ fn response_timeout() -> Rule {
                     },
                 }]);
                 let mut call = harness.faulty_call(vec![site::marked((1, 0))]);
-                // Long enough for a head to come on a busy machine, short enough to try it a hundred times.
+                // Long enough for a head to arrive on a busy machine, short enough to test it a hundred times.
                 call.attempt_timeout_ms = Some(timeout * 5);
                 let outcome = harness.update(&call);
                 let failure = outcome.failure()?;
                 let reported = (failure.kind, failure.may_have_acted, failure.retryable);
-                // What was accepted is not to be sent again.
+                // An accepted request must not be sent again.
                 if reported == (FailureKind::Timeout, true, *form == 0) {
                     Ok(())
                 } else {

@@ -11,7 +11,7 @@ use crate::client::Detail;
 use crate::rule::{Rule, edges_first, property};
 use crate::rules::REFERENCE;
 use crate::rules::fixture::site;
-use crate::rules::fixture::status::{answered, is_status};
+use crate::rules::fixture::status::{failure_of, is_status};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -57,7 +57,7 @@ fn error_members_are_kept() -> Rule {
                     .map_err(|error| error.to_string())?
                     .json(&body);
                 let text = String::from_utf8_lossy(&reply.body).into_owned();
-                let failure = answered(harness, reply)?;
+                let failure = failure_of(harness, reply)?;
                 is_status(&failure, *status)?;
                 says(&failure, &body)?;
                 let reported: Vec<_> = failure
@@ -65,7 +65,7 @@ fn error_members_are_kept() -> Rule {
                     .iter()
                     .filter_map(|detail| detail.message.clone())
                     .collect();
-                // Where there are none, the message may hold reasons of its own.
+                // Without details the message may hold reasons of its own.
                 if !details.is_empty() && reported != *details {
                     return Err(format!("the details are reported as {reported:?}"));
                 }
@@ -108,7 +108,7 @@ fn unknown_codes() -> Rule {
                 if let (4, Some(members)) = (form, body.as_object_mut()) {
                     members.remove("code");
                 }
-                let failure = answered(harness, Reply::new(*status).json(&body))?;
+                let failure = failure_of(harness, Reply::new(*status).json(&body))?;
                 is_status(&failure, *status)?;
                 says(&failure, &body)
             },
@@ -160,7 +160,7 @@ fn details_in_every_form() -> Rule {
                     _ => (json!({"reason": 7}), false),
                 };
                 let body = json!({"code": "validation_error", "message": message, "externalReference": null, "details": details});
-                let failure = answered(harness, Reply::new(400).json(&body))?;
+                let failure = failure_of(harness, Reply::new(400).json(&body))?;
                 is_status(&failure, 400)?;
                 says(&failure, &body)?;
                 let expected: Vec<_> = match form {
@@ -238,7 +238,7 @@ fn retry_after_and_rate_limit() -> Rule {
                 if let Some(value) = &value {
                     reply = reply.header("retry-after", value);
                 }
-                let failure = answered(harness, reply)?;
+                let failure = failure_of(harness, reply)?;
                 is_status(&failure, *status)?;
                 if failure.retry_after_ms != expected {
                     return Err(format!(

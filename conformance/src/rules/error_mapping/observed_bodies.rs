@@ -7,7 +7,7 @@ use webflow_cms_reference::Reply;
 
 use crate::client::Failure;
 use crate::rule::{Rule, property};
-use crate::rules::fixture::status::{answered, is_status};
+use crate::rules::fixture::status::{failure_of, is_status};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -33,7 +33,7 @@ const FORMS: [&str; 11] = [
     "the documented shape",
 ];
 
-/// A body of a form that holds a reason.
+/// An error body of a form, with this reason.
 fn body(form: usize, status: u16, reason: &str) -> Reply {
     let reply = Reply::new(status);
     let problem = |body: &Value| {
@@ -61,7 +61,7 @@ fn body(form: usize, status: u16, reason: &str) -> Reply {
     }
 }
 
-/// A reason as services give it: words in some script, and names in quotes.
+/// A reason in the style of services: words in some script, and quoted names.
 fn reason() -> impl Strategy<Value = String> {
     let known = select(vec![
         "404 Not Found".to_owned(),
@@ -73,9 +73,9 @@ fn reason() -> impl Strategy<Value = String> {
     prop_oneof![1 => known, 2 => made]
 }
 
-/// Fails unless a program and people get to know the reason.
-fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
-    // A client may take the field out of the text that is about it.
+/// Checks that program and people get the reason.
+fn shows(failure: &Failure, reason: &str) -> Result<(), String> {
+    // A client may separate the field from the text about it.
     let mut parts = failure.details.iter().filter_map(|detail| {
         let (field, message) = (detail.field.as_deref()?, detail.message.as_deref()?);
         (reason.contains(field) && reason.contains(message)).then_some([field, message])
@@ -93,7 +93,7 @@ fn tells(failure: &Failure, reason: &str) -> Result<(), String> {
             ));
         }
     };
-    // Quotes may be escaped where people read.
+    // Quotes may be escaped in the text for people.
     let plain = |text: &str| text.replace(['"', '\\', '\''], "");
     let text = plain(&failure.text);
     if reported.iter().all(|part| text.contains(&plain(part))) {
@@ -119,9 +119,9 @@ fn observed_error_bodies() -> Rule {
             },
             |(form, ..)| vec![FORMS[*form]],
             |harness, (form, status, reason)| {
-                let failure = answered(harness, body(*form, *status, reason))?;
+                let failure = failure_of(harness, body(*form, *status, reason))?;
                 is_status(&failure, *status)?;
-                tells(&failure, reason)
+                shows(&failure, reason)
             },
         ),
     )
@@ -134,7 +134,7 @@ fn html_error_pages() -> Rule {
         "html by its type",
         "html by its text",
     ];
-    /// What only the service can say of a token.
+    /// Claims about a token that only the service can make.
     const CLAIMS: [&str; 5] = [
         "lacks the right",
         "scope",
@@ -172,7 +172,7 @@ fn html_error_pages() -> Rule {
                 if *typed {
                     reply = reply.header("content-type", "text/html; charset=UTF-8");
                 }
-                let failure = answered(harness, reply)?;
+                let failure = failure_of(harness, reply)?;
                 is_status(&failure, *status)?;
                 let text = failure.text.to_lowercase();
                 if !text.contains(&status.to_string()) {
@@ -198,7 +198,7 @@ fn html_error_pages() -> Rule {
 
 fn error_text_is_bounded() -> Rule {
     const EDGES: [&str; 3] = ["a long reason", "many reasons", "a line break"];
-    /// In characters.
+    /// Maximum length of an error's text in characters.
     const MOST: usize = 2_000;
     Rule::new(
         "error-mapping/error-text-is-bounded",
@@ -224,7 +224,7 @@ fn error_text_is_bounded() -> Rule {
                     }
                     _ => body(*form, 400, &format!("{reason}\r\n\u{1b}[2J{reason}")),
                 };
-                let failure = answered(harness, reply)?;
+                let failure = failure_of(harness, reply)?;
                 is_status(&failure, 400)?;
                 let length = failure.text.chars().count();
                 if length > MOST {

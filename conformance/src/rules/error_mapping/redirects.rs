@@ -5,7 +5,7 @@ use proptest::sample::select;
 use webflow_cms_reference::Reply;
 
 use crate::rule::{Rule, edges_first, property};
-use crate::rules::fixture::status::{answered, is_status};
+use crate::rules::fixture::status::{failure_of, is_status};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![redirects_are_not_followed()]
@@ -47,7 +47,7 @@ fn redirects_are_not_followed() -> Rule {
                     .collect()
             },
             |harness, (status, target)| {
-                let failure = answered(harness, Reply::new(*status).header("location", target))?;
+                let failure = failure_of(harness, Reply::new(*status).header("location", target))?;
                 is_status(&failure, *status)
             },
         ),

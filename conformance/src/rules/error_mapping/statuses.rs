@@ -1,4 +1,4 @@
-//! Statuses and the kinds of errors that they mean.
+//! Statuses and their kinds of errors.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,13 +8,13 @@ use webflow_cms_reference::Reply;
 use crate::client::{Failure, FailureKind};
 use crate::rule::{Rule, edges_first, property};
 use crate::rules::REFERENCE;
-use crate::rules::fixture::status::{answered, is_status};
+use crate::rules::fixture::status::{failure_of, is_status};
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![documented_statuses(), undocumented_statuses()]
 }
 
-/// The statuses that the reference page lists beside 200, and what they mean.
+/// The statuses of the reference page beside 200, with their kinds.
 pub(crate) const DOCUMENTED: [(u16, FailureKind, &str); 5] = [
     (400, FailureKind::BadRequest, "400"),
     (401, FailureKind::Unauthorized, "401"),
@@ -43,7 +43,7 @@ fn documented_statuses() -> Rule {
                 let reply = Reply::documented(status).map_err(|error| error.to_string())?;
                 let body: Value =
                     serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
-                let failure = answered(harness, reply)?;
+                let failure = failure_of(harness, reply)?;
                 is_status(&failure, status)?;
                 says(&failure, &body)
             },
@@ -51,7 +51,7 @@ fn documented_statuses() -> Rule {
     )
 }
 
-/// Fails unless code and message are those of the body.
+/// Checks that code, message and external reference are those of the body.
 pub(crate) fn says(failure: &Failure, body: &Value) -> Result<(), String> {
     let reported = [
         ("code", &failure.code),
@@ -115,7 +115,8 @@ fn undocumented_statuses() -> Rule {
                 let body = json!({"code": "a_code", "message": "a message", "externalReference": null, "details": []});
                 let bodiless = matches!(status, 204 | 205 | 304);
                 let reply = Reply::new(*status);
-                let failure = answered(harness, if bodiless { reply } else { reply.json(&body) })?;
+                let failure =
+                    failure_of(harness, if bodiless { reply } else { reply.json(&body) })?;
                 is_status(&failure, *status)?;
                 if bodiless {
                     Ok(())

@@ -59,7 +59,7 @@ fn token_is_never_printed() -> Rule {
                     body[name] = value;
                     body
                 };
-                // Half a token is still a secret.
+                // Half of a token is still a secret.
                 let half = &token[..token.len() / 2];
                 let written: fn(&str) -> String = match form {
                     6 => in_json_escapes,
@@ -75,7 +75,7 @@ fn token_is_never_printed() -> Rule {
                         "details",
                         json!([{ "param": token, token.as_str(): echo }]),
                     )),
-                    // The bound on what an error keeps of a body may fall inside the token.
+                    // The limit of the kept body may fall inside the token.
                     5 => reply.body(format!("{}{echo}", "x".repeat(8 * 1024 - 30))),
                     6 | 7 => reply.body(format!(
                         r#"{{"message":"no, {}","code":7}}"#,
@@ -95,7 +95,7 @@ fn token_is_never_printed() -> Rule {
                 }
                 let half_written = written(half);
                 let shows = |text: &&String| {
-                    // A large number is shown with a point behind its first digit.
+                    // A large number may be printed with a point after its first digit.
                     text.contains(half)
                         || text.contains(&half_written)
                         || *form == 9 && text.replace('.', "").contains(half)
@@ -113,7 +113,7 @@ fn token_is_never_printed() -> Rule {
     )
 }
 
-/// A text as a JSON string may hold it: every third character as an escape, and no slash as it is.
+/// A text as the contents of a JSON string: every third character escaped, and every slash.
 fn in_json_escapes(text: &str) -> String {
     let escaped = |(position, character): (usize, char)| match character {
         '/' => r"\/".to_owned(),
@@ -123,7 +123,7 @@ fn in_json_escapes(text: &str) -> String {
     text.chars().enumerate().map(escaped).collect()
 }
 
-/// A text as a URL may hold it: every other character encoded.
+/// A text with every second character percent-encoded.
 fn in_percent_signs(text: &str) -> String {
     let encoded = |(position, character): (usize, char)| match position % 2 {
         0 => format!("%{:02X}", u32::from(character)),
@@ -188,7 +188,7 @@ fn encoded_token_is_never_printed() -> Rule {
                 }
                 let mut secrets = secrets.into_iter().chain([token.clone()]);
                 match secrets.find(|secret| renderings.iter().any(|text| shows(text, secret))) {
-                    // What it shows is in the input of the case, and need not be shown once more.
+                    // The input of the case has the text; the reason need not repeat it.
                     Some(_) => Err("the token can be read in what the client shows".to_owned()),
                     None => Ok(()),
                 }

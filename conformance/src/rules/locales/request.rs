@@ -18,7 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// An item number and a locale number, 0 for none.
+/// The numbers of an item and a locale. 0 is no locale.
 type Key = (usize, usize);
 
 fn absent_means_no_key() -> Rule {
@@ -132,7 +132,7 @@ fn one_id_in_many_locales() -> Rule {
     )
 }
 
-/// Sends a marked entry for each key and fails unless just these variants have just their own marks.
+/// Sends a marked entry for each key and checks that exactly these variants got their marks.
 fn updated_alone(harness: &Harness<'_>, keys: &[Key]) -> Result<(), String> {
     let entries: Vec<_> = keys.iter().copied().map(site::marked).collect();
     let before = site::model_of(&entries);

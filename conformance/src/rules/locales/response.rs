@@ -16,10 +16,10 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// An item number and a locale number, 0 for none.
+/// The numbers of an item and a locale. 0 is no locale.
 type Key = (usize, usize);
 
-/// Keys, the order of the response, and whether it names the primary locale.
+/// Keys, the order of the response, and how it names the primary locale.
 type Matching = (Vec<Key>, ResponseOrder, PrimaryEcho);
 
 fn matching(case: u64) -> BoxedStrategy<Matching> {
@@ -102,7 +102,7 @@ fn matching_site(
     entries
 }
 
-/// Fails unless what came back for a key is the item with the key's mark.
+/// Checks that the item matched with a key has the key's mark.
 pub(crate) fn is_of(
     updated: &crate::client::Updated,
     (item, place): Key,
@@ -237,7 +237,7 @@ fn ambiguous_item_is_reported() -> Rule {
             |harness, (two, others, place)| {
                 let mut entries: Vec<_> =
                     (1..=*others).map(|item| site::marked((item, 0))).collect();
-                // An item in one locale, or in two of which the response tells neither.
+                // An item in one locale, or in two that the response does not name.
                 let places = if *two {
                     vec![0]
                 } else {

@@ -16,11 +16,11 @@ pub(super) fn rules() -> Vec<Rule> {
 enum Sent {
     /// Each entry names the primary locale.
     Primary,
-    /// Each entry names the same locale, which is not the primary one.
+    /// Each entry names the same secondary locale.
     OneLocale,
-    /// Each item in the primary locale, which is named, and in others, which the response names.
+    /// Each item in the primary locale, named by the entry, and in others, named by the response.
     PrimaryAmongOthers,
-    /// Each item in two locales, neither of which the response names.
+    /// Each item in two locales that the response does not name.
     TwoLocales,
     /// Each item in one locale, and the response names another one.
     Another,

@@ -34,7 +34,7 @@ fn path_query_and_headers() -> Rule {
                 let mut call = harness.call(entries);
                 call.skip_invalid_files = *skip;
                 call.collection_id = format!("580e63fc8c9a982ac9b8{number:04x}");
-                // The model does not know the collection; what counts is what was sent.
+                // The model does not have the collection; only the request matters.
                 harness.update(&call);
                 let exchange = harness.only_exchange()?;
                 if exchange.path != format!("/v2/collections/{}/items", call.collection_id) {

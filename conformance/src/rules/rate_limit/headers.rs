@@ -22,7 +22,7 @@ fn waits_for_the_next_window() -> Rule {
         "the headers say that none is left",
         "no header",
     ];
-    /// More requests than this in a window are no waiting.
+    /// A client that waits sends no more requests than this in a window.
     const MOST: usize = 12;
     Rule::new(
         "rate-limit/waits-for-the-next-window",
@@ -141,7 +141,7 @@ fn waits_in_other_headers() -> Rule {
                 };
                 fixture.world.script([reply]);
                 let second = async {
-                    // The other call begins when the first one has been reported.
+                    // The other call starts after the first response.
                     fixture.world.time().pause(SECOND / 2).await;
                     match other {
                         true => Some(fixture.update(1).await),
@@ -157,7 +157,7 @@ fn waits_in_other_headers() -> Rule {
                 let arrivals = fixture.sent(2 + usize::from(*other))?;
                 let least = Duration::from_millis(least);
                 for arrival in arrivals.iter().skip(1) {
-                    // Longer than this is another client's patience.
+                    // No client needs longer than this.
                     let most = least.max(60 * SECOND) * 2;
                     within("the wait", *arrival - arrivals[0], least, most)?;
                 }

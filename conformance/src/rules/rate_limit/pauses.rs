@@ -47,7 +47,7 @@ fn pause_is_shared() -> Rule {
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, too_many, wait, starts)| {
                 let fixture = fixture(harness, |settings| {
-                    // One each second.
+                    // One request per second.
                     settings.rate_limiter = if *form == 2 {
                         RateLimiter::Fixed(60)
                     } else {
@@ -60,7 +60,7 @@ fn pause_is_shared() -> Rule {
                     1 => 503,
                     _ => [503, 429][usize::from(*too_many)],
                 };
-                // Those that are sent before any of them is answered.
+                // Number of calls in flight before the first response.
                 let asked = if *form == 4 { 2_usize } else { 1 };
                 for wait in [*wait, *wait / 2].iter().take(asked) {
                     let reply = Reply::new(status).header("retry-after", &wait.to_string());
@@ -131,14 +131,14 @@ fn no_burst_after_a_pause() -> Rule {
                 let fixture =
                     fixture(harness, |settings| settings.rate_limiter = NEARLY_UNLIMITED)?;
                 fixture.world.limit(limiter(*kind, *limit, *seed % 60_000));
-                // So that nobody hears of the first one's success before the others would leave.
+                // The others are sent before the first response arrives.
                 fixture.world.latency(|_| (Duration::ZERO, SECOND / 10));
                 fixture.world.script((0..*callers).map(|_| {
                     Reply::new(429)
                         .header("retry-after", "60")
                         .header("x-ratelimit-limit", &limit.to_string())
                 }));
-                // Those that the limiter refuses leave the script as it is.
+                // Requests that the limiter refuses take no step of the script.
                 let size = usize::try_from(*limit).unwrap_or(0);
                 let calls = (0..*callers).map(|call| fixture.update(call));
                 let ended = fixture.run(join_all(calls))?;

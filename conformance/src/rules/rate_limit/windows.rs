@@ -1,4 +1,4 @@
-//! Requests under a limit, whatever the rate limit's window algorithm.
+//! Requests under a rate limit, for each window algorithm.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn rules() -> Vec<Rule> {
 pub(crate) const RATES: &str =
     "reference page of the rate limits; the window algorithm is not documented";
 
-/// The three kinds of minute, by number.
+/// The limiter of each window algorithm, by number.
 pub(crate) fn limiter(kind: usize, limit: u32, phase: u64) -> Limiter {
     match kind {
         0 => Limiter::fixed_window(limit, Duration::from_millis(phase)),
@@ -28,7 +28,7 @@ pub(crate) fn limiter(kind: usize, limit: u32, phase: u64) -> Limiter {
 
 const WINDOWS: [&str; 3] = ["fixed window", "sliding window", "token bucket"];
 
-/// A time under way of 50 to 500 ms, in two parts, that the seed and the number decide.
+/// A latency of 50 to 500 ms in two parts, by seed and number.
 fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static {
     move |number| {
         let mut rng = fastrand::Rng::with_seed(seed ^ u64::try_from(number).unwrap_or(0));
@@ -144,7 +144,7 @@ fn shares() -> Rule {
                     })
                     .collect::<Result<Vec<_>, _>>()?;
                 let each = usize::try_from(*limit).unwrap_or(0);
-                // The first response tells the limit; before it, nobody knows that 60 is too much.
+                // The first response names the limit. Before it, no client knows that 60 is too much.
                 let outcomes = fixture.run(join_all(clients.iter().map(|client| async {
                     let mut outcomes =
                         vec![guarded(client.update(entry(0), Options::default())).await];
@@ -202,7 +202,7 @@ fn limit_decrease() -> Rule {
                 let Some(first) = refused.iter().min() else {
                     return Ok(());
                 };
-                // What arrives within a second of it was on its way when the client heard.
+                // A request that arrives within a second of it was in flight when the client got the response.
                 match refused.iter().find(|at| **at > *first + SECOND) {
                     None => Ok(()),
                     Some(late) => Err(format!("refused at {first:?}, and at {late:?} again")),

@@ -28,7 +28,7 @@ fn documented_members() -> Rule {
         &EDGES,
         property(
             |case| {
-                // Three dates that cannot be taken for each other.
+                // Three distinct dates.
                 let dates = subsequence((100..1_000_u16).collect::<Vec<_>>(), 3).prop_shuffle();
                 let place = 0..=site::SECONDARY.len();
                 (
@@ -165,7 +165,7 @@ fn unknown_members() -> Rule {
     )
 }
 
-/// What a response may lack without ceasing to be one.
+/// Members that a response may lack.
 const OPTIONAL: [&str; 9] = [
     "cmsLocaleId",
     "lastPublished",

@@ -1,4 +1,4 @@
-//! The client's own waits between attempts.
+//! The client's own back-off between attempts.
 
 use std::time::Duration;
 

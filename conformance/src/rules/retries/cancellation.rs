@@ -78,7 +78,7 @@ fn cancellation() -> Rule {
                 let (outcome, at) = fixture.call()?;
                 outcome.updated()?;
                 let arrivals = fixture.sent(before + 1)?;
-                // The queue's own pace is one a minute.
+                // The rate limiter allows one request per minute.
                 let most = if *form == 1 { 61 * SECOND } else { started };
                 within("the next call", at, started, most)?;
                 within("its request", arrivals[before], started, most)
@@ -87,7 +87,7 @@ fn cancellation() -> Rule {
     )
 }
 
-/// Makes a call and drops it after a time, or after its first poll.
+/// Makes a call and drops it after some time, or after its first poll.
 fn dropped(fixture: &Fixture<'_>, form: usize, after: Duration) -> Result<(), String> {
     if form == 0 {
         let call = fixture.client.update(entry(0), Options::default());

@@ -18,7 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
 
 const SAME: &str = "this suite: a retry is the same request";
 
-/// How an attempt fails: in one of the ambiguous ways, or by 429.
+/// The number of a 429 among the failures; lower numbers are the ambiguous ones.
 const TOO_MANY: usize = AMBIGUOUS.len();
 
 fn retries_are_byte_identical() -> Rule {
@@ -97,7 +97,7 @@ fn retries_are_byte_identical() -> Rule {
     )
 }
 
-/// What the server does of an attempt that fails, and its connection.
+/// The step of the server and the fault of the connection for an attempt that fails.
 fn attempt(failure: usize) -> (Option<Step>, Fault) {
     if failure == TOO_MANY {
         let reply = Reply::new(429).header("retry-after", "2");

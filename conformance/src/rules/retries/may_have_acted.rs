@@ -73,7 +73,7 @@ fn may_have_acted_is_kept() -> Rule {
     )
 }
 
-/// Ways in which the body of a success does not come.
+/// Ways in which the body of a success is incomplete.
 const UNREAD: [&str; 6] = [
     "no byte of the body",
     "inside the body",
@@ -117,7 +117,7 @@ fn accepted_is_not_retried() -> Rule {
                     settings.retry_ambiguous = *again;
                     settings.attempt_timeout = 20 * SECOND;
                 })?;
-                // What came before was reported to come again.
+                // Earlier attempts get a 429.
                 fixture.world.script((0..*before).map(|_| Reply::new(429)));
                 fixture.world.faults((0..*before).map(|_| Fault::None));
                 fixture.world.faults([unread(*form, *after)]);

@@ -143,7 +143,7 @@ fn max_attempts() -> Rule {
                 edges_first(case, &[1, 2, 5], 1..8_u32)
                     .prop_flat_map(|attempts| {
                         let attempts = usize::try_from(attempts).unwrap_or(1);
-                        // The last one cannot be reported from a success.
+                        // A last attempt that succeeds would end the call.
                         proptest::collection::vec(0..10_usize, attempts)
                     })
                     .boxed()
@@ -175,7 +175,7 @@ fn max_attempts() -> Rule {
                             });
                         }
                         Err(fault) => {
-                            // A fault that runs takes a step of the script.
+                            // A fault after which the core acts takes a step of the script.
                             if fault.acts() {
                                 fixture.world.script([webflow_cms_reference::Step::Model]);
                             }

@@ -20,7 +20,7 @@ pub(super) fn rules() -> Vec<Rule> {
 
 pub(crate) const SDKS: &str = "measured: official clients retry too early, too late or not at all";
 
-/// A response that asks for a wait in its headers, and the wait. `now` is the time of day at the server.
+/// A response that asks for a wait in its headers, and the wait. `now` is the server's time of day.
 fn asking(
     status: u16,
     form: usize,
@@ -72,7 +72,7 @@ fn retry_after() -> Rule {
         "a date in the past",
         "no time at all",
     ];
-    /// How far the clock of the server may be behind or ahead, in seconds.
+    /// Maximum difference between the clocks of server and client in seconds.
     const APART: u64 = 10_000;
     Rule::new(
         "retries/retry-after",
@@ -104,9 +104,9 @@ fn retry_after() -> Rule {
                 let (outcome, _) = fixture.call()?;
                 outcome.updated()?;
                 let arrivals = fixture.sent(2)?;
-                // The first of the client's own waits.
+                // The first wait of the client's own back-off.
                 let least = wait.max(SECOND.mul_f64(0.5 + random / 2.0));
-                // After a 429 that gives no time, a client may wait for the next window.
+                // After a 429 without a time, a client may wait for the next window.
                 let most = match (*status, EDGES[*form]) {
                     (429, "no time at all") => 60 * SECOND,
                     _ => wait,

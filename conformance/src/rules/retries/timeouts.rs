@@ -1,4 +1,4 @@
-//! Timeouts of attempts and operations.
+//! Timeouts of attempts and calls.
 
 use std::time::Duration;
 
@@ -202,7 +202,7 @@ fn attempt_timeout_of_a_call() -> Rule {
                 let arrivals = fixture.sent(*silent)?;
                 let last = arrivals.last().copied().unwrap_or_default();
                 for (pair, wait) in arrivals.windows(2).zip([1_u32, 2, 4]) {
-                    // The wait between two attempts is from half to the whole of this.
+                    // The back-off between two attempts is from half to the whole of this.
                     let (least, most) = (*limit + SECOND * wait / 2, *limit + SECOND * wait);
                     within(
                         "the time between two attempts",
@@ -217,7 +217,7 @@ fn attempt_timeout_of_a_call() -> Rule {
     )
 }
 
-/// The longest time that a call with a client's own defaults may take, not counting the waits that it is asked for.
+/// Maximum time of a call with default settings, not counting the waits that the service asks for.
 const LONGEST: Duration = Duration::from_secs(300);
 
 fn bounded_by_default() -> Rule {
@@ -247,7 +247,7 @@ fn bounded_by_default() -> Rule {
                 })?;
                 disturb(&fixture, *form, *wait);
                 let (_, ended) = fixture.call()?;
-                // The client decides how often it waits as it is asked to; this suite grants it five times.
+                // The client decides how often it accepts a wait; this suite allows five times.
                 let asked = match EDGES[*form] {
                     "waits as long as may be" | "anything in turn" => 5 * (*wait + 1),
                     _ => 0,
@@ -258,7 +258,7 @@ fn bounded_by_default() -> Rule {
     )
 }
 
-/// Lets every attempt fail.
+/// Makes every attempt fail.
 fn disturb(fixture: &Fixture<'_>, form: usize, wait: u32) {
     let asks = || Reply::new(429).header("retry-after", &wait.to_string());
     let server = fixture.world.server();

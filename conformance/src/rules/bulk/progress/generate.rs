@@ -10,7 +10,7 @@ use crate::rules::bulk::fixture::case::{Interrupt, Key};
 use crate::rules::bulk::fixture::generate;
 use crate::rules::bulk::progress::scenario::{Edit, PlannedRun, Scenario, Site, flaws};
 
-/// A key out of so many items; one in some is of an item that is not there.
+/// A key of a number of items. Some keys are of items that do not exist.
 fn key(items: usize, rare: u32) -> impl Strategy<Value = Key> {
     let item = prop_oneof![
         rare => 0..items.max(1),
@@ -20,7 +20,7 @@ fn key(items: usize, rare: u32) -> impl Strategy<Value = Key> {
     (item, 0..4_usize)
 }
 
-/// One row in some is refused for its value.
+/// The defect of a row. Most rows have none.
 fn flaw(rare: u32) -> impl Strategy<Value = Option<usize>> {
     let flaw = (0..flaws().len()).prop_map(Some);
     prop_oneof![rare => Just(None), 1 => flaw]
@@ -95,7 +95,7 @@ fn site() -> impl Strategy<Value = Site> {
     )
 }
 
-/// How many rows: mostly few, since it is what happens between rows that counts.
+/// The number of rows, mostly small, since the interplay of rows matters.
 fn size(case: u64) -> BoxedStrategy<usize> {
     match case % 4 {
         0 => select(vec![1_usize, 99, 100, 101, 199, 201]).boxed(),

@@ -1,4 +1,4 @@
-//! The ledger of a scenario: what is known after each run, and what must hold of the next one.
+//! The ledger of a scenario: the state after each run, and the checks of the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,39 +9,39 @@ use crate::rules::bulk::progress::scenario::{Input, Line, Row};
 
 type Checked = Result<(), String>;
 
-/// All that is known of a run that is over.
+/// The record of a run.
 pub(crate) struct RunRecord {
     pub(crate) lines: Vec<Line>,
-    /// Whether what was in doubt was sent again.
+    /// Whether unknown rows were sent again.
     pub(crate) is_resent: bool,
     pub(crate) is_atomic: bool,
     /// Whether responses do not name the primary locale.
     pub(crate) are_locales_unnamed: bool,
     pub(crate) continue_after_source_error: bool,
-    pub(crate) settled: Vec<ItemReport>,
+    pub(crate) reports: Vec<ItemReport>,
     pub(crate) counts: Counts,
     pub(crate) is_dropped: bool,
     pub(crate) is_complete: bool,
-    /// How many positions were taken from the source.
+    /// Number of positions that were taken from the source.
     pub(crate) taken: usize,
     pub(crate) sent: Vec<Sent>,
-    /// How many connections were reset before a request was read.
+    /// Number of connections that were reset before a request was read.
     pub(crate) unread: usize,
-    /// What the journal holds of each row afterwards.
+    /// The journal's record of each row after the run.
     pub(crate) reading: BTreeMap<usize, Recorded>,
 }
 
 impl RunRecord {
     fn ends(&self) -> impl Iterator<Item = (usize, &ItemReport)> {
-        let position = |settled: &ItemReport| usize::try_from(settled.index).unwrap_or(usize::MAX);
-        self.settled
+        let position = |report: &ItemReport| usize::try_from(report.index).unwrap_or(usize::MAX);
+        self.reports
             .iter()
-            .map(move |settled| (position(settled), settled))
+            .map(move |report| (position(report), report))
     }
 
-    /// The positions that are reported as such.
+    /// The positions with such a status.
     pub(crate) fn ends_as(&self, is: impl Fn(ItemStatus) -> bool) -> BTreeSet<usize> {
-        let ends = self.ends().filter(|(_, settled)| is(settled.end));
+        let ends = self.ends().filter(|(_, report)| is(report.status));
         ends.map(|(index, _)| index).collect()
     }
 
@@ -51,23 +51,23 @@ impl RunRecord {
         updated.len() == self.lines.len()
     }
 
-    /// Whether nothing is left to do but to correct what is rejected.
-    pub(crate) fn is_all_settled(&self) -> bool {
+    /// Whether only rejected rows remain.
+    pub(crate) fn is_all_finished(&self) -> bool {
         let is_open = |end| matches!(end, ItemStatus::Unknown | ItemStatus::NotAttempted(_));
         self.ends_as(is_open).is_empty()
     }
 
-    pub(crate) fn has_settled_anything(&self) -> bool {
+    pub(crate) fn has_finished_any(&self) -> bool {
         !self
             .ends_as(|end| matches!(end, ItemStatus::Updated | ItemStatus::Rejected))
             .is_empty()
     }
 
-    /// The first that is not updated.
+    /// The first report of a row that is not updated.
     pub(crate) fn rest(&self) -> String {
         let is_open = |end| !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated);
-        let open = self.ends().find(|(_, settled)| is_open(settled.end));
-        open.map_or_else(String::new, |(_, settled)| format!("{settled:?}"))
+        let open = self.ends().find(|(_, report)| is_open(report.status));
+        open.map_or_else(String::new, |(_, report)| format!("{report:?}"))
     }
 
     fn row(&self, index: usize) -> Option<Row> {
@@ -84,7 +84,7 @@ impl RunRecord {
         by_key
     }
 
-    /// Whether no other row is a copy of this one, so that it is known which one a request holds.
+    /// Whether the row has no copy, so that a request with its mark holds this row.
     fn is_unique(&self, row: &Row) -> bool {
         self.lines
             .iter()
@@ -98,48 +98,48 @@ impl RunRecord {
         self.sent.iter().filter(move |sent| sent.has(mark))
     }
 
-    /// Whether a request with a row may have changed the item.
+    /// Whether a request with the row may have changed the item.
     fn may_have_acted(&self, mark: usize) -> bool {
         let mut sent = self.with(mark);
         sent.any(|sent| sent.may_have_acted() || sent.applied().contains(&mark))
     }
 
-    /// Whether there is a reason not to know what came of a row.
-    fn leaves_doubt(&self, mark: usize) -> bool {
+    /// Whether there is a reason for an unknown status of the row.
+    fn may_be_unknown(&self, mark: usize) -> bool {
         self.unread > 0 || self.with(mark).any(|sent| self.leaves_unknown(sent, mark))
     }
 
     fn leaves_unknown(&self, sent: &Sent, mark: usize) -> bool {
-        // An item without a locale can be that of another entry if not all are there.
+        // An item without a locale can be matched with another entry if some are missing.
         let is_ambiguous = self.are_locales_unnamed && sent.lacks_any();
         is_ambiguous || sent.leaves_unknown(mark, self.is_atomic)
     }
 }
 
-/// What is known of a row before a run.
+/// The state of a row before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// It is to be sent, and so is all of its key behind it.
+    /// The row must be sent, and so must all later rows of its key.
     New,
-    /// The same, and it may have been changed before.
-    Doubtful,
-    /// It is not to be sent.
-    ItemReport(Recorded),
+    /// The same, and the item may have been changed before.
+    MaybeChanged,
+    /// The row must not be sent.
+    Finished(Recorded),
 }
 
-/// What is known of all runs until now.
+/// The state after all runs so far.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// What the journal held of the rows of each key after the last run.
+    /// The journal's records of the rows of each key after the last run.
     before: BTreeMap<Key, Vec<(usize, Recorded)>>,
-    /// How often a complete response has said of a mark that it was updated.
+    /// How often a complete response confirmed the update of a mark.
     confirmed: BTreeMap<usize, usize>,
-    /// How often a mark was sent alone and refused with 403, which can be about anything.
+    /// How often a mark was sent alone and refused with 403, which need not be about the item.
     forbidden: BTreeMap<usize, usize>,
-    /// The marks that there was a reason to be in doubt about.
-    doubted: BTreeSet<usize>,
+    /// Marks whose status may be unknown.
+    maybe_unknown: BTreeSet<usize>,
     keys: BTreeSet<Key>,
-    /// Whether a run was dropped, or a connection reset before it could be seen what for.
+    /// Whether a run was dropped, or a connection was reset before its request was read.
     is_unsure: bool,
 }
 
@@ -150,24 +150,24 @@ impl Ledger {
         !rows.map(|row| row.key).any(|key| self.keys.contains(&key))
     }
 
-    /// Fails unless a run is as it must be after those before it, and takes it in.
+    /// Checks a run against the runs before it and adds it to the ledger.
     pub(crate) fn check(&mut self, reported: &RunRecord) -> Checked {
         let standings = self.standings(reported);
         every_row_once(reported)?;
         let confirmed = self.confirmed.clone();
         self.take_in(reported);
-        for (index, settled) in reported.ends() {
+        for (index, report) in reported.ends() {
             let Some(row) = reported.row(index) else {
                 continue;
             };
             let standing = standings.get(&index).copied().unwrap_or(Standing::New);
-            self.is_true(reported, &row, standing, settled)
+            self.is_true(reported, &row, standing, report)
                 .map_err(|fault| {
-                    format!("row {index} ({row:?}) is called {settled:?}, and {fault}")
+                    format!("row {index} ({row:?}) is called {report:?}, and {fault}")
                 })?;
         }
         self.are_successes(reported, &confirmed)?;
-        settled_is_not_sent(reported, &standings)?;
+        finished_is_not_sent(reported, &standings)?;
         order_is_kept(reported)?;
         self.journal_agrees(reported, &standings)?;
         self.before = reported
@@ -189,7 +189,7 @@ impl Ledger {
             for mark in &sent.entries {
                 *self.confirmed.entry(*mark).or_default() += usize::from(sent.confirms(*mark));
                 if reported.leaves_unknown(sent, *mark) {
-                    self.doubted.insert(*mark);
+                    self.maybe_unknown.insert(*mark);
                 }
             }
             if let [mark] = sent.entries.as_slice()
@@ -204,7 +204,8 @@ impl Ledger {
         self.is_unsure |= reported.is_dropped || reported.unread > 0;
     }
 
-    /// Of the rows of a key, those are settled that are the same as in the run before, up to the first that is not.
+    /// The state of each row. The rows of a key are finished if they equal those of the previous run, up to the first
+    /// row that is not finished.
     fn standings(&self, reported: &RunRecord) -> BTreeMap<usize, Standing> {
         let mut standings = BTreeMap::new();
         for (key, rows) in reported.by_key() {
@@ -216,10 +217,10 @@ impl Ledger {
                     .filter(|(mark, _)| *mark == row.mark && !is_open);
                 let standing = match same.map(|(_, recorded)| *recorded) {
                     None | Some(Recorded::New) => Standing::New,
-                    Some(Recorded::Unknown) if reported.is_resent => Standing::Doubtful,
-                    Some(recorded) => Standing::ItemReport(recorded),
+                    Some(Recorded::Unknown) if reported.is_resent => Standing::MaybeChanged,
+                    Some(recorded) => Standing::Finished(recorded),
                 };
-                is_open |= !matches!(standing, Standing::ItemReport(_));
+                is_open |= !matches!(standing, Standing::Finished(_));
                 standings.insert(index, standing);
             }
         }
@@ -231,33 +232,33 @@ impl Ledger {
         reported: &RunRecord,
         row: &Row,
         standing: Standing,
-        settled: &ItemReport,
+        report: &ItemReport,
     ) -> Checked {
         let mark = row.mark;
         let acted = reported.is_unique(row) && reported.may_have_acted(mark);
-        let marked = settled.may_have_acted;
-        let fault = match (settled.end, standing) {
-            (ItemStatus::AlreadyUpdated, Standing::ItemReport(Recorded::Updated)) => None,
+        let marked = report.may_have_acted;
+        let fault = match (report.status, standing) {
+            (ItemStatus::AlreadyUpdated, Standing::Finished(Recorded::Updated)) => None,
             (
                 ItemStatus::AlreadyRejected,
-                Standing::ItemReport(Recorded::Rejected { may_have_acted }),
+                Standing::Finished(Recorded::Rejected { may_have_acted }),
             ) => (may_have_acted != marked).then_some("the journal has it otherwise"),
-            (ItemStatus::Unknown, Standing::ItemReport(Recorded::Unknown)) => None,
-            (_, Standing::ItemReport(_)) => Some("it was settled otherwise"),
+            (ItemStatus::Unknown, Standing::Finished(Recorded::Unknown)) => None,
+            (_, Standing::Finished(_)) => Some("it was reports otherwise"),
             (ItemStatus::AlreadyUpdated | ItemStatus::AlreadyRejected, _) => {
-                Some("it was not settled")
+                Some("it was not reports")
             }
             (ItemStatus::Updated, _) => None,
-            (ItemStatus::Unknown, Standing::Doubtful) => None,
+            (ItemStatus::Unknown, Standing::MaybeChanged) => None,
             (ItemStatus::Unknown, _) => {
-                (!reported.leaves_doubt(mark)).then_some("nothing leaves room for doubt")
+                (!reported.may_be_unknown(mark)).then_some("nothing leaves room for doubt")
             }
             (ItemStatus::Rejected, _) if !self.is_refused(row) => Some("nothing is wrong with it"),
             (ItemStatus::Rejected, _) if marked => {
-                let has_cause = self.is_unsure || self.doubted.contains(&mark);
+                let has_cause = self.is_unsure || self.maybe_unknown.contains(&mark);
                 (!has_cause).then_some("nothing may have changed it, as is said")
             }
-            (_, Standing::Doubtful) => Some("an earlier run may have changed it"),
+            (_, Standing::MaybeChanged) => Some("an earlier run may have changed it"),
             (ItemStatus::Rejected | ItemStatus::NotAttempted(_), _) => {
                 acted.then_some("a request may have changed it")
             }
@@ -265,7 +266,7 @@ impl Ledger {
         fault.map_or(Ok(()), |fault| Err(format!("{fault} ({standing:?})")))
     }
 
-    /// Whether the service refuses a row, or something before it has done so twice.
+    /// Whether the service rejects a row, or refused it twice for another reason.
     fn is_refused(&self, row: &Row) -> bool {
         row.is_bad()
             || self
@@ -274,7 +275,7 @@ impl Ledger {
                 .is_some_and(|times| *times > 1)
     }
 
-    /// Nothing is called updated more often than responses have said so.
+    /// Checks that no row is reported as updated more often than responses confirmed it.
     fn are_successes(&self, reported: &RunRecord, before: &BTreeMap<usize, usize>) -> Checked {
         let count = |end: ItemStatus| {
             let mut count: BTreeMap<usize, usize> = BTreeMap::new();
@@ -323,18 +324,18 @@ impl Ledger {
             };
             let standing = standings.get(index).copied().unwrap_or(Standing::New);
             let expected = match ends.get(index) {
-                Some(settled) => match settled.end {
+                Some(report) => match report.status {
                     ItemStatus::Updated | ItemStatus::AlreadyUpdated => Some(Recorded::Updated),
                     ItemStatus::Rejected | ItemStatus::AlreadyRejected => {
                         Some(Recorded::Rejected {
-                            may_have_acted: settled.may_have_acted,
+                            may_have_acted: report.may_have_acted,
                         })
                     }
                     ItemStatus::Unknown => Some(Recorded::Unknown),
                     ItemStatus::NotAttempted(_) => Some(Recorded::New),
                 },
                 None => match standing {
-                    Standing::ItemReport(recorded) => Some(recorded),
+                    Standing::Finished(recorded) => Some(recorded),
                     _ => None,
                 },
             };
@@ -343,11 +344,11 @@ impl Ledger {
                 (Some(expected), _) => *recorded == expected,
                 (None, Recorded::Updated) => self.confirmed.contains_key(&row.mark),
                 (None, Recorded::Rejected { .. }) => self.is_refused(&row),
-                (None, Recorded::New) => !acted && standing != Standing::Doubtful,
+                (None, Recorded::New) => !acted && standing != Standing::MaybeChanged,
                 (None, Recorded::Unknown) => {
                     let is_sent = reported.with(row.mark).next().is_some() || reported.unread > 0;
-                    // One that was dropped may have been about to send it.
-                    standing == Standing::Doubtful || is_sent || reported.is_dropped
+                    // A dropped run may have been about to send it.
+                    standing == Standing::MaybeChanged || is_sent || reported.is_dropped
                 }
             };
             if !is_right {
@@ -363,13 +364,13 @@ impl Ledger {
 
 fn every_row_once(reported: &RunRecord) -> Checked {
     let mut seen = BTreeSet::new();
-    for (index, settled) in reported.ends() {
+    for (index, report) in reported.ends() {
         if index >= reported.taken || !seen.insert(index) {
             return Err(format!("row {index} comes out twice, or was not taken"));
         }
         let is_error = reported.row(index).is_none();
-        if is_error != (settled.end == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
-            return Err(format!("row {index} is reported as {settled:?}"));
+        if is_error != (report.status == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
+            return Err(format!("row {index} is reported as {report:?}"));
         }
     }
     if reported.is_dropped {
@@ -386,7 +387,7 @@ fn every_row_once(reported: &RunRecord) -> Checked {
     if let Some(lost) = (0..expected).find(|index| !seen.contains(index)) {
         return Err(format!("row {lost} does not come out"));
     }
-    let counted = Counts::of(&reported.settled);
+    let counted = Counts::of(&reported.reports);
     if reported.counts != counted {
         return Err(format!(
             "it counts {:?}, and {counted:?} came out",
@@ -396,21 +397,21 @@ fn every_row_once(reported: &RunRecord) -> Checked {
     Ok(())
 }
 
-fn settled_is_not_sent(reported: &RunRecord, standings: &BTreeMap<usize, Standing>) -> Checked {
-    let is_settled = |index: usize| matches!(standings.get(&index), Some(Standing::ItemReport(_)));
+fn finished_is_not_sent(reported: &RunRecord, standings: &BTreeMap<usize, Standing>) -> Checked {
+    let is_finished = |index: usize| matches!(standings.get(&index), Some(Standing::Finished(_)));
     let open: BTreeSet<usize> = (0..reported.lines.len())
-        .filter(|index| !is_settled(*index))
+        .filter(|index| !is_finished(*index))
         .filter_map(|index| Some(reported.row(index)?.mark))
         .collect();
     for sent in &reported.sent {
         if let Some(mark) = sent.entries.iter().find(|mark| !open.contains(mark)) {
-            return Err(format!("mark {mark} was settled, and is sent again"));
+            return Err(format!("mark {mark} was reports, and is sent again"));
         }
     }
     Ok(())
 }
 
-/// The rows of a key reach the server in their order, and none does behind one that is not done with.
+/// Checks that the rows of a key reach the server in their order, and none after an unfinished one.
 fn order_is_kept(reported: &RunRecord) -> Checked {
     let mut by_time: Vec<&Sent> = reported.sent.iter().collect();
     by_time.sort_by_key(|sent| sent.acted_at);
@@ -426,7 +427,7 @@ fn order_is_kept(reported: &RunRecord) -> Checked {
         }
         let mut open = None;
         for (index, row) in rows {
-            let end = ends.get(&index).map(|settled| settled.end);
+            let end = ends.get(&index).map(|report| report.status);
             let is_sent = reported.is_unique(&row) && reported.with(row.mark).next().is_some();
             if let Some(open) = open
                 && (is_sent || matches!(end, Some(ItemStatus::Updated | ItemStatus::Rejected)))
@@ -443,7 +444,7 @@ fn order_is_kept(reported: &RunRecord) -> Checked {
     Ok(())
 }
 
-/// Whether those of the sent marks that are among these are in their order, each perhaps several times.
+/// Whether the sent marks that are among `marks` follow their order. Each may occur several times.
 fn follow<'a>(marks: &[usize], sent: impl Iterator<Item = &'a usize>) -> bool {
     let mut at = 0;
     for mark in sent.filter(|mark| marks.contains(mark)) {

@@ -17,7 +17,7 @@ pub(super) fn rules() -> Vec<Rule> {
     vec![resume_makes_progress()]
 }
 
-/// After how many runs without faults all must be updated, if what is rejected is corrected between them.
+/// Number of runs without faults after which all rows must be updated, if rejected rows are corrected between them.
 const ENOUGH: usize = 4;
 
 fn resume_makes_progress() -> Rule {

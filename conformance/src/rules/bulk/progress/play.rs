@@ -39,7 +39,7 @@ struct Playing<'a> {
     client: Box<dyn Session>,
     journal: PathBuf,
     input: Input,
-    /// The positions that the last run has reported as rejected.
+    /// The positions that the last run rejected.
     rejected: BTreeSet<usize>,
     ledger: Ledger,
 }
@@ -74,7 +74,7 @@ impl<'a> Playing<'a> {
             session.random = Random::Seeded(scenario.latency);
         })?;
         let journal = harness.scratch().join("scenario.journal");
-        // It is of the scenario before.
+        // Left by the previous scenario.
         let _ = std::fs::remove_file(&journal);
         Ok(Self {
             harness,
@@ -87,7 +87,7 @@ impl<'a> Playing<'a> {
         })
     }
 
-    /// Runs without faults, until all is updated.
+    /// Runs without faults until all rows are updated.
     fn come_to_an_end(&mut self) -> Result<(), String> {
         let calm = PlannedRun {
             edits: Vec::new(),
@@ -108,7 +108,7 @@ impl<'a> Playing<'a> {
             if number == ENOUGH {
                 break;
             }
-            if !(reported.is_all_settled() || reported.has_settled_anything()) {
+            if !(reported.is_all_finished() || reported.has_finished_any()) {
                 return Err(format!(
                     "calm run {number} settles nothing: {}",
                     reported.rest()
@@ -120,7 +120,7 @@ impl<'a> Playing<'a> {
         ))
     }
 
-    /// Fails unless one more run has nothing to do, and the site holds what the input says.
+    /// Checks that one more run sends nothing, and that the site equals the input.
     fn is_at_its_end(&mut self, calm: &PlannedRun) -> Result<(), String> {
         let reported = self
             .run(calm, true)
@@ -141,7 +141,7 @@ impl<'a> Playing<'a> {
             let variant = model.variant(site::COLLECTION, &item, locale);
             let mark = variant.and_then(|variant| variant.field_data.get("mark")?.as_u64());
             let mark = mark.and_then(|mark| usize::try_from(mark).ok());
-            // What was dropped behind the last one is not undone.
+            // Dropping a row does not undo its update.
             let is_left = mark.is_some_and(|mark| self.input.dropped.contains(&mark));
             if mark != last.map(|row| row.mark) && !is_left {
                 return Err(format!(
@@ -229,7 +229,7 @@ impl<'a> Playing<'a> {
             sent,
             unread: server.unread() - unread,
             reading: positions.zip(reading.recorded).collect(),
-            settled: driven.settled,
+            reports: driven.reports,
         };
         self.ledger.check(&reported)?;
         self.rejected = reported

@@ -9,25 +9,25 @@ use crate::rules::bulk::fixture::case::{At, Interrupt, Key, Trouble, Words};
 use crate::rules::bulk::fixture::wire::Address;
 use crate::rules::fixture::site;
 
-/// From this number on items exist in the primary locale alone.
+/// Items from this number on exist in the primary locale only.
 const PRIMARY_ONLY: usize = 5_000;
 
-/// From this number on there are no items.
+/// Items from this number on do not exist.
 const NO_ITEM: usize = 10_000;
 
-/// A row of the input. Its mark tells it from all others, but for its copies.
+/// A row of the input. Only copies of a row have the same mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) mark: usize,
     pub(crate) key: Key,
-    /// The number of the refusal that its value gets.
+    /// The number of the defect, if the service rejects the value.
     pub(crate) flaw: Option<usize>,
 }
 
-/// A position of the input: a row, or an error of the source.
+/// A position of the input: a row, or `None` for an error of the source.
 pub(crate) type Line = Option<Row>;
 
-/// What is refused with which status and words, by the number of a flaw.
+/// The status and body of the refusal of each defect.
 pub(crate) fn flaws() -> Vec<(u16, Words)> {
     let words = Words::all();
     let of = |status| words.iter().map(move |words| (status, *words));
@@ -35,31 +35,31 @@ pub(crate) fn flaws() -> Vec<(u16, Words)> {
 }
 
 impl Row {
-    /// Whether its item and locale are there.
+    /// Whether the item and the locale exist.
     pub(crate) fn is_there(key: Key) -> bool {
         key.0 < PRIMARY_ONLY || (key.0 < NO_ITEM && key.1 == 0)
     }
 
-    /// Whether the service refuses it.
+    /// Whether the service rejects the row.
     pub(crate) fn is_bad(&self) -> bool {
         self.flaw.is_some() || !Self::is_there(self.key)
     }
 }
 
-/// What somebody does to the input between two runs. Places are taken modulo its length.
+/// An edit of the input between two runs. Positions are taken modulo its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// Rejected rows get another value, or are about another item, as these bits say.
+    /// Gives rejected rows another value or another item, by bits.
     Correct(u64),
-    /// A row, updated or not, gets another value.
+    /// Gives a row another value, whether or not it is updated.
     Change(u16, Option<usize>),
     Drop(u16),
     Add(u16, Key, Option<usize>),
-    /// A row comes again, as it is.
+    /// Inserts a copy of a row.
     Repeat(u16, u16),
-    /// A row goes elsewhere between rows of other keys.
+    /// Moves a row between rows of other keys.
     Move(u16, u16),
-    /// Something that cannot be read comes in.
+    /// Inserts an error of the source.
     Spoil(u16),
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct PlannedRun {
     pub(crate) resend: bool,
 }
 
-/// How the site is localized, and what it says of the primary locale.
+/// The localization of the site, and the locales in its responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) is_localized: bool,
@@ -86,7 +86,7 @@ pub(crate) struct Site {
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) site: Site,
-    /// Keys and flaws; none for an error.
+    /// Keys and defects. `None` is an error of the source.
     pub(crate) rows: Vec<Option<(Key, Option<usize>)>>,
     pub(crate) latency: u64,
     pub(crate) concurrency: usize,
@@ -97,18 +97,18 @@ pub(crate) struct Scenario {
     pub(crate) max_consecutive_failures: u32,
     pub(crate) continue_after_source_error: bool,
     pub(crate) runs: Vec<PlannedRun>,
-    /// Decides how the rows that are still rejected are corrected.
+    /// Seed of the corrections of rows that are still rejected.
     pub(crate) corrections: u64,
 }
 
-/// The input as it is now, and as it was.
+/// The input with its history.
 pub(crate) struct Input {
     pub(crate) lines: Vec<Line>,
-    /// All rows that there ever were, by their marks.
+    /// All rows that ever existed, by mark.
     pub(crate) known: BTreeMap<usize, Row>,
-    /// The marks of rows that went, and of those that they had replaced.
+    /// The marks of dropped rows, and of the rows that they replaced.
     pub(crate) dropped: BTreeSet<usize>,
-    /// The marks of rows, and of those in whose place they came.
+    /// The mark of the row that each row replaced.
     replaced: BTreeMap<usize, usize>,
     site: Site,
 }
@@ -175,7 +175,7 @@ impl Input {
         Ok(Entry::new(id).locale(locale).fields(&fields))
     }
 
-    /// The positions of the rows of each key, in their order.
+    /// The positions of the rows of each key, in order.
     pub(crate) fn by_key(&self) -> BTreeMap<Key, Vec<usize>> {
         let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (index, line) in self.lines.iter().enumerate() {
@@ -186,7 +186,7 @@ impl Input {
         by_key
     }
 
-    /// Does to the input what is to be done, where the rows at these positions were rejected.
+    /// Applies an edit. `rejected` are the positions of rejected rows.
     pub(crate) fn edit(&mut self, edit: Edit, rejected: &BTreeSet<usize>) {
         let len = self.lines.len();
         let at = |place: u16| usize::from(place) % len.max(1);
@@ -218,7 +218,7 @@ impl Input {
         }
     }
 
-    /// Corrects all, and reads what could not be read.
+    /// Corrects all rejected rows, and replaces errors of the source by rows.
     pub(crate) fn correct_all(&mut self, bits: u64, rejected: &BTreeSet<usize>) {
         self.correct(bits, rejected, true);
         for place in 0..self.lines.len() {
@@ -264,7 +264,7 @@ impl Input {
 }
 
 impl Scenario {
-    /// The site, with all items that rows can be about.
+    /// The model of the site, with all items that rows can address.
     pub(crate) fn model(&self) -> Model {
         let mut model = Model::new()
             .collection(site::COLLECTION, site::PRIMARY, &site::SECONDARY)
@@ -289,7 +289,7 @@ impl Scenario {
             _ => None,
         });
         let rows = self.rows.iter().flatten().map(|(key, _)| *key);
-        // Those that corrections may choose are there too.
+        // Corrections may choose these items.
         let items = rows.chain(added).map(|key| key.0).chain(0..32);
         items
             .flat_map(|item| (0..4).map(move |locale| (item, locale)))
