@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("sliding window", Limiter::sliding_window(LIMIT)),
         ("token bucket", Limiter::token_bucket(LIMIT)),
     ];
-    println!("{LIMIT} requests a minute, each answered after 50 to 500 ms; the time is virtual\n");
+    println!(
+        "{LIMIT} requests a minute, each with a response after 50 to 500 ms; the time is virtual\n"
+    );
     println!(
         "{:>6}  {:<14}  {:>8}  {:>8}  {:>4}  {:>9}  {:>9}  {:>5}  {:>9}",
         "items", "limiter", "requests", "overhead", "429s", "least", "took", "ratio", "real time"

@@ -45,7 +45,7 @@ fn run() -> Result<usize, Failure> {
     let world = World::new(Settings::default())?;
     let mut missed = 0;
     println!(
-        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms under way\n\
+        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms in flight\n\
          a factor above {MOST} or a 429 is a miss\n"
     );
     println!("{}", Row::HEAD);
@@ -62,13 +62,13 @@ fn run() -> Result<usize, Failure> {
         missed += show(&row, row.factor() <= MOST && row.refused == 0);
     }
     println!(
-        "\nthe limit falls to {FALLEN} half way; more 429s than were under way at the first is a miss\n"
+        "\nthe limit falls to {FALLEN} half way; more 429s than requests in flight at the first is a miss\n"
     );
     println!("{}", Row::HEAD);
     for (server, limiter) in servers(1) {
         let trial = Trial::new(&world, limiter)?.falling();
         let row = trial.row(server, Callers::AllAtOnce)?;
-        missed += show(&row, row.refused <= row.under_way);
+        missed += show(&row, row.refused <= row.in_flight);
     }
     Ok(missed)
 }
@@ -125,13 +125,13 @@ struct Row {
     minimum: Duration,
     refused: usize,
     /// Requests in flight at the first 429.
-    under_way: usize,
+    in_flight: usize,
     real: Duration,
 }
 
 impl Row {
     const HEAD: &str = "server                    callers            requests       took    minimum  factor  \
-                        429s  under way  real time";
+                        429s  in flight  real time";
 
     fn factor(&self) -> f64 {
         self.took.as_secs_f64() / self.minimum.as_secs_f64()
@@ -149,7 +149,7 @@ impl fmt::Display for Row {
             self.minimum.as_secs_f64(),
             self.factor(),
             self.refused,
-            self.under_way,
+            self.in_flight,
             self.real.as_secs_f64(),
         )
     }
@@ -237,7 +237,7 @@ impl<'a> Trial<'a> {
             took: self.world.time().elapsed(),
             minimum,
             refused: seen.refused,
-            under_way: seen.at_first_refusal,
+            in_flight: seen.at_first_refusal,
             real: started.elapsed(),
         })
     }
@@ -281,7 +281,7 @@ struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
-    under_way: usize,
+    in_flight: usize,
     refused: usize,
     at_first_refusal: usize,
 }
@@ -303,7 +303,7 @@ impl Watch {
 impl Observer for Watch {
     fn try_started(&self, started: &TryStarted) {
         self.time.try_started(started);
-        self.seen().under_way += 1;
+        self.seen().in_flight += 1;
     }
 
     fn try_ended(&self, ended: &TryEnded) {
@@ -311,11 +311,11 @@ impl Observer for Watch {
         let mut seen = self.seen();
         if ended.status.is_some_and(|status| status == 429) {
             if seen.refused == 0 {
-                seen.at_first_refusal = seen.under_way;
+                seen.at_first_refusal = seen.in_flight;
             }
             seen.refused += 1;
         }
-        seen.under_way -= 1;
+        seen.in_flight -= 1;
     }
 
     fn wait_started(&self, started: &WaitStarted) {

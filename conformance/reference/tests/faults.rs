@@ -15,7 +15,7 @@ async fn faulty(faults: impl IntoIterator<Item = Fault>) -> FaultyServer {
     server
 }
 
-async fn try_patch(server: &FaultyServer) -> reqwest::Result<Response> {
+async fn patch(server: &FaultyServer) -> reqwest::Result<Response> {
     request(&server.base_url(), &server.token(), rename_a().to_string())
         .send()
         .await
@@ -43,12 +43,7 @@ fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
 async fn a_connection_without_a_fault_passes_the_response_through_and_reads_chunked_bodies() {
     let server = faulty([]).await;
     assert_eq!(
-        try_patch(&server)
-            .await
-            .unwrap()
-            .json::<Value>()
-            .await
-            .unwrap()["items"][0]["id"],
+        patch(&server).await.unwrap().json::<Value>().await.unwrap()["items"][0]["id"],
         A
     );
     let text = rename_a().to_string();
@@ -112,20 +107,20 @@ async fn resets_are_resets_and_only_the_last_of_them_acts() {
     .await;
 
     assert!(matches!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset | BrokenPipe)
     ));
     assert_eq!((server.unread(), server.log().len()), (1, 0));
 
     assert_eq!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset)
     );
     assert_eq!((name_of_a(&server), server.log().len()), (json!("a"), 1));
     assert!(server.log()[0].reply.is_none());
 
     assert_eq!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset)
     );
     assert_eq!((name_of_a(&server), server.log().len()), (json!("new"), 2));
@@ -137,14 +132,14 @@ async fn resets_are_resets_and_only_the_last_of_them_acts() {
 }
 
 #[tokio::test]
-async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
+async fn a_body_is_incomplete_wherever_the_connection_closes() {
     for after in [0, 1, 50, usize::MAX] {
         for fault in [
             Fault::ClosedInBody { after },
             Fault::ClosedInChunkedBody { after },
         ] {
             let server = faulty([fault.clone()]).await;
-            let response = try_patch(&server).await.unwrap();
+            let response = patch(&server).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK);
             let error = response.bytes().await.unwrap_err();
             assert!(error.is_body() || error.is_decode(), "{fault:?}: {error:?}");
@@ -157,18 +152,18 @@ async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
 }
 
 #[tokio::test]
-async fn a_cut_head_garbage_and_raw_bytes_are_sent_as_they_are() {
+async fn half_a_head_garbage_and_raw_bytes_are_sent_as_they_are() {
     let server = faulty([
         Fault::ClosedInHead,
         Fault::Garbage(b"SSH-2.0-nonsense\r\n".to_vec()),
         Fault::Raw(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno".to_vec()),
     ])
     .await;
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     assert_eq!(name_of_a(&server), "new");
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.core().reset(site().build().model());
-    let response = try_patch(&server).await.unwrap();
+    let response = patch(&server).await.unwrap();
     assert_eq!(
         (
             response.status().as_u16(),
@@ -195,7 +190,7 @@ async fn silence_lasts_and_ends_with_the_server() {
         }
         assert!(
             tokio::time::timeout(limit, &mut pending).await.is_err(),
-            "nothing is answered"
+            "no response is sent"
         );
         assert_eq!(name_of_a(&server), name);
         pending.abort();
@@ -227,16 +222,13 @@ async fn a_reset_ends_open_connections() {
         .await
         .expect("the connection ends");
     assert!(response.unwrap().is_err());
-    assert!(
-        try_patch(&server).await.is_ok(),
-        "new connections are served"
-    );
+    assert!(patch(&server).await.is_ok(), "new connections are served");
 }
 
 #[tokio::test]
 async fn a_head_alone_is_followed_by_nothing() {
     let server = faulty([Fault::HeadOnly]).await;
-    let mut response = try_patch(&server).await.unwrap();
+    let mut response = patch(&server).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let chunk = tokio::time::timeout(Duration::from_millis(100), response.chunk()).await;
     assert!(chunk.is_err(), "{chunk:?}");
@@ -246,7 +238,7 @@ async fn a_head_alone_is_followed_by_nothing() {
 async fn a_drip_goes_on_after_the_body() {
     let pause = Duration::ZERO;
     let server = faulty([Fault::Drip { pause }]).await;
-    let mut response = try_patch(&server).await.unwrap();
+    let mut response = patch(&server).await.unwrap();
     let body = server.log()[0].reply.as_ref().unwrap().body.clone();
     let mut bytes = Vec::new();
     while bytes.len() < body.len() + 100 {
@@ -267,7 +259,7 @@ async fn bodies_without_end_and_of_ten_gigabytes_come_as_fast_as_they_are_read()
     ])
     .await;
     for announced in [None, None, Some(LENGTH)] {
-        let mut response = try_patch(&server).await.unwrap();
+        let mut response = patch(&server).await.unwrap();
         assert_eq!(
             (response.status(), response.content_length()),
             (StatusCode::OK, announced)
@@ -291,7 +283,7 @@ async fn an_oversized_body_has_the_announced_length() {
     ])
     .await;
     for least in [200_000, 1] {
-        let bytes = try_patch(&server).await.unwrap().bytes().await.unwrap();
+        let bytes = patch(&server).await.unwrap().bytes().await.unwrap();
         let own = server.log().pop().unwrap().reply.unwrap().body.len();
         assert_eq!(bytes.len(), own.max(least));
     }
@@ -302,12 +294,12 @@ async fn a_connection_that_sends_nothing_gives_its_fault_back() {
     let server = faulty([Fault::ClosedInHead]).await;
     assert_eq!(exchange_nothing(&server).await, "");
     assert_eq!(server.pending_faults(), 1);
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.otherwise(Fault::ResetAfterActing);
-    assert!(try_patch(&server).await.is_err());
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.reset(site().build().model());
-    assert!(try_patch(&server).await.is_ok());
+    assert!(patch(&server).await.is_ok());
 }
 
 async fn exchange_nothing(server: &FaultyServer) -> String {
@@ -321,7 +313,7 @@ async fn exchange_nothing(server: &FaultyServer) -> String {
 }
 
 #[tokio::test]
-async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_refused_with_413() {
+async fn cleared_faults_do_not_occur_and_a_long_body_is_refused_with_413() {
     let server = faulty([Fault::ResetBeforeActing]).await;
     server
         .core()
@@ -336,7 +328,7 @@ async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_ref
         server
             .core()
             .configure(|settings| settings.max_body = Some(most));
-        assert_eq!(try_patch(&server).await.unwrap().status(), status);
+        assert_eq!(patch(&server).await.unwrap().status(), status);
     }
     let applied: Vec<_> = server
         .log()

@@ -33,13 +33,13 @@ struct Caller {
 enum Response {
     Status(u16),
     /// The connection closed without a response.
-    Cut,
+    Closed,
     /// The timeout passed, with this part of the response read.
     TimedOut(Vec<u8>),
 }
 
 impl Caller {
-    async fn try_once(&self) -> Response {
+    async fn attempt_once(&self) -> Response {
         let _attempt = self.time.attempt();
         let mut response = Vec::new();
         let timeout = self.time.sleep(self.timeout);
@@ -53,7 +53,7 @@ impl Caller {
         let status = response
             .get(9..12)
             .and_then(|digits| std::str::from_utf8(digits).ok());
-        status.map_or(Response::Cut, |status| {
+        status.map_or(Response::Closed, |status| {
             Response::Status(status.parse().unwrap())
         })
     }
@@ -81,7 +81,7 @@ impl Caller {
     async fn call(&self, wait: Duration) -> Duration {
         self.time
             .caller(async {
-                while self.try_once().await != Response::Status(200) {
+                while self.attempt_once().await != Response::Status(200) {
                     self.wait(wait).await;
                 }
                 self.time.elapsed()
@@ -194,7 +194,7 @@ async fn a_silent_server_lets_a_timeout_come_at_its_instant() {
     ] {
         server.inject([fault.clone()]);
         let before = time.elapsed();
-        let response = time.run(time.caller(caller.try_once())).await;
+        let response = time.run(time.caller(caller.attempt_once())).await;
         assert_eq!(time.elapsed() - before, caller.timeout);
         let Response::TimedOut(read) = response else {
             panic!("{response:?}")
@@ -213,7 +213,7 @@ async fn a_dripping_body_comes_byte_by_byte_as_time_passes() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = Duration::from_millis(10_500);
     server.inject([Fault::Drip { pause: SECOND }]);
-    let response = time.run(time.caller(caller.try_once())).await;
+    let response = time.run(time.caller(caller.attempt_once())).await;
     let Response::TimedOut(read) = response else {
         panic!("{response:?}")
     };
@@ -224,7 +224,7 @@ async fn a_dripping_body_comes_byte_by_byte_as_time_passes() {
 }
 
 #[tokio::test]
-async fn a_response_and_a_timeout_of_one_instant_come_in_the_order_in_which_they_were_set() {
+async fn a_response_and_a_timeout_of_one_instant_follow_the_order_of_their_timers() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = 2 * SECOND;
     server.latency(|number| match number {
@@ -233,9 +233,9 @@ async fn a_response_and_a_timeout_of_one_instant_come_in_the_order_in_which_they
         _ => (2 * SECOND - Duration::from_nanos(1), Duration::ZERO),
     });
     for _ in 0..20 {
-        let first = time.run(time.caller(caller.try_once())).await;
+        let first = time.run(time.caller(caller.attempt_once())).await;
         assert!(matches!(first, Response::TimedOut(_)), "{first:?}");
-        let second = time.run(time.caller(caller.try_once())).await;
+        let second = time.run(time.caller(caller.attempt_once())).await;
         assert_eq!(second, Response::Status(200));
         server.reset(model());
         server.latency(|number| match number {
@@ -246,12 +246,12 @@ async fn a_response_and_a_timeout_of_one_instant_come_in_the_order_in_which_they
 }
 
 #[tokio::test]
-async fn a_request_whose_client_gave_up_is_acted_on_when_its_time_has_come() {
+async fn an_abandoned_request_is_acted_on_in_its_time() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = SECOND;
     server.latency(|_| (5 * SECOND, 5 * SECOND));
     time.run(async {
-        time.caller(caller.try_once()).await;
+        time.caller(caller.attempt_once()).await;
         assert_eq!(time.elapsed(), SECOND);
         time.pause(9 * SECOND).await;
     })
@@ -262,7 +262,7 @@ async fn a_request_whose_client_gave_up_is_acted_on_when_its_time_has_come() {
 }
 
 #[tokio::test]
-async fn attempts_that_follow_a_timeout_at_once_are_not_taken_for_the_one_that_was_given_up() {
+async fn an_attempt_right_after_a_timeout_is_not_taken_for_the_abandoned_one() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = SECOND;
     server.latency(|number| match number % 3 {

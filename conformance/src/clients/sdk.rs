@@ -355,7 +355,7 @@ fn failed(error: &Error) -> Outcome {
         failed_attempts: error
             .failed_tries()
             .iter()
-            .map(|tried| kind(tried.kind))
+            .map(|failed| kind(failed.kind))
             .collect(),
         text: error.to_string(),
         renderings,

@@ -120,7 +120,7 @@ fn whole_and_in_order() -> Rule {
                     Ok(())
                 } else {
                     Err(format!(
-                        "{returned} items came back for {} entries",
+                        "{returned} items were returned for {} entries",
                         entries.len()
                     ))
                 }

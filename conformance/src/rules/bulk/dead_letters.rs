@@ -82,12 +82,12 @@ fn dead_letters_are_complete() -> Rule {
                     reports = follow.run(&Leg::default())?.0;
                 }
                 if reports.len() != entries.len() {
-                    return Err(format!("{} entries come out", reports.len()));
+                    return Err(format!("{} entries are reported", reports.len()));
                 }
                 for report in &reports {
                     let entry = usize::try_from(report.index).ok();
                     let entry = entry.and_then(|index| entries.get(index));
-                    let entry = entry.ok_or("an entry comes out that is none")?;
+                    let entry = entry.ok_or("a report has no entry")?;
                     is_expected(*form, report.status)
                         .and_then(|()| is_whole(report, entry, has_words))
                         .map_err(|reason| format!("entry {}: {reason}", report.index))?;
@@ -121,14 +121,14 @@ fn is_whole(report: &ItemReport, entry: &Entry, has_words: bool) -> Result<(), S
     );
     let letter = match &report.dead_letter {
         None if is_updated => return Ok(()),
-        None => return Err("it leaves no dead letter".to_owned()),
-        Some(_) if is_updated => return Err("it is updated, and leaves a dead letter".to_owned()),
+        None => return Err("it has no dead letter".to_owned()),
+        Some(_) if is_updated => return Err("it is updated, and has a dead letter".to_owned()),
         Some(letter) => letter,
     };
     if letter.contains(['\n', '\r']) {
         return Err("its dead letter is more than a line".to_owned());
     }
-    let mut members = exact::members(letter).ok_or("its dead letter is no object")?;
+    let mut members = exact::members(letter).ok_or("its dead letter is not an object")?;
     let known = ["id", "cmsLocaleId", "isArchived", "isDraft", "fieldData"];
     let reasons: Vec<_> = members
         .iter()

@@ -46,7 +46,7 @@ fn isolation_is_right() -> Rule {
         "one is",
         "a few are",
         "neighbours are",
-        "every second is",
+        "every second item",
         "all are",
     ];
     Rule::new(
@@ -212,7 +212,7 @@ fn non_atomic_is_unknown() -> Rule {
                         };
                         if end != Some(&expected) {
                             return Err(format!(
-                                "entry {index} is {end:?}, and its request came to {:?}",
+                                "entry {index} is {end:?}, and its request got {:?}",
                                 sent.status
                             ));
                         }
@@ -225,7 +225,7 @@ fn non_atomic_is_unknown() -> Rule {
 }
 
 fn splits_only_for_bad_items() -> Rule {
-    const EDGES: [&str; 4] = ["429", "5xx", "no response", "keys that come again"];
+    const EDGES: [&str; 4] = ["429", "5xx", "no response", "repeated keys"];
     Rule::new(
         "bulk/splits-only-for-bad-items",
         "a request that fails for any reason but its items is never sent in parts",

@@ -74,7 +74,7 @@ fn name_and_slug_are_strings() -> Rule {
                 if reports.len() == *size {
                     Ok(())
                 } else {
-                    Err(format!("{} of {size} entries come out", reports.len()))
+                    Err(format!("{} of {size} entries are reported", reports.len()))
                 }
             },
         ),

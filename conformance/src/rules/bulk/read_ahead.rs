@@ -20,7 +20,7 @@ fn bounded_read_ahead() -> Rule {
         "several",
         "by bytes",
         "by entries",
-        "keys that come again",
+        "repeated keys",
     ];
     Rule::new(
         "bulk/bounded-read-ahead",
@@ -75,13 +75,13 @@ fn bounded_read_ahead() -> Rule {
                 for leg in &played.legs {
                     let (entries, bytes) = leg.most_ahead;
                     if entries > batches * 100 {
-                        return Err(format!("{entries} entries are read and not reports"));
+                        return Err(format!("{entries} entries are read and not finished"));
                     }
                     let most = case
                         .max_batch_bytes
                         .map(|most| most * batches + longest.unwrap_or(0));
                     if most.is_some_and(|most| bytes > most) {
-                        return Err(format!("{bytes} bytes are read and not reports"));
+                        return Err(format!("{bytes} bytes are read and not finished"));
                     }
                 }
                 invariants::agree(case, &played)

@@ -70,7 +70,7 @@ fn at_first(case: &Case) -> bool {
 /// Checks that the first run left unfinished entries as they were, and that the second run updated all of them.
 fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
     let [first, second] = played.legs.as_slice() else {
-        return Err("there are two runs".to_owned());
+        return Err("the case has two runs".to_owned());
     };
     for (index, end) in first.ends() {
         match end {
@@ -82,7 +82,9 @@ fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
     }
     for (index, end) in second.ends() {
         if !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated) {
-            return Err(format!("entry {index} is {end:?} when all is well again"));
+            return Err(format!(
+                "entry {index} is {end:?} although all requests succeed"
+            ));
         }
     }
     invariants::agree(case, played)
@@ -129,7 +131,7 @@ fn token_revoked() -> Rule {
                 let sent = played.legs.first().map(|leg| played.sent_in(leg));
                 let sent = sent.unwrap_or_default();
                 let Some(end) = sent.iter().find(|sent| sent.status == Some(401)) else {
-                    return Err("the response that ends a run was not given".to_owned());
+                    return Err("the 401 was not sent".to_owned());
                 };
                 // The response arrives within the latency.
                 let seen_at = end.acted_at.unwrap_or_default() + SECOND;

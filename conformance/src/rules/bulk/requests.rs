@@ -20,8 +20,8 @@ fn fewest_requests() -> Rule {
         "1",
         "99 to 101",
         "199 to 201",
-        "a bound for bytes",
-        "keys that come again",
+        "a limit of bytes",
+        "repeated keys",
     ];
     Rule::new(
         "bulk/fewest-requests",
@@ -45,7 +45,7 @@ fn fewest_requests() -> Rule {
                 (input, bytes, 1..6_usize, latency)
                     .prop_map(|(input, max_batch_bytes, concurrency, latency)| Case {
                         max_batch_bytes,
-                        // Requests in flight are told apart by their arrival.
+                        // Requests in flight are distinguished by their arrival.
                         concurrency,
                         latency,
                         ..Case::calm(input)
@@ -82,7 +82,7 @@ fn fewest_requests() -> Rule {
                         let joined = pair[0].bytes + pair[1].bytes - r#"{"items":[]}"#.len() + 1;
                         if joined <= most && pair[0].entries.len() + pair[1].entries.len() <= 100 {
                             return Err(format!(
-                                "two requests in a row would fit into {most} bytes"
+                                "two consecutive requests would fit into {most} bytes"
                             ));
                         }
                     }

@@ -23,7 +23,7 @@ fn resume() -> Rule {
         "at a poll",
         "at a time",
         "twice",
-        "in doubt stays",
+        "unknown is not sent again",
     ];
     Rule::new(
         "bulk/resume",

@@ -45,10 +45,10 @@ const EDGES: [&str; 7] = [
     "0 or 1",
     "99 to 101",
     "199 to 201",
-    "keys that come again",
+    "repeated keys",
     "faults",
     "bad items",
-    "cut off and resumed",
+    "interrupted and resumed",
 ];
 
 /// The edges that a case touches.
@@ -71,7 +71,7 @@ fn touched(case: &Case) -> Vec<&'static str> {
 
 fn rule(
     id: &'static str,
-    law: &'static str,
+    property_text: &'static str,
     check: fn(&Case, &Played) -> Result<(), String>,
 ) -> Rule {
     let check = move |harness: &crate::harness::Harness<'_>, case: &Case| {
@@ -81,7 +81,7 @@ fn rule(
     };
     Rule::new(
         id,
-        law,
+        property_text,
         ACCOUNT,
         &EDGES,
         property(generate::any_case, touched, check),

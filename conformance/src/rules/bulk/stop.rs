@@ -79,7 +79,7 @@ fn max_consecutive_failures() -> Rule {
                 let (least, most) = (limit.min(left), (limit + beside).min(left));
                 if !(least..=most).contains(&failed) {
                     return Err(format!(
-                        "{failed} batches are sent in vain, and not {least} to {most}"
+                        "{failed} batches failed, and not {least} to {most}"
                     ));
                 }
                 invariants::agree(case, &played)

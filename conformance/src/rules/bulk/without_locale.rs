@@ -17,7 +17,7 @@ fn response_without_locale() -> Rule {
     const EDGES: [&str; 8] = [
         "the primary locale is named",
         "every entry has one locale",
-        "two can be meant",
+        "two match",
         locale::FORMS[0],
         locale::FORMS[1],
         "1 entry",
@@ -99,7 +99,7 @@ fn response_without_locale() -> Rule {
                 let least = entries.len().div_ceil(100);
                 if reports.len() != entries.len() || requests != least {
                     return Err(format!(
-                        "{} of {} entries come out of {requests} requests",
+                        "{} of {} entries are reported after {requests} requests",
                         reports.len(),
                         entries.len()
                     ));
@@ -112,7 +112,7 @@ fn response_without_locale() -> Rule {
                 match (reports.first(), lacking.first()) {
                     (Some(one), Some(other)) if one.reason != other.reason => Ok(()),
                     _ => {
-                        Err("what is ambiguous is reported as if the response lacked it".to_owned())
+                        Err("an ambiguous item is reported as if the response lacked it".to_owned())
                     }
                 }
             },

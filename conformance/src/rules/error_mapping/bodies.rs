@@ -27,7 +27,7 @@ fn malformed_error_bodies() -> Rule {
     const EDGES: [&str; 6] = [
         "html",
         "empty",
-        "cut json",
+        "truncated json",
         "another json",
         "not utf-8",
         "old router",
@@ -44,7 +44,7 @@ fn malformed_error_bodies() -> Rule {
                     0 => site::awkward_text().prop_map(|text| format!("<html><body>{text}</body></html>").into_bytes()).boxed(),
                     1 => Just(Vec::new()).boxed(),
                     2 => (1..60_usize)
-                        .prop_map(|at| br#"{"code":"validation_error","message":"it is cut somewhere","details":[]}"#[..at].to_vec())
+                        .prop_map(|at| br#"{"code":"validation_error","message":"it is truncated somewhere","details":[]}"#[..at].to_vec())
                         .boxed(),
                     3 => select(vec!["[]", "7", "null", "\"text\"", "{}", r#"{"error":{"deep":true}}"#, r#"[{"code":"x"}]"#])
                         .prop_map(|text| text.as_bytes().to_vec())
@@ -89,7 +89,7 @@ fn oversized_bodies() -> Rule {
     const EDGES: [&str; 4] = [
         "huge error",
         "huge success",
-        "at the bound",
+        "at the limit",
         "one byte above",
     ];
     const BOUND: usize = 64 * 1024;
@@ -150,8 +150,8 @@ fn endless_bodies() -> Rule {
         "endless error",
         "error announced as huge",
         "endless success",
-        "small bound",
-        "no bound set",
+        "small limit",
+        "no limit set",
     ];
     const BOUNDS: [Option<usize>; 4] = [Some(1), Some(1000), Some(64 * 1024), None];
     /// A client that reads until this timeout fails.
@@ -175,8 +175,8 @@ fn endless_bodies() -> Rule {
             |(form, _, bound, _)| {
                 let mut touched = vec![EDGES[usize::try_from(*form).unwrap_or(0)]];
                 match BOUNDS[*bound] {
-                    Some(..=1000) if *form != 2 => touched.push("small bound"),
-                    None if *form != 2 => touched.push("no bound set"),
+                    Some(..=1000) if *form != 2 => touched.push("small limit"),
+                    None if *form != 2 => touched.push("no limit set"),
                     _ => {}
                 }
                 touched
@@ -199,7 +199,7 @@ fn endless_bodies() -> Rule {
                 let begun = Instant::now();
                 let outcome = harness.update(&call);
                 if begun.elapsed() >= TIME_LIMIT {
-                    return Err("it is read until the time is up".to_owned());
+                    return Err("it is read until the timeout".to_owned());
                 }
                 harness.only_exchange()?;
                 if *form == 2 {
@@ -231,9 +231,7 @@ fn is_unreadable(outcome: &Outcome) -> Result<(), String> {
     if reported == (FailureKind::InvalidResponse, Some(200), true, false) {
         Ok(())
     } else {
-        Err(format!(
-            "a 200 that is no response is reported as {reported:?}"
-        ))
+        Err(format!("an invalid response is reported as {reported:?}"))
     }
 }
 
@@ -243,7 +241,7 @@ fn invalid_response_is_no_success() -> Rule {
         "empty",
         "another object",
         "no object",
-        "cut json",
+        "truncated json",
         "wrong types",
     ];
     Rule::new(

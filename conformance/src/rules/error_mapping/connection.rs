@@ -57,7 +57,9 @@ fn closed_in_body() -> Rule {
                 if reported == (FailureKind::ConnectionClosed, Some(200), true, false) {
                     Ok(())
                 } else {
-                    Err(format!("a cut 200 is reported as {reported:?}"))
+                    Err(format!(
+                        "a 200 closed in its body is reported as {reported:?}"
+                    ))
                 }
             },
         ),

@@ -99,7 +99,7 @@ fn shows(failure: &Failure, reason: &str) -> Result<(), String> {
     if reported.iter().all(|part| text.contains(&plain(part))) {
         Ok(())
     } else {
-        Err(format!("people are reported {:?}", failure.text))
+        Err(format!("the text lacks it: {:?}", failure.text))
     }
 }
 
@@ -176,19 +176,19 @@ fn html_error_pages() -> Rule {
                 is_status(&failure, *status)?;
                 let text = failure.text.to_lowercase();
                 if !text.contains(&status.to_string()) {
-                    return Err(format!("people are not reported the status: {text:?}"));
+                    return Err(format!("the text has no status: {text:?}"));
                 }
                 if let Some(mark) = ["<html", "<body", "<!doctype", "</"]
                     .iter()
                     .find(|mark| text.contains(**mark))
                 {
-                    return Err(format!("people are shown {mark}: {text:?}"));
+                    return Err(format!("the text contains {mark}: {text:?}"));
                 }
                 match CLAIMS
                     .iter()
                     .find(|claim| *status == 403 && text.contains(**claim))
                 {
-                    Some(claim) => Err(format!("people are reported {claim:?}: {text:?}")),
+                    Some(claim) => Err(format!("the text claims {claim:?}: {text:?}")),
                     None => Ok(()),
                 }
             },
@@ -228,14 +228,14 @@ fn error_text_is_bounded() -> Rule {
                 is_status(&failure, 400)?;
                 let length = failure.text.chars().count();
                 if length > MOST {
-                    return Err(format!("people are reported {length} characters"));
+                    return Err(format!("the text has {length} characters"));
                 }
                 match failure
                     .text
                     .chars()
                     .find(|character| character.is_control())
                 {
-                    Some(control) => Err(format!("people are sent {control:?}")),
+                    Some(control) => Err(format!("the text contains {control:?}")),
                     None => Ok(()),
                 }
             },

@@ -21,10 +21,10 @@ fn token_is_never_printed() -> Rule {
         "echo in the body",
         "echo in a header",
         "echo in a detail",
-        "cut echo",
+        "echo at the limit of the body",
         "echo in json escapes",
         "echo in percent signs",
-        "echo cut by the server",
+        "half an echo",
         "echo as a number",
     ];
     Rule::new(
@@ -91,7 +91,7 @@ fn token_is_never_printed() -> Rule {
                 }
                 let outcome = harness.update(&call);
                 if outcome.renderings().is_empty() {
-                    return Err("the client shows nothing of its outcome".to_owned());
+                    return Err("the client reports no text of its outcome".to_owned());
                 }
                 let half_written = written(half);
                 let shows = |text: &&String| {
@@ -184,12 +184,12 @@ fn encoded_token_is_never_printed() -> Rule {
                 let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
                 let renderings = outcome.renderings();
                 if renderings.is_empty() {
-                    return Err("the client shows nothing of its outcome".to_owned());
+                    return Err("the client reports no text of its outcome".to_owned());
                 }
                 let mut secrets = secrets.into_iter().chain([token.clone()]);
                 match secrets.find(|secret| renderings.iter().any(|text| shows(text, secret))) {
                     // The input of the case has the text; the reason need not repeat it.
-                    Some(_) => Err("the token can be read in what the client shows".to_owned()),
+                    Some(_) => Err("the client shows the token".to_owned()),
                     None => Ok(()),
                 }
             },

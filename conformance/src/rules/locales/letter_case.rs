@@ -18,7 +18,7 @@ fn ids_ignore_letter_case() -> Rule {
         "items in capitals",
         "locales in capitals",
         "both",
-        "sent so",
+        "sent in capitals",
     ];
     Rule::new(
         "locales/ids-ignore-letter-case",
@@ -57,7 +57,7 @@ fn ids_ignore_letter_case() -> Rule {
                 let outcome = harness.update(&harness.call(entries));
                 let updated = outcome.updated()?;
                 if updated.entries.len() != keys.len() {
-                    return Err(format!("{} entries are reported of", updated.entries.len()));
+                    return Err(format!("{} entries are reported", updated.entries.len()));
                 }
                 keys.iter()
                     .zip(&updated.entries)

@@ -73,7 +73,7 @@ fn response_in_any_order() -> Rule {
                 let updated = outcome.updated()?;
                 if updated.entries.len() != keys.len() {
                     return Err(format!(
-                        "the client tells of {} entries and not {}",
+                        "the client reports {} entries and not {}",
                         updated.entries.len(),
                         keys.len()
                     ));
@@ -110,7 +110,7 @@ pub(crate) fn is_of(
 ) -> Result<(), String> {
     let Returned::Item(position) = returned else {
         return Err(format!(
-            "the item for ({item}, {place}) came back and was not found: {returned:?}"
+            "the item for ({item}, {place}) was returned and not matched: {returned:?}"
         ));
     };
     let found = updated
@@ -122,7 +122,9 @@ pub(crate) fn is_of(
     if data.contains(&mark) {
         Ok(())
     } else {
-        Err(format!("({item}, {place}) was given the item with {data}"))
+        Err(format!(
+            "({item}, {place}) was matched with the item with {data}"
+        ))
     }
 }
 
@@ -131,7 +133,7 @@ fn missing_item_is_reported() -> Rule {
         "as sent",
         "reversed",
         "shuffled",
-        "none came back",
+        "none returned",
         "one is missing",
         "1 entry",
     ];
@@ -164,7 +166,7 @@ fn missing_item_is_reported() -> Rule {
                 hits.truncate(1);
                 let lost = dropped.iter().filter(|dropped| **dropped).count();
                 let touched = [
-                    (lost == keys.len(), "none came back"),
+                    (lost == keys.len(), "none returned"),
                     (lost == 1, "one is missing"),
                     (keys.len() == 1, "1 entry"),
                 ];
@@ -201,7 +203,7 @@ fn missing_item_is_reported() -> Rule {
                         is_of(updated, *key, returned)?;
                     } else if *returned != Returned::Missing {
                         return Err(format!(
-                            "the item for {key:?} did not come back, and the client says {returned:?}"
+                            "the item for {key:?} was not returned, and the client reports {returned:?}"
                         ));
                     }
                 }
@@ -269,7 +271,7 @@ fn ambiguous_item_is_reported() -> Rule {
                 match others.next() {
                     None => Ok(()),
                     other => Err(format!(
-                        "the client says {other:?} of an item that nobody can tell"
+                        "the client reports {other:?} for an ambiguous item"
                     )),
                 }
             },

@@ -30,7 +30,7 @@ const SENT: [(Sent, &str); 5] = [
     (Sent::Primary, "the primary locale is named"),
     (Sent::OneLocale, "every entry has one locale"),
     (Sent::PrimaryAmongOthers, "others are named in the response"),
-    (Sent::TwoLocales, "two can be meant"),
+    (Sent::TwoLocales, "two match"),
     (Sent::Another, "another one is named"),
 ];
 
@@ -55,7 +55,7 @@ fn response_without_locale() -> Rule {
         FORMS[0],
         FORMS[1],
         "1 item",
-        "as many as fit",
+        "a full batch",
         "in another order",
     ];
     Rule::new(
@@ -126,7 +126,7 @@ fn response_without_locale() -> Rule {
                 let outcome = harness.update(&harness.call(entries.clone()));
                 let updated = outcome.updated()?;
                 if updated.entries.len() != entries.len() {
-                    return Err(format!("{} entries are reported of", updated.entries.len()));
+                    return Err(format!("{} entries are reported", updated.entries.len()));
                 }
                 for (position, (entry, reported)) in
                     entries.iter().zip(&updated.entries).enumerate()

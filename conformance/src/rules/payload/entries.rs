@@ -162,7 +162,7 @@ fn null_clears_field() -> Rule {
                 let model = harness.core().model();
                 let variant = model
                     .variant(site::COLLECTION, &site::item(1), None)
-                    .ok_or("the item is gone")?;
+                    .ok_or("the item is missing")?;
                 let kept = variant.field_data.get("kept");
                 let cleared = if *form == 2 {
                     kept == Some(&Value::Array(Vec::new()))

@@ -169,7 +169,7 @@ fn invalid_tokens_are_refused() -> Rule {
                     .iter()
                     .find(|text| !part.is_empty() && text.contains(part))
                 {
-                    Some(_) => Err("the refusal shows the token".to_owned()),
+                    Some(_) => Err("the refusal contains the token".to_owned()),
                     None => Ok(()),
                 }
             },

@@ -11,7 +11,7 @@ pub(super) fn rules() -> Vec<Rule> {
 }
 
 fn path_query_and_headers() -> Rule {
-    const EDGES: [&str; 3] = ["not said", "true", "false"];
+    const EDGES: [&str; 3] = ["not set", "true", "false"];
     Rule::new(
         "payload/path-query-and-headers",
         "path, query and headers are as documented: no query parameter that was not set, one bearer token, JSON in \
@@ -27,7 +27,7 @@ fn path_query_and_headers() -> Rule {
                 )
                     .boxed()
             },
-            |(skip, ..)| vec![skip.map_or("not said", |skip| if skip { "true" } else { "false" })],
+            |(skip, ..)| vec![skip.map_or("not set", |skip| if skip { "true" } else { "false" })],
             |harness, (skip, number, count)| {
                 let entries: Vec<_> = (0..*count).map(|item| site::marked((item, 0))).collect();
                 harness.reset(site::model_of(&entries));

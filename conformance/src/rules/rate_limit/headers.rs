@@ -19,7 +19,7 @@ fn waits_for_the_next_window() -> Rule {
         "a second is left",
         "half a window is left",
         "a whole window is left",
-        "the headers say that none is left",
+        "no request remains, by the headers",
         "no header",
     ];
     /// A client that waits sends no more requests than this in a window.

@@ -24,8 +24,8 @@ fn pause_is_shared() -> Rule {
     const EDGES: [&str; 5] = [
         "429",
         "503",
-        "they wait already",
-        "the one does not try again",
+        "others are queued",
+        "the first call does not retry",
         "a shorter wait comes later",
     ];
     Rule::new(
@@ -168,7 +168,7 @@ fn no_burst_after_a_pause() -> Rule {
 }
 
 fn retry_after_on_success() -> Rule {
-    const EDGES: [&str; 2] = ["no pace", "a pace"];
+    const EDGES: [&str; 2] = ["no rate limiter", "a rate limiter"];
     Rule::new(
         "rate-limit/retry-after-on-success",
         "a success with `Retry-After`, as Webflow sends it, delays nothing",
@@ -176,14 +176,14 @@ fn retry_after_on_success() -> Rule {
         &EDGES,
         property(
             |case| (Just(case % 2 == 1), 2..12_usize).boxed(),
-            |(paced, _)| vec![EDGES[usize::from(*paced)]],
-            |harness, (paced, calls)| {
-                let pace = if *paced {
+            |(limited, _)| vec![EDGES[usize::from(*limited)]],
+            |harness, (limited, calls)| {
+                let limiter = if *limited {
                     RateLimiter::Fixed(600)
                 } else {
                     RateLimiter::Unlimited
                 };
-                let fixture = fixture(harness, |settings| settings.rate_limiter = pace)?;
+                let fixture = fixture(harness, |settings| settings.rate_limiter = limiter)?;
                 fixture.run(async {
                     for call in 0..*calls {
                         fixture.update(call).await.0.updated()?;
@@ -202,7 +202,7 @@ fn retry_after_on_success() -> Rule {
                     return Err("a response came without Retry-After".to_owned());
                 }
                 let gaps = u32::try_from(calls - 1).unwrap_or(0);
-                let most = if *paced {
+                let most = if *limited {
                     SECOND * gaps / 10
                 } else {
                     Duration::ZERO

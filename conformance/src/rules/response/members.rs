@@ -72,7 +72,7 @@ fn documented_members() -> Rule {
                 let outcome = harness.update(&harness.call(vec![site::marked((1, *place))]));
                 harness.only_exchange()?;
                 let updated = outcome.updated()?;
-                let reported = updated.items.first().ok_or("no item came back")?;
+                let reported = updated.items.first().ok_or("no item was returned")?;
                 let texts = [
                     ("cmsLocaleId", &reported.cms_locale_id, Some(locale.to_owned())),
                     (
@@ -143,7 +143,7 @@ fn unknown_members() -> Rule {
                 })]);
                 let outcome = harness.update(&harness.call(vec![site::marked((1, 0))]));
                 let updated = outcome.updated()?;
-                let item = updated.items.first().ok_or("no item came back")?;
+                let item = updated.items.first().ok_or("no item was returned")?;
                 let extra = if form % 2 == 1 {
                     &updated.extra
                 } else {
@@ -182,7 +182,7 @@ fn sparse_items() -> Rule {
     const EDGES: [&str; 4] = [
         "nothing but the id",
         "no name and slug",
-        "odd members",
+        "unexpected members",
         "no dates",
     ];
     Rule::new(

@@ -81,14 +81,14 @@ fn backoff_jitter() -> Rule {
                 }
                 let mut again = fixture.sent(callers * 2)?.split_off(*callers);
                 again.sort_unstable();
-                within("the first to come back", again[0], wait, wait + SECOND)?;
+                within("the first retry", again[0], wait, wait + SECOND)?;
                 let spread = again[callers - 1] - again[0];
                 again.dedup();
                 if again.len() > callers / 2 && spread > SECOND / 10 {
                     Ok(())
                 } else {
                     Err(format!(
-                        "{callers} callers come back in {} moments over {spread:?}",
+                        "{callers} calls retry at {} moments over {spread:?}",
                         again.len()
                     ))
                 }

@@ -65,7 +65,7 @@ fn may_have_acted_is_kept() -> Rule {
                 match (failure.kind, failure.may_have_acted) {
                     (ended, true) if ended == kind => Ok(()),
                     (ended, acted) => Err(format!(
-                        "it ends as {ended:?}, and that the service may have acted is reported as {acted}"
+                        "it ends as {ended:?}, and may have acted is reported as {acted}"
                     )),
                 }
             },
@@ -140,7 +140,7 @@ fn accepted_is_not_retried() -> Rule {
                     return Ok(());
                 }
                 Err(format!(
-                    "an accepted request is reported as {:?}, with the status {:?}, {} to have acted and {} to be sent again",
+                    "an accepted request is reported as {:?} with the status {:?}, may have acted: {}, retryable: {}",
                     failure.kind, failure.status, failure.may_have_acted, failure.retryable
                 ))
             },

@@ -123,7 +123,7 @@ fn ambiguous_follows_policy() -> Rule {
                 fixture.sent(1)?;
                 match outcome.failure()?.may_have_acted {
                     true => Ok(()),
-                    false => Err("it is reported that nothing was done".to_owned()),
+                    false => Err("it is reported that the service did not act".to_owned()),
                 }
             },
         ),
@@ -131,7 +131,7 @@ fn ambiguous_follows_policy() -> Rule {
 }
 
 fn max_attempts() -> Rule {
-    const EDGES: [&str; 3] = ["1 try", "2 attempts", "5 attempts"];
+    const EDGES: [&str; 3] = ["1 attempt", "2 attempts", "5 attempts"];
     Rule::new(
         "retries/max-attempts",
         "a request is attempted as often as the policy allows and no more, and the error reports the number of \
@@ -196,7 +196,7 @@ fn max_attempts() -> Rule {
                     return Ok(());
                 }
                 Err(format!(
-                    "{:?} attempts are reported, which came to {:?} and not to {kinds:?}",
+                    "{:?} attempts are reported, which failed with {:?} and not with {kinds:?}",
                     failure.attempts, failure.failed_attempts
                 ))
             },

@@ -29,7 +29,7 @@ fn operation_timeout() -> Rule {
         "in a wait",
         "in a pause",
         "in the queue",
-        "under way",
+        "in flight",
         "at once",
     ];
     Rule::new(
@@ -94,7 +94,7 @@ fn operation_timeout() -> Rule {
                     Ok(())
                 } else {
                     Err(format!(
-                        "it is reported that the service may have acted: {}",
+                        "may have acted is reported as {}",
                         failure.may_have_acted
                     ))
                 }
@@ -225,8 +225,8 @@ fn bounded_by_default() -> Rule {
         "no response",
         "a body that drips",
         "a failed service",
-        "waits as long as may be",
-        "anything in turn",
+        "the longest accepted waits",
+        "silence and waits in turn",
     ];
     Rule::new(
         "retries/bounded-by-default",
@@ -249,7 +249,7 @@ fn bounded_by_default() -> Rule {
                 let (_, ended) = fixture.call()?;
                 // The client decides how often it accepts a wait; this suite allows five times.
                 let asked = match EDGES[*form] {
-                    "waits as long as may be" | "anything in turn" => 5 * (*wait + 1),
+                    "the longest accepted waits" | "silence and waits in turn" => 5 * (*wait + 1),
                     _ => 0,
                 };
                 within("the end", ended, Duration::ZERO, LONGEST + asked * SECOND)

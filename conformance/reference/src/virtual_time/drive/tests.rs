@@ -100,7 +100,7 @@ async fn a_caller_that_is_at_work_stops_time() {
 }
 
 #[tokio::test]
-async fn a_try_that_no_server_holds_stops_time() {
+async fn an_attempt_that_no_server_holds_stops_time() {
     let time = VirtualTime::new();
     let attempt = time.caller(async {
         let _attempt = time.attempt();
@@ -224,7 +224,7 @@ async fn time_waits_for_a_woken_owner_that_takes_a_while_to_look() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_given_up_is_not_taken_for_one_that_has_yet_to_arrive() {
+async fn an_abandoned_request_is_not_taken_for_one_that_has_yet_to_arrive() {
     let time = VirtualTime::new();
     let server: Arc<dyn crate::Time> = Arc::new(time.clone());
     let given_up = (server.arrived(), server.held());
@@ -257,7 +257,7 @@ async fn no_time_is_ready_at_once_and_the_longest_never() {
 }
 
 #[tokio::test]
-async fn a_stall_is_reported_with_who_is_where_instead_of_a_hang() {
+async fn a_stall_is_reported_with_the_counts_instead_of_a_hang() {
     let time = VirtualTime::new();
     let stuck = async {
         let _timer = time.sleep(seconds(5));
@@ -278,7 +278,7 @@ async fn a_stall_is_reported_with_who_is_where_instead_of_a_hang() {
 }
 
 #[tokio::test]
-async fn a_lost_try_does_not_stop_time_for_ever() {
+async fn a_lost_attempt_does_not_stop_time_for_ever() {
     let time = VirtualTime::new();
     let server: Arc<dyn crate::Time> = Arc::new(time.clone());
     drop(time.attempt());

@@ -163,7 +163,7 @@ impl Ledger {
             let standing = standings.get(&index).copied().unwrap_or(Standing::New);
             self.is_true(reported, &row, standing, report)
                 .map_err(|fault| {
-                    format!("row {index} ({row:?}) is called {report:?}, and {fault}")
+                    format!("row {index} ({row:?}) is reported as {report:?}, and {fault}")
                 })?;
         }
         self.are_successes(reported, &confirmed)?;
@@ -242,21 +242,21 @@ impl Ledger {
             (
                 ItemStatus::AlreadyRejected,
                 Standing::Finished(Recorded::Rejected { may_have_acted }),
-            ) => (may_have_acted != marked).then_some("the journal has it otherwise"),
+            ) => (may_have_acted != marked).then_some("the journal disagrees"),
             (ItemStatus::Unknown, Standing::Finished(Recorded::Unknown)) => None,
-            (_, Standing::Finished(_)) => Some("it was reports otherwise"),
+            (_, Standing::Finished(_)) => Some("it was finished with another status"),
             (ItemStatus::AlreadyUpdated | ItemStatus::AlreadyRejected, _) => {
-                Some("it was not reports")
+                Some("it was not finished")
             }
             (ItemStatus::Updated, _) => None,
             (ItemStatus::Unknown, Standing::MaybeChanged) => None,
             (ItemStatus::Unknown, _) => {
-                (!reported.may_be_unknown(mark)).then_some("nothing leaves room for doubt")
+                (!reported.may_be_unknown(mark)).then_some("no request explains that")
             }
             (ItemStatus::Rejected, _) if !self.is_refused(row) => Some("nothing is wrong with it"),
             (ItemStatus::Rejected, _) if marked => {
                 let has_cause = self.is_unsure || self.maybe_unknown.contains(&mark);
-                (!has_cause).then_some("nothing may have changed it, as is said")
+                (!has_cause).then_some("no request may have changed it, as is reported")
             }
             (_, Standing::MaybeChanged) => Some("an earlier run may have changed it"),
             (ItemStatus::Rejected | ItemStatus::NotAttempted(_), _) => {
@@ -294,7 +294,7 @@ impl Ledger {
                 .count();
             if times > now {
                 return Err(format!(
-                    "mark {mark} is called updated {times} times, and {now} responses say so"
+                    "mark {mark} is reported as updated {times} times, and {now} responses confirm it"
                 ));
             }
         }
@@ -302,12 +302,12 @@ impl Ledger {
             let said = before.get(&mark).copied().unwrap_or_default();
             if times > said {
                 return Err(format!(
-                    "mark {mark} is called updated before {times} times, and {said} responses have said so"
+                    "mark {mark} is reported as already updated {times} times, and {said} responses confirmed it"
                 ));
             }
         }
         if reported.is_complete && !reported.is_all_updated() {
-            return Err("it is called complete, and is not".to_owned());
+            return Err("it is reported as complete, and is not".to_owned());
         }
         Ok(())
     }
@@ -366,7 +366,7 @@ fn every_row_once(reported: &RunRecord) -> Checked {
     let mut seen = BTreeSet::new();
     for (index, report) in reported.ends() {
         if index >= reported.taken || !seen.insert(index) {
-            return Err(format!("row {index} comes out twice, or was not taken"));
+            return Err(format!("row {index} is reported twice, or was not taken"));
         }
         let is_error = reported.row(index).is_none();
         if is_error != (report.status == ItemStatus::NotAttempted(NotAttemptedReason::Source)) {
@@ -385,12 +385,12 @@ fn every_row_once(reported: &RunRecord) -> Checked {
         return Err(format!("{} of {expected} rows were taken", reported.taken));
     }
     if let Some(lost) = (0..expected).find(|index| !seen.contains(index)) {
-        return Err(format!("row {lost} does not come out"));
+        return Err(format!("row {lost} is not reported"));
     }
     let counted = Counts::of(&reported.reports);
     if reported.counts != counted {
         return Err(format!(
-            "it counts {:?}, and {counted:?} came out",
+            "it counts {:?}, and {counted:?} were reported",
             reported.counts
         ));
     }
@@ -405,7 +405,7 @@ fn finished_is_not_sent(reported: &RunRecord, standings: &BTreeMap<usize, Standi
         .collect();
     for sent in &reported.sent {
         if let Some(mark) = sent.entries.iter().find(|mark| !open.contains(mark)) {
-            return Err(format!("mark {mark} was reports, and is sent again"));
+            return Err(format!("mark {mark} was finished, and is sent again"));
         }
     }
     Ok(())
@@ -433,7 +433,7 @@ fn order_is_kept(reported: &RunRecord) -> Checked {
                 && (is_sent || matches!(end, Some(ItemStatus::Updated | ItemStatus::Rejected)))
             {
                 return Err(format!(
-                    "row {index} is sent though row {open} is not done with"
+                    "row {index} is sent although row {open} is not finished"
                 ));
             }
             if matches!(end, Some(ItemStatus::Unknown | ItemStatus::NotAttempted(_))) {

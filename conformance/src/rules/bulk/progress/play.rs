@@ -110,13 +110,13 @@ impl<'a> Playing<'a> {
             }
             if !(reported.is_all_finished() || reported.has_finished_any()) {
                 return Err(format!(
-                    "calm run {number} settles nothing: {}",
+                    "calm run {number} finishes no entry: {}",
                     reported.rest()
                 ));
             }
         }
         Err(format!(
-            "after {ENOUGH} runs without faults not all is updated"
+            "after {ENOUGH} runs without faults not all rows are updated"
         ))
     }
 
@@ -127,12 +127,12 @@ impl<'a> Playing<'a> {
             .map_err(|reason| format!("one more run: {reason}"))?;
         if !reported.sent.is_empty() {
             return Err(format!(
-                "{} requests are sent when all is updated",
+                "{} requests are sent although all rows are updated",
                 reported.sent.len()
             ));
         }
         if !reported.is_complete {
-            return Err("all is updated, and the run does not say that it is complete".to_owned());
+            return Err("all rows are updated, and the run is not reported as complete".to_owned());
         }
         let model = self.harness.world().server().model();
         for (key, positions) in self.input.by_key() {
@@ -145,7 +145,7 @@ impl<'a> Playing<'a> {
             let is_left = mark.is_some_and(|mark| self.input.dropped.contains(&mark));
             if mark != last.map(|row| row.mark) && !is_left {
                 return Err(format!(
-                    "{key:?} holds {mark:?} in the end, and not {last:?}"
+                    "{key:?} holds {mark:?} at the end, and not {last:?}"
                 ));
             }
         }
