@@ -1,6 +1,6 @@
 //! A property-based test suite for clients of Webflow's `PATCH /v2/collections/{collection_id}/items`.
 //!
-//! - [`rules`] holds the rules: properties that every client must have, each tested with random inputs and boundary cases.
+//! - [`rules`] holds the rules: properties of every client, each tested with random inputs and boundary cases.
 //! - [`client`] is the interface between rules and client; [`clients`] implements it for the clients under test.
 //! - [`run`] runs the rules against a client, and [`report`] renders the report.
 //!

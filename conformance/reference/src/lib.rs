@@ -2,8 +2,8 @@
 //!
 //! [`ReferenceServer`] serves the model. [`FaultyServer`] serves the same model over connections with scripted
 //! [faults](Fault). [`World`] runs a server and its clients in [virtual time](VirtualTime). All of them share one
-//! [`Core`], which checks each request against the API document, responds from a script or from the [`Model`], and keeps
-//! a [log](Exchange) of all requests and responses.
+//! [`Core`], which checks each request against the API document, responds from a script or from the [`Model`], and
+//! keeps a [log](Exchange) of all requests and responses.
 //!
 //! ```
 //! use webflow_cms_reference::{ReferenceServer, Variant};
@@ -33,10 +33,12 @@
 //! | without `cmsLocaleId` only the primary locale changes; the same id may come once per locale | documented |
 //! | omitted fields keep their values | documented |
 //! | `Retry-After` and the rate headers on every response | documented and observed |
-//! | a window of 60 seconds from the first request; `Retry-After` counts down to its end | observed, see [`Limiter::window_from_first_request`] |
+//! | a window of 60 seconds from the first request | observed, see [`Limiter::window_from_first_request`] |
 //! | an undocumented query parameter is ignored and logged as a [`Violation`] | observed |
-//! | 404 `resource_not_found` for the whole batch if an item is unknown or lacks the variant | observed; that the text is the same for both, and for a collection, is assumed |
-//! | a response without `cmsLocaleId`, or with `null`, from a site without localization | observed, see [`PrimaryEcho`]; for an entry that names the primary locale assumed, see [`Settings::named_primary_echo`] |
+//! | 404 `resource_not_found` for a batch with an unknown item or a missing variant | observed |
+//! | the same text in the 404 of an item, a variant and a collection | assumed |
+//! | no `cmsLocaleId`, or a null one, in responses of sites without localization | observed, see [`PrimaryEcho`] |
+//! | the same for entries that name the primary locale | assumed, see [`Settings::named_primary_echo`] |
 //! | the value of a field that is not published yet is dropped | observed, see [`Model::unpublished_field`] |
 //! | error bodies in undocumented forms | observed, see [`UndocumentedBody`] |
 //! | the reason inside `message` for a value of the wrong type; `details` for a content refusal | observed |
@@ -47,7 +49,7 @@
 //! | another status for a single item, see [`Model::reject_with`] | scripted |
 //! | 400 for no entries, more than 100, or two entries for one variant | assumed |
 //! | 400 for a repeated query parameter, a repeated key in one object, or an `api-version` header | assumed |
-//! | the other window algorithms, see [`Limiter`]; that invalid requests count too | assumed |
+//! | the other window algorithms; that invalid requests count too | assumed, see [`Limiter`] |
 
 mod clock;
 mod connection;
@@ -88,3 +90,8 @@ pub use update::{Entry, MAX_ENTRIES, Reason, Refusal, Update, Updated};
 pub use validate::{Violation, ViolationKind};
 pub use virtual_time::{CountGuard, Counts, Stalled, VirtualTime};
 pub use world::World;
+
+/// The examples of the README, compiled and run as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -78,7 +78,8 @@ impl Limiter {
     ///
     /// let mut limiter = Limiter::window_from_first_request(2);
     /// let seconds = [17, 20, 76, 77].map(Duration::from_secs);
-    /// let decisions = seconds.map(|now| limiter.decide(now)).map(|decision| (decision.remaining, decision.window_ends));
+    /// let decisions = seconds.map(|now| limiter.decide(now));
+    /// let decisions = decisions.map(|decision| (decision.remaining, decision.window_ends));
     /// let expected = [(1, 60), (0, 57), (0, 1), (1, 60)];
     /// assert_eq!(decisions, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
     /// ```

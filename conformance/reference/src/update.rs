@@ -192,7 +192,8 @@ impl Refusal {
                 ("resource_not_found", "Requested resource not found")
             }
             Reason::Rejected => {
-                details = json!([{"param": "unknown-field", "description": "Field not described in schema: undefined"}]);
+                let description = "Field not described in schema: undefined";
+                details = json!([{"param": "unknown-field", "description": description}]);
                 ("validation_error", "Validation Error")
             }
         };

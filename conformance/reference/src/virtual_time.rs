@@ -33,9 +33,9 @@ const START: u64 = 1_767_225_600;
 /// - the server has read each request in flight and holds it on purpose: for latency, silence or a dripping body,
 /// - each task that was woken has been polled.
 ///
-/// Then time jumps to the earliest timer and fires that one alone; timers of one instant fire in the order of creation.
-/// All effects of a timer, over the network and back, are complete before the next one fires. Every run of the same test
-/// has the same instants.
+/// Then time jumps to the earliest timer and fires it alone; timers of one instant fire in the order of creation.
+/// All effects of a timer, over the network and back, are complete before the next one fires. Every run of a test has
+/// the same instants.
 ///
 /// Time advances within [`run`](Self::run), on a current-thread runtime of tokio. Tokio's paused clock does not fit: it
 /// jumps whenever no task is ready, even while a response is on its way through a socket.

@@ -49,7 +49,8 @@ async fn a_connection_without_a_fault_passes_the_response_through_and_reads_chun
     let text = rename_a().to_string();
     let (head, tail) = text.split_at(10);
     let raw = format!(
-        "PATCH /v2/collections/x/../{C}/items HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+        "PATCH /v2/collections/x/../{C}/items HTTP/1.1\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\n\
          transfer-encoding: chunked\r\n\r\n{:x}\r\n{head}\r\n{:X};ext=1\r\n{tail}\r\n0\r\n\r\n",
         server.token(),
         head.len(),

@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_group_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let cells = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+        let named: BTreeSet<_> = cells.filter_map(|line| line.split('`').next()).collect();
+        let rules = all();
+        let groups: BTreeSet<_> = rules.iter().map(|rule| rule.group()).collect();
+        assert_eq!(named, groups);
+    }
+
+    #[test]
     fn no_two_rules_have_the_same_id() {
         let rules = all();
         let ids: BTreeSet<_> = rules.iter().map(|rule| rule.id).collect();

@@ -259,7 +259,10 @@ fn splits_only_for_bad_items() -> Rule {
             |case| {
                 let troubles = &case.legs[0].troubles;
                 let status = |from: u16, to: u16| {
-                    let is = |trouble: &Trouble| matches!(trouble, Trouble::Status(status, _) if (from..=to).contains(status));
+                    let is = |trouble: &Trouble| match trouble {
+                        Trouble::Status(status, _) => (from..=to).contains(status),
+                        _ => false,
+                    };
                     troubles.iter().any(is)
                 };
                 let fault = |trouble: &Trouble| matches!(trouble, Trouble::Fault(_));

@@ -1,7 +1,7 @@
 //! Rules about runs that update any number of items.
 //!
-//! A case is a scenario: an input in which keys repeat, a service with faults, and one run or several that are interrupted
-//! and resumed. Afterwards the reports, the journal, the requests and the model of the server must agree.
+//! A case is a scenario: an input in which keys repeat, a service with faults, and one run or several that are
+//! interrupted and resumed. Afterwards the reports, the journal, the requests and the model of the server must agree.
 
 mod cancellation;
 mod dead_letters;

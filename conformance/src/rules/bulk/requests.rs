@@ -12,7 +12,8 @@ pub(super) fn rules() -> Vec<Rule> {
     vec![fewest_requests()]
 }
 
-pub(crate) const LIMIT: &str = "reference page of Update Items: at most 100 items, and no word on which of them caused an error";
+pub(crate) const LIMIT: &str = "reference page of Update Items: at most 100 items, and no word on \
+                                which of them caused an error";
 
 fn fewest_requests() -> Rule {
     const EDGES: [&str; 6] = [

@@ -23,6 +23,21 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
+/// An error body in Webflow's shape, to be truncated.
+const TRUNCATED: &[u8] =
+    br#"{"code":"validation_error","message":"it is truncated somewhere","details":[]}"#;
+
+/// JSON texts that are not in Webflow's shape.
+const OTHER_SHAPES: [&str; 7] = [
+    "[]",
+    "7",
+    "null",
+    "\"text\"",
+    "{}",
+    r#"{"error":{"deep":true}}"#,
+    r#"[{"code":"x"}]"#,
+];
+
 fn malformed_error_bodies() -> Rule {
     const EDGES: [&str; 6] = [
         "html",
@@ -41,16 +56,22 @@ fn malformed_error_bodies() -> Rule {
             |case| {
                 let status = select(vec![400_u16, 401, 403, 404, 409, 413, 429, 500, 502, 503]);
                 let body = match case % 6 {
-                    0 => site::awkward_text().prop_map(|text| format!("<html><body>{text}</body></html>").into_bytes()).boxed(),
+                    0 => site::awkward_text()
+                        .prop_map(|text| format!("<html><body>{text}</body></html>").into_bytes())
+                        .boxed(),
                     1 => Just(Vec::new()).boxed(),
                     2 => (1..60_usize)
-                        .prop_map(|at| br#"{"code":"validation_error","message":"it is truncated somewhere","details":[]}"#[..at].to_vec())
+                        .prop_map(|at| TRUNCATED[..at].to_vec())
                         .boxed(),
-                    3 => select(vec!["[]", "7", "null", "\"text\"", "{}", r#"{"error":{"deep":true}}"#, r#"[{"code":"x"}]"#])
+                    3 => select(OTHER_SHAPES.to_vec())
                         .prop_map(|text| text.as_bytes().to_vec())
                         .boxed(),
                     4 => vec(0x80..=0xff_u8, 1..40).boxed(),
-                    _ => Just(br#"{"msg":"Route not found","code":404,"name":"RouteNotFoundError"}"#.to_vec()).boxed(),
+                    _ => Just(
+                        br#"{"msg":"Route not found","code":404,"name":"RouteNotFoundError"}"#
+                            .to_vec(),
+                    )
+                    .boxed(),
                 };
                 (Just(case % 6), status, body).boxed()
             },
@@ -309,16 +330,18 @@ fn arbitrary_bytes() -> Rule {
                     1 => site::value().prop_map(String::into_bytes).boxed(),
                     2 => (vec(any::<u8>(), 1..4), any::<prop::sample::Index>())
                         .prop_map(|(bytes, at)| {
-                            let mut body = json!({"items": [{"id": site::item(1), "fieldData": {"name": "é"}}], "pagination": {"limit": 1}})
-                                .to_string()
-                                .into_bytes();
+                            let item = json!({"id": site::item(1), "fieldData": {"name": "é"}});
+                            let body = json!({"items": [item], "pagination": {"limit": 1}});
+                            let mut body = body.to_string().into_bytes();
                             let at = at.index(body.len());
                             let end = (at + bytes.len()).min(body.len());
                             body.splice(at..end, bytes);
                             body
                         })
                         .boxed(),
-                    _ => (1..4_000_usize).prop_map(|depth| "[".repeat(depth).into_bytes()).boxed(),
+                    _ => (1..4_000_usize)
+                        .prop_map(|depth| "[".repeat(depth).into_bytes())
+                        .boxed(),
                 };
                 (Just(case % 4), status, body).boxed()
             },

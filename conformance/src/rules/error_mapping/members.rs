@@ -52,7 +52,9 @@ fn error_members_are_kept() -> Rule {
                     .collect()
             },
             |harness, (status, code, message, reference, details)| {
-                let body = json!({"code": code, "message": message, "externalReference": reference, "details": details});
+                let body = json!({
+                    "code": code, "message": message, "externalReference": reference, "details": details
+                });
                 let reply = Reply::documented(*status)
                     .map_err(|error| error.to_string())?
                     .json(&body);
@@ -104,7 +106,9 @@ fn unknown_codes() -> Rule {
                     2 => json!(number),
                     _ => Value::Null,
                 };
-                let mut body = json!({"code": code, "message": "a message", "externalReference": null, "details": null});
+                let mut body = json!({
+                    "code": code, "message": "a message", "externalReference": null, "details": null
+                });
                 if let (4, Some(members)) = (form, body.as_object_mut()) {
                     members.remove("code");
                 }
@@ -159,7 +163,10 @@ fn details_in_every_form() -> Rule {
                     4 => (Value::Null, false),
                     _ => (json!({"reason": 7}), false),
                 };
-                let body = json!({"code": "validation_error", "message": message, "externalReference": null, "details": details});
+                let body = json!({
+                    "code": "validation_error", "message": message,
+                    "externalReference": null, "details": details
+                });
                 let failure = failure_of(harness, Reply::new(400).json(&body))?;
                 is_status(&failure, 400)?;
                 says(&failure, &body)?;

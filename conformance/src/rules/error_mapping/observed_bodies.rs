@@ -156,10 +156,14 @@ fn html_error_pages() -> Rule {
                     [401, 404, 409, 500, 503][usize::try_from(case / 2 % 5).unwrap_or(0)]
                 };
                 let page = select(vec![
-                    "<!DOCTYPE html>\n<html><head><title>Attention Required! | Cloudflare</title></head><body><h1>Sorry, you have been blocked</h1></body></html>",
-                    "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
-                    "\n\n<HTML><BODY style='color:red'>Access denied by the web filter of the company.</BODY></HTML>",
-                    "<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"><body><p>Blocked</p></body></html>",
+                    "<!DOCTYPE html>\n<html><head><title>Attention Required! | Cloudflare</title></head><body>\
+                     <h1>Sorry, you have been blocked</h1></body></html>",
+                    "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n\
+                     <center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
+                    "\n\n<HTML><BODY style='color:red'>\
+                     Access denied by the web filter of the company.</BODY></HTML>",
+                    "<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\">\
+                     <body><p>Blocked</p></body></html>",
                 ]);
                 (Just(status), page, Just(case / 2 % 2 == 0)).boxed()
             },

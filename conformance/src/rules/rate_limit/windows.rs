@@ -139,7 +139,7 @@ fn shares() -> Rule {
                 let clients = (0..*clients)
                     .map(|_| {
                         client(harness, |settings| {
-                            settings.rate_limiter = RateLimiter::Share(share)
+                            settings.rate_limiter = RateLimiter::Share(share);
                         })
                     })
                     .collect::<Result<Vec<_>, _>>()?;
@@ -184,7 +184,7 @@ fn limit_decrease() -> Rule {
             |(kind, ..)| vec![WINDOWS[*kind]],
             |harness, (kind, limit, phase, seed)| {
                 let fixture = fixture(harness, |settings| {
-                    settings.rate_limiter = RateLimiter::WithInitialLimit(*limit)
+                    settings.rate_limiter = RateLimiter::WithInitialLimit(*limit);
                 })?;
                 fixture.world.limit(limiter(*kind, *limit, *phase));
                 fixture.world.latency(latency(*seed));

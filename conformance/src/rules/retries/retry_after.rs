@@ -95,7 +95,7 @@ fn retry_after() -> Rule {
             |(form, ..)| vec![EDGES[*form]],
             |harness, (form, status, seconds, tenths, random, apart)| {
                 let fixture = fixture(harness, |settings| {
-                    settings.random = Random::Always(*random)
+                    settings.random = Random::Always(*random);
                 })?;
                 let now = fixture.world.time().now() + Duration::from_secs(*apart)
                     - Duration::from_secs(APART);

@@ -67,7 +67,10 @@ fn touched(scenario: &Scenario) -> [bool; 14] {
             .any(is)
     };
     let interrupt = |wanted: Interrupt| {
-        let is = |planned: &scenario::PlannedRun| matches!(planned.interrupt, Some((interrupt, _)) if interrupt == wanted);
+        let is = |planned: &scenario::PlannedRun| {
+            let interrupt = planned.interrupt.map(|(interrupt, _)| interrupt);
+            interrupt == Some(wanted)
+        };
         scenario.runs.iter().any(is)
     };
     let unnamed = scenario.site.echo != PrimaryEcho::Echoed;
