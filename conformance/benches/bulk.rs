@@ -51,7 +51,6 @@ fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool,
     world.reset(model(items))?;
     world.limit(limiter.clone());
     world.latency(latency);
-    #[expect(clippy::disallowed_methods, reason = "it is time that is measured")]
     let began = Instant::now();
     let report = run(world, items)?;
     let (requests, refused) = world.server().core().read_log(|log| {
