@@ -93,8 +93,8 @@ fn run(world: &World, items: u64) -> Result<Report, Box<dyn Error>> {
         let update = ItemUpdate::new(ItemId::new(id(number)).expect("an id"));
         update.field("mark", &number).expect("a field")
     });
-    let run = client.bulk(&CollectionId::new(COLLECTION)?).run(updates)?;
-    Ok(world.run(run.report())?)
+    let run = client.bulk(CollectionId::new(COLLECTION)?).run(updates)?;
+    Ok(world.run(run.finish())?)
 }
 
 fn id(number: u64) -> String {

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
+use webflow_cms::observe::{AttemptEnded, AttemptStarted, Observer, WaitEnded, WaitStarted};
 use webflow_cms::{
-    Batch, Client, CollectionId, Error, ItemId, ItemUpdate, Observer, Pace, Token, TryEnded,
-    TryStarted, WaitEnded, WaitStarted, reqwest,
+    Batch, Client, CollectionId, Error, ItemId, ItemUpdate, RateLimiter, Token, reqwest,
 };
 use webflow_cms_conformance::clients::SdkTime;
 use webflow_cms_reference::{Limiter, Model, Settings, Variant, VirtualTime, World};
@@ -186,23 +186,23 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn client(&self, pace: Pace) -> Result<Client, Error> {
+    fn client(&self, rate_limiter: RateLimiter) -> Result<Client, Error> {
         Client::builder(Token::new(self.world.server().token())?)
             .base_url(self.world.base_url())
             // Nothing here is encrypted, so the system's certificates are not loaded.
             .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
             .clock(SdkTime(self.world.time()))
             .observer(self.watch.clone())
-            .pace(pace)
+            .rate_limiter(rate_limiter)
             .build()
     }
 
     fn row(&self, server: &'static str, callers: Callers) -> Result<Row, Failure> {
         let clients = match callers {
-            Callers::Workers | Callers::AllAtOnce => vec![self.client(Pace::new())?],
+            Callers::Workers | Callers::AllAtOnce => vec![self.client(RateLimiter::new())?],
             Callers::TwoClients => vec![
-                self.client(Pace::new().share(0.5)?)?,
-                self.client(Pace::new().share(0.5)?)?,
+                self.client(RateLimiter::new().share(0.5)?)?,
+                self.client(RateLimiter::new().share(0.5)?)?,
             ],
         };
         let tasks = match callers {
@@ -246,7 +246,7 @@ impl<'a> Trial<'a> {
     async fn calls(&self, client: &Client, calls: usize) -> Result<(), Error> {
         let time = self.world.time();
         for _ in 0..calls {
-            let call = client.update(&self.collection, &self.batch);
+            let call = client.update(self.collection, self.batch.clone());
             time.caller(call.send()).await?;
         }
         Ok(())
@@ -301,13 +301,13 @@ impl Watch {
 }
 
 impl Observer for Watch {
-    fn try_started(&self, started: &TryStarted) {
-        self.time.try_started(started);
+    fn attempt_started(&self, started: &AttemptStarted) {
+        self.time.attempt_started(started);
         self.seen().in_flight += 1;
     }
 
-    fn try_ended(&self, ended: &TryEnded) {
-        self.time.try_ended(ended);
+    fn attempt_ended(&self, ended: &AttemptEnded) {
+        self.time.attempt_ended(ended);
         let mut seen = self.seen();
         if ended.status.is_some_and(|status| status == 429) {
             if seen.refused == 0 {

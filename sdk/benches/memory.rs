@@ -9,7 +9,9 @@ use std::{env, fs};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use webflow_cms::{Client, CollectionId, ItemId, ItemUpdate, Pace, RetryPolicy, Token, reqwest};
+use webflow_cms::{
+    Client, CollectionId, ItemId, ItemUpdate, RateLimiter, RetryPolicy, Token, reqwest,
+};
 
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 const TOKEN: &str = "nobody";
@@ -125,10 +127,10 @@ async fn run(base_url: &str, items: u64, journal: Option<&str>) -> Result<()> {
     let client = Client::builder(Token::new(TOKEN)?)
         .base_url(base_url)
         .http(reqwest::Client::builder().no_proxy())
-        .retry(RetryPolicy::never())
-        .pace(Pace::off())
+        .retry(RetryPolicy::disabled())
+        .rate_limiter(RateLimiter::unlimited())
         .build()?;
-    let mut bulk = client.bulk(&CollectionId::new(COLLECTION)?);
+    let mut bulk = client.bulk(CollectionId::new(COLLECTION)?);
     if let Some(journal) = journal {
         bulk = match fs::exists(journal)? {
             true => bulk.journal(journal),

@@ -35,7 +35,7 @@ fn client(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
     settings
         .with_interface(InterfaceStyle::Positional)
         .with_hooks(HooksMode::Expected)
-        .with_inner_type(quote! { crate::transport::Transport });
+        .with_inner_type(quote! { crate::http::transport::Transport });
     let document = serde_json::from_value(document.clone())?;
     Ok(Generator::new(&settings).generate_tokens(&document)?)
 }

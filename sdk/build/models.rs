@@ -50,7 +50,7 @@ pub(crate) fn from_client(client: &TokenStream) -> Result<TokenStream, String> {
 /// The struct with a type parameter in place of its field data.
 fn generic(item: ItemStruct) -> ItemStruct {
     let mut item = plain(item);
-    item.generics = parse_quote! { <F = crate::FieldData> };
+    item.generics = parse_quote! { <F = crate::model::FieldData> };
     // The derive would ask for `F: Default`, because a field of that type may be absent.
     item.attrs.push(parse_quote! {
         #[serde(bound(serialize = "F: ::serde::Serialize", deserialize = "F: ::serde::de::DeserializeOwned"))]
@@ -89,7 +89,7 @@ fn lenient(field: &mut Field) {
     let is_needed = |ident: &Ident| needed.iter().any(|name| ident == name);
     if is_option(&field.ty) && !field.ident.as_ref().is_some_and(is_needed) {
         field.attrs.push(parse_quote! {
-            #[serde(default, deserialize_with = "crate::response::if_it_fits")]
+            #[serde(default, deserialize_with = "crate::model::if_it_fits")]
         });
     }
 }
@@ -112,7 +112,7 @@ impl VisitMut for InlineId {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "String"))
         {
-            *ty = parse_quote! { crate::ReceivedId };
+            *ty = parse_quote! { crate::id::ReceivedId };
         } else {
             visit_mut::visit_type_mut(self, ty);
         }

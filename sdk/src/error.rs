@@ -1,33 +1,30 @@
-//! The one error type.
+//! The error of every call, as data: kind, status, details and attempts.
 
-mod answer;
-mod cause;
+mod attempts;
 mod detail;
 mod display;
 mod input;
 mod kind;
-mod page;
 mod printable;
-mod transport;
-mod words;
+mod response;
+mod retry_stopped;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-pub(crate) use answer::Head;
-pub use detail::ErrorDetail;
-pub use input::InvalidInput;
-pub use kind::ErrorKind;
-pub(crate) use printable::Printable;
-pub(crate) use transport::kind as kind_of_fault;
-
-use self::words::Form;
-use crate::bulk::JournalError;
-use crate::retry::GaveUp;
-use crate::tries::{CallOptions, FailedTry, Tries};
-use crate::{RateLimit, UpdateResponse};
+pub(crate) use self::attempts::Attempts;
+pub use self::attempts::FailedAttempt;
+pub use self::detail::ErrorDetail;
+pub(crate) use self::detail::inside_message;
+pub use self::input::InvalidInput;
+pub use self::kind::ErrorKind;
+pub(crate) use self::printable::Printable;
+pub(crate) use self::response::{BodyForm, ErrorResponse};
+pub use self::retry_stopped::RetryStopped;
+use crate::id::ParseIdError;
 
 /// Why an update did not come to a readable success: one word wide, with everything that the service said.
 ///
@@ -36,12 +33,13 @@ use crate::{RateLimit, UpdateResponse};
 /// [`is_retryable`](Self::is_retryable) whether the same request may succeed at another time.
 ///
 /// ```
-/// use webflow_cms::{ErrorKind, InvalidInput, ItemId};
+/// use webflow_cms::error::InvalidInput;
+/// use webflow_cms::{Error, ErrorKind, ItemId};
 ///
-/// let error = ItemId::new("a/b").unwrap_err();
+/// let error = Error::from(ItemId::new("a/b").unwrap_err());
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert!(!error.may_have_acted());
-/// assert!(matches!(error.invalid_input(), Some(InvalidInput::ItemId { .. })));
+/// assert!(matches!(error.invalid_input(), Some(InvalidInput::Id(_))));
 /// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
 /// ```
 ///
@@ -56,16 +54,16 @@ pub struct Error(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    answer: Option<Arc<Answer>>,
-    /// What was read, when the field data of some item did not fit the type that was asked for.
-    response: Option<Arc<UpdateResponse>>,
+    response: Option<Arc<ErrorResponse>>,
+    /// A value of a higher layer, for its own accessor.
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
     reason: Option<Arc<str>>,
     source: Option<Source>,
-    tries: Tries,
-    gave_up: Option<GaveUp>,
-    /// The time that the call was given, if it was too short.
-    granted: Option<Duration>,
-    /// What was left of a wait that the service has asked for when the turn of an attempt did not come.
+    attempts: Attempts,
+    retry_stopped: Option<RetryStopped>,
+    /// The time limit that stopped the retries.
+    time_limit: Option<Duration>,
+    /// The rest of a wait that the service has asked for when a request was not sent.
     pause: Option<Duration>,
 }
 
@@ -75,116 +73,89 @@ enum Source {
     Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// What an answer said, as far as it could be read.
-#[derive(Default)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    retry_after: Option<Duration>,
-    body: String,
-    body_complete: bool,
-    form: Form,
-    code: Option<Box<str>>,
-    message: Option<Box<str>>,
-    external_reference: Option<Box<str>>,
-    details: Vec<ErrorDetail>,
-}
-
-/// Why a call ended, and what was left of a wait that the service has asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
-    pub(crate) why: GaveUp,
-    pub(crate) pause: Option<Duration>,
-}
-
-impl From<GaveUp> for End {
-    fn from(why: GaveUp) -> Self {
-        Self { why, pause: None }
-    }
-}
-
 impl Error {
-    fn new(kind: ErrorKind) -> Self {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Arc::new(Inner {
             kind,
-            answer: None,
             response: None,
+            attachment: None,
             reason: None,
             source: None,
-            tries: Tries::default(),
-            gave_up: None,
-            granted: None,
+            attempts: Attempts::default(),
+            retry_stopped: None,
+            time_limit: None,
             pause: None,
         }))
     }
 
-    /// What the error is made of, apart from its clones.
     fn inner(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
 
-    fn with_answer(mut self, answer: Answer) -> Self {
-        self.inner().answer = Some(Arc::new(answer));
+    pub(crate) fn with_response(mut self, response: ErrorResponse) -> Self {
+        self.inner().response = Some(Arc::new(response));
         self
     }
 
-    fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
         self.inner().reason = Some(reason.into());
         self
     }
 
-    fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.inner().source = Some(Source::Other(source.into().into()));
         self
     }
 
-    pub(crate) fn with_response(mut self, response: Box<UpdateResponse>) -> Self {
-        self.inner().response = Some(response.into());
+    pub(crate) fn with_attachment(mut self, attachment: impl Any + Send + Sync) -> Self {
+        self.inner().attachment = Some(Arc::new(attachment));
         self
     }
 
-    /// The error of a run whose journal cannot be used.
-    pub(crate) fn journal(error: JournalError) -> Self {
-        let reason = error.to_string();
-        Self::new(ErrorKind::Journal)
-            .with_reason(reason)
-            .with_source(error)
+    /// The value that a higher layer attached, if it is of this type.
+    pub(crate) fn attachment<T: Any>(&self) -> Option<&T> {
+        self.0.attachment.as_deref()?.downcast_ref()
     }
 
-    /// The error of a call, from that of its last attempt, and why there was no other.
-    pub(crate) fn after(
+    /// Adds the attempts of the call that failed.
+    pub(crate) fn with_attempts(mut self, attempts: Attempts) -> Self {
+        self.inner().attempts = attempts;
+        self
+    }
+
+    /// Adds why there was no other attempt: the time limit that stopped it, and the rest of a wait that the service has
+    /// asked for.
+    pub(crate) fn with_retry_stopped(
         mut self,
-        mut tries: Tries,
-        end: impl Into<End>,
-        options: &CallOptions,
+        why: RetryStopped,
+        time_limit: Option<Duration>,
+        pause: Option<Duration>,
     ) -> Self {
-        // Whoever keeps an error is not to keep a journal in use.
-        tries.watch = None;
-        self.inner().tries = tries;
-        self.given_up(end.into(), options)
-    }
-
-    fn given_up(mut self, end: End, options: &CallOptions) -> Self {
         let inner = self.inner();
-        inner.gave_up = Some(end.why);
-        inner.pause = end.pause.filter(|pause| !pause.is_zero());
-        inner.granted = match end.why {
-            GaveUp::WaitTooLong => Some(options.retry.longest_wait()),
-            GaveUp::DeadlineTooNear => options.deadline.limit(options.timeout),
-            _ => None,
-        };
+        inner.retry_stopped = Some(why);
+        inner.time_limit = time_limit;
+        inner.pause = pause.filter(|pause| !pause.is_zero());
         self
     }
 
-    /// The same error, with the attempts of earlier calls in front of its own, and whether one of them, or of an
+    /// Puts the attempts of earlier requests in front of its own. `may_have_acted` is whether one of them, or of an
     /// earlier run, may have acted.
-    pub(crate) fn after_earlier(mut self, earlier: &[FailedTry], may_have_acted: bool) -> Self {
-        self.inner().tries.after(earlier, may_have_acted);
+    pub(crate) fn after_earlier(mut self, earlier: &[FailedAttempt], may_have_acted: bool) -> Self {
+        self.inner().attempts.prepend(earlier, may_have_acted);
         self
     }
 
-    fn answer(&self) -> Option<&Answer> {
-        self.0.answer.as_deref()
+    /// What the client found wrong, beside the words of the service.
+    #[cfg(test)]
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    fn response(&self) -> Option<&ErrorResponse> {
+        self.0.response.as_deref()
     }
 
     /// What went wrong.
@@ -202,7 +173,7 @@ impl Error {
     /// bulk update knows the attempts of earlier requests with the item too.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
-        self.0.tries.may_have_acted || self.0.kind.may_have_acted(self.status())
+        self.0.attempts.may_have_acted || self.0.kind.may_have_acted(self.status())
     }
 
     /// Whether the same request may succeed at another time: after a refused or closed connection, a timeout, and the
@@ -227,54 +198,54 @@ impl Error {
     pub fn was_accepted(&self) -> bool {
         let is_fault_of_response = matches!(
             self.0.kind,
-            ErrorKind::UnreadableAnswer
+            ErrorKind::InvalidResponse
                 | ErrorKind::Timeout
-                | ErrorKind::ConnectionCut
+                | ErrorKind::ConnectionClosed
                 | ErrorKind::Transport
         );
         is_fault_of_response
-            && self
-                .answer()
-                .is_some_and(|answer| answer.status.is_success() && answer.form != Form::Page)
+            && self.response().is_some_and(|response| {
+                response.status.is_success() && response.form != BodyForm::Page
+            })
     }
 
     /// Whether the refusal is a web page, as a proxy, a firewall or a content network in front of the service sends it.
     /// Webflow's own refusals are JSON. What the status means for the token or the collection is not said then.
     #[must_use]
     pub fn is_from_intermediary(&self) -> bool {
-        self.answer()
-            .is_some_and(|answer| answer.form == Form::Page)
+        self.response()
+            .is_some_and(|response| response.form == BodyForm::Page)
     }
 
     /// The status of the answer, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.answer().map(|answer| answer.status)
+        self.response().map(|response| response.status)
     }
 
     /// Webflow's name of the error, such as `validation_error`. The set is open; a number is given as its digits.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.answer()?.code.as_deref()
+        self.response()?.code.as_deref()
     }
 
     /// What the answer says, for people to read: the message of an error as Webflow or another router writes it, the
     /// title of a web page, or a plain text, of these at most 1,000 characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.answer()?.message.as_deref()
+        self.response()?.message.as_deref()
     }
 
     /// Webflow's reference to more about the error, which is null in every documented example.
     #[must_use]
     pub fn external_reference(&self) -> Option<&str> {
-        self.answer()?.external_reference.as_deref()
+        self.response()?.external_reference.as_deref()
     }
 
     /// The single reasons, in any of the forms in which Webflow gives them; empty if there are none.
     #[must_use]
     pub fn details(&self) -> &[ErrorDetail] {
-        self.answer().map_or(&[], |answer| &answer.details)
+        self.response().map_or(&[], |response| &response.details)
     }
 
     /// How long the answer asks to wait: the longest of its `Retry-After` (seconds or a date) and `Retry-After-Ms`
@@ -283,36 +254,28 @@ impl Error {
     /// asked another one for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.answer() {
-            Some(answer) => answer.retry_after,
+        match self.response() {
+            Some(response) => response.retry_after,
             None => self.0.pause,
         }
     }
 
     /// How often the request was sent; for an item of a bulk update, how many requests with it were.
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.0.tries.count
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts.count
     }
 
     /// What each try came to, in order; the last 32 if there were more.
     #[must_use]
-    pub fn failed_tries(&self) -> &[FailedTry] {
-        &self.0.tries.failed
+    pub fn failed_attempts(&self) -> &[FailedAttempt] {
+        &self.0.attempts.failed
     }
 
     /// Why there was no other try. None for input that was refused.
     #[must_use]
-    pub fn gave_up(&self) -> Option<GaveUp> {
-        self.0.gave_up
-    }
-
-    /// The requests that the token may make and has left, as far as the answer says.
-    #[must_use]
-    pub fn rate_limit(&self) -> RateLimit {
-        self.answer()
-            .map(|answer| RateLimit::from_headers(&answer.headers))
-            .unwrap_or_default()
+    pub fn retry_stopped(&self) -> Option<RetryStopped> {
+        self.0.retry_stopped
     }
 
     /// The headers of the answer that say something about a failure, if there was an answer: `Content-Type`, `Date`,
@@ -320,20 +283,21 @@ impl Error {
     /// request, such as `CF-Ray` and `X-Request-Id`. The others are left out.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.answer().map(|answer| &answer.headers)
+        self.response().map(|response| &response.headers)
     }
 
     /// The body of the answer as text, up to 8 KiB of it, if there was an answer. What could be a secret is left out, as
     /// [`Token`](crate::Token) says.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
-        self.answer().map(|answer| answer.body.as_str())
+        self.response().map(|response| response.body.as_str())
     }
 
     /// Whether [`body`](Self::body) is all of the body, and not just its beginning.
     #[must_use]
     pub fn is_body_complete(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.body_complete)
+        self.response()
+            .is_some_and(|response| response.body_complete)
     }
 
     /// What was refused before anything was sent, if this is such an error.
@@ -344,13 +308,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// The answer with its field data as plain JSON, if all that could not be read was the field data of some item
-    /// in the type that was asked for. The update has succeeded then, and this says what came of it.
-    #[must_use]
-    pub fn update_response(&self) -> Option<&UpdateResponse> {
-        self.0.response.as_deref()
-    }
 }
 
 impl From<InvalidInput> for Error {
@@ -358,6 +315,12 @@ impl From<InvalidInput> for Error {
         let mut error = Self::new(ErrorKind::InvalidInput);
         error.inner().source = Some(Source::Input(input));
         error
+    }
+}
+
+impl From<ParseIdError> for Error {
+    fn from(error: ParseIdError) -> Self {
+        InvalidInput::Id(error).into()
     }
 }
 
@@ -370,8 +333,3 @@ impl std::error::Error for Error {
         }
     }
 }
-
-#[cfg(test)]
-mod secrets;
-#[cfg(test)]
-mod tests;

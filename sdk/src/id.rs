@@ -1,13 +1,11 @@
 //! The ids of collections, items and CMS locales.
 
+use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::error::{Error, InvalidInput};
-use crate::text::beginning;
 
 const DIGITS: usize = 24;
 
@@ -32,7 +30,7 @@ impl ObjectId {
 }
 
 macro_rules! checked_id {
-    ($(#[$doc:meta])* $name:ident, $refused:ident) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(ObjectId);
@@ -42,12 +40,12 @@ macro_rules! checked_id {
             ///
             /// # Errors
             ///
-            #[doc = concat!("[`InvalidInput::", stringify!($refused), "`] if the text is anything else.")]
-            pub fn new(text: impl AsRef<str>) -> Result<Self, Error> {
+            /// If the text is anything else.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, ParseIdError> {
                 let text = text.as_ref();
                 ObjectId::parse(text)
                     .map(Self)
-                    .ok_or_else(|| InvalidInput::$refused { text: shown(text) }.into())
+                    .ok_or_else(|| ParseIdError::new($kind, text))
             }
 
             /// The 24 digits, in lower case.
@@ -58,17 +56,33 @@ macro_rules! checked_id {
         }
 
         impl FromStr for $name {
-            type Err = Error;
+            type Err = ParseIdError;
 
-            fn from_str(text: &str) -> Result<Self, Error> {
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: &str) -> Result<Self, ParseIdError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
                 Self::new(text)
             }
         }
 
         impl TryFrom<&ReceivedId> for $name {
-            type Error = Error;
+            type Error = ParseIdError;
 
-            fn try_from(id: &ReceivedId) -> Result<Self, Error> {
+            fn try_from(id: &ReceivedId) -> Result<Self, ParseIdError> {
                 Self::new(id.as_str())
             }
         }
@@ -117,7 +131,7 @@ checked_id! {
     /// assert!(CollectionId::new("../items").is_err());
     /// # Ok::<_, webflow_cms::Error>(())
     /// ```
-    CollectionId, CollectionId
+    CollectionId, "collection id"
 }
 
 checked_id! {
@@ -130,7 +144,7 @@ checked_id! {
     /// assert_eq!(id.to_string(), "66f6ed9576ddacf3149d5ea6");
     /// # Ok::<_, webflow_cms::Error>(())
     /// ```
-    ItemId, ItemId
+    ItemId, "item id"
 }
 
 checked_id! {
@@ -146,13 +160,79 @@ checked_id! {
     /// assert!(CmsLocaleId::new("").is_err());
     /// # Ok::<_, webflow_cms::Error>(())
     /// ```
-    CmsLocaleId, CmsLocaleId
+    CmsLocaleId, "CMS locale id"
 }
 
-/// The beginning of a refused text, short enough for an error message.
-fn shown(text: &str) -> Box<str> {
-    const MOST: usize = 64;
-    beginning(text, MOST)
+/// A text that is not an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseIdError {
+    kind: &'static str,
+    text: Box<str>,
+}
+
+impl ParseIdError {
+    fn new(kind: &'static str, text: &str) -> Self {
+        const MAX_CHARACTERS: usize = 64;
+        let text = match text.char_indices().nth(MAX_CHARACTERS) {
+            None => text.into(),
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+        };
+        Self { kind, text }
+    }
+
+    /// The kind of the id: `collection id`, `item id` or `CMS locale id`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The text, up to its first 64 characters.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} {:?} is not 24 hexadecimal digits",
+            self.kind, self.text
+        )
+    }
+}
+
+impl Error for ParseIdError {}
+
+/// What an update addresses: an item in one locale, or in the primary locale where none is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey {
+    /// The item.
+    pub id: ItemId,
+    /// The locale, or none for the primary one.
+    pub locale: Option<CmsLocaleId>,
+}
+
+impl fmt::Display for ItemKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.locale {
+            None => write!(formatter, "{}", self.id),
+            Some(locale) => write!(formatter, "{} in {locale}", self.id),
+        }
+    }
+}
+
+/// An entry that addresses the same item in the same locale as an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DuplicateKey {
+    /// What both address.
+    pub key: ItemKey,
+    /// The position of the earlier entry, counted from 0.
+    pub first: usize,
+    /// The position of the entry that repeats it, counted from 0.
+    pub index: usize,
 }
 
 /// An id as an answer holds it, whatever it looks like.
@@ -161,7 +241,8 @@ fn shown(text: &str) -> Box<str> {
 /// case and compares equal to a checked id without regard to case. `ItemId::try_from(&received)` checks it.
 ///
 /// ```
-/// use webflow_cms::{ItemId, ReceivedId};
+/// use webflow_cms::ItemId;
+/// use webflow_cms::id::ReceivedId;
 ///
 /// let received: ReceivedId = serde_json::from_str("\"66F6ED9576DDACF3149D5EA6\"")?;
 /// assert_eq!(received.as_str(), "66F6ED9576DDACF3149D5EA6");

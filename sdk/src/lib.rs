@@ -11,7 +11,7 @@
 //! # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
 //! # use webflow_cms::CollectionId;
 //! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-//! let report = client.bulk(&collection).journal("sync.journal").run(updates)?.report().await;
+//! let report = client.bulk(collection).journal("sync.journal").run(updates)?.finish().await;
 //! assert!(report.is_complete(), "{report}");
 //! # Ok(())
 //! # }
@@ -39,7 +39,7 @@
 //!     ItemUpdate::new(lamp).fields(&Lamp { name: "Star lamp", price: 99.5 })?,
 //!     ItemUpdate::new(lamp).locale(french).field("name", "Lampe Étoile")?,
 //! ])?;
-//! let response = client.update(&collection, &batch).await?;
+//! let response = client.update(collection, batch.clone()).await?;
 //! for (entry, key) in response.unconfirmed() {
 //!     eprintln!("entry {entry} ({key}) did not come back");
 //! }
@@ -51,8 +51,8 @@
 //!
 //! A call is tried again as its [`RetryPolicy`] says, within a [`RetryBudget`], and never before the time that the
 //! service gives with `Retry-After`. All calls of a client, of its clones and of its [`raw`] client go at one
-//! [`Pace`], which learns the limit of the token from the answers, and all of them stop when the service asks one of
-//! them to wait. [`ClientBuilder::timeout`] bounds a try, [`ClientBuilder::deadline`] a call with all its tries and
+//! [`RateLimiter`], which learns the limit of the token from the answers, and all of them stop when the service asks one of
+//! them to wait. [`ClientBuilder::attempt_timeout`] bounds a try, [`ClientBuilder::operation_timeout`] a call with all its tries and
 //! waits; dropping its future ends a call at once. All of it runs on a [`Clock`], which a test can bring.
 //!
 //! # Seeing what goes on
@@ -80,57 +80,40 @@
 //! network, and panics where it is awaited without one, as all of reqwest does. And the constructor `raw::Client::new`,
 //! which the generator writes, can panic; take [`Client::raw`] instead.
 
-mod answer;
-mod batch;
-mod body;
 pub mod bulk;
-mod client;
-mod clock;
-mod error;
-mod field_data;
-mod fields;
-mod generated;
-mod id;
-mod item;
-mod matching;
-mod members;
-mod observer;
-mod pace;
-mod rate_limit;
-mod response;
-mod retry;
+pub mod client;
+pub mod error;
+mod http;
+pub mod id;
+pub mod model;
+pub mod observe;
+pub mod rate_limit;
+pub mod response;
+pub mod retry;
+pub mod spec;
 mod text;
-mod token;
-mod transport;
-mod tries;
-mod update;
+pub mod time;
 
-pub use batch::{Batch, DuplicateKey};
 pub use client::{Client, ClientBuilder};
-pub use clock::{Clock, Sleep, SystemClock};
-pub use error::{Error, ErrorDetail, ErrorKind, InvalidInput};
-pub use field_data::FieldData;
-pub use fields::Fields;
-pub use generated::{
-    BASE_URL, CollectionItem, DOCUMENTED_STATUSES, Pagination, REQUIRED_SCOPE, raw,
-};
-pub use id::{CmsLocaleId, CollectionId, ItemId, ReceivedId};
-pub use item::{ItemKey, ItemUpdate};
-pub use matching::Returned;
-pub use observer::{
-    CallEnded, CallStarted, Observer, TryEnd, TryEnded, TryStarted, WaitCause, WaitEnded,
-    WaitStarted,
-};
-pub use pace::Pace;
-pub use rate_limit::RateLimit;
+pub use error::{Error, ErrorKind};
+pub use http::token::Token;
+pub use id::{CmsLocaleId, CollectionId, ItemId};
+pub use model::{Batch, ItemUpdate};
+pub use rate_limit::RateLimiter;
 /// The HTTP client that this crate is built on, for [`ClientBuilder::http`].
 pub use reqwest;
 pub use response::UpdateResponse;
-pub use retry::{GaveUp, RetryBudget, RetryPolicy};
-pub use token::Token;
-pub use transport::Transport;
-pub use tries::FailedTry;
-pub use update::UpdateRequest;
+pub use retry::RetryPolicy;
+
+#[cfg(feature = "raw")]
+pub mod raw {
+    //! The client that the build generates from the OpenAPI document, one to one.
+    //!
+    //! [`Client::raw`](crate::Client::raw) makes it.
+
+    pub use crate::http::generated::raw::*;
+    pub use crate::http::transport::Transport;
+}
 
 /// Compiles the examples of the project's README.
 #[cfg(doctest)]

@@ -2,7 +2,6 @@
 
 mod budget;
 
-use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -10,8 +9,8 @@ use http::StatusCode;
 pub(crate) use budget::Draw;
 pub use budget::RetryBudget;
 
-use crate::error::{Error, InvalidInput};
-use crate::{ErrorKind, WaitCause};
+use crate::error::{Error, ErrorKind, InvalidInput, RetryStopped};
+use crate::observe::WaitCause;
 
 /// How often, when and after which failures a call tries again. A value: set it for a client with
 /// [`ClientBuilder::retry`](crate::ClientBuilder::retry), or for one call with
@@ -22,7 +21,7 @@ use crate::{ErrorKind, WaitCause};
 /// - Status 429: always. The service did not act.
 /// - A connection that did not come about: always. Nothing was sent.
 /// - Status 408 and 5xx (but for 501 and 505), a connection that was closed before a status came, a time limit for an
-///   attempt that passed before one came: unless [`if_may_have_acted(false)`](Self::if_may_have_acted) is set. The
+///   attempt that passed before one came: unless [`retry_ambiguous(false)`](Self::retry_ambiguous) is set. The
 ///   service may have acted then. An update holds absolute values, so a second one ends in the same state; but Webflow
 ///   imports files and images again each time that their field is written.
 /// - A response with the status of a success whose body did not come whole: never. The service has accepted the request
@@ -35,26 +34,26 @@ use crate::{ErrorKind, WaitCause};
 /// to its longest, and half of it is random. The other is the one that a 429 or 503 asks for
 /// ([`Error::retry_after`]), plus up to a tenth of it, at the most a second, so that not everybody comes back in the same
 /// moment. A request is never sent before the time that the service asks for; if that is longer than
-/// [`max_wait`](Self::max_wait), the error comes back at once, with the time in it.
+/// [`max_retry_after`](Self::max_retry_after), the error comes back at once, with the time in it.
 ///
-/// A 429 that asks for no time waits for the window of the rate limit: 60 seconds, or `max_wait` if that is shorter.
+/// A 429 that asks for no time waits for the window of the rate limit: 60 seconds, or `max_retry_after` if that is shorter.
 ///
 /// ```
 /// use std::time::Duration;
 /// use webflow_cms::RetryPolicy;
 ///
-/// let patient = RetryPolicy::new().max_tries(10).max_wait(Duration::from_secs(600));
-/// let careful = RetryPolicy::new().if_may_have_acted(false);
-/// let once = RetryPolicy::never();
+/// let patient = RetryPolicy::new().max_attempts(10).max_retry_after(Duration::from_secs(600));
+/// let careful = RetryPolicy::new().retry_ambiguous(false);
+/// let once = RetryPolicy::disabled();
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct RetryPolicy {
-    max_tries: u32,
-    first_backoff: Duration,
+    max_attempts: u32,
+    initial_backoff: Duration,
     max_backoff: Duration,
-    max_wait: Duration,
-    if_may_have_acted: bool,
+    max_retry_after: Duration,
+    retry_ambiguous: bool,
 }
 
 impl Default for RetryPolicy {
@@ -67,63 +66,63 @@ impl RetryPolicy {
     /// Up to 5 tries, our own waits from 1 to 30 seconds, waits that the service asks for up to 2 minutes.
     pub const fn new() -> Self {
         Self {
-            max_tries: 5,
-            first_backoff: Duration::from_secs(1),
+            max_attempts: 5,
+            initial_backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(30),
-            max_wait: Duration::from_secs(120),
-            if_may_have_acted: true,
+            max_retry_after: Duration::from_secs(120),
+            retry_ambiguous: true,
         }
     }
 
     /// One try, and no other whatever comes of it.
-    pub const fn never() -> Self {
-        Self::new().max_tries(1)
+    pub const fn disabled() -> Self {
+        Self::new().max_attempts(1)
     }
 
     /// How often a request is sent at the most, the first time included; 5 unless set. 0 counts as 1.
-    pub const fn max_tries(mut self, tries: u32) -> Self {
-        self.max_tries = if tries == 0 { 1 } else { tries };
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = if attempts == 0 { 1 } else { attempts };
         self
     }
 
     /// How long our own wait is after the first failure, and how long it can get; 1 and 30 seconds unless set.
-    pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.first_backoff = first;
-        self.max_backoff = longest;
-        self
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput::Backoff`] if `initial` is longer than `max`.
+    pub fn backoff(mut self, initial: Duration, max: Duration) -> Result<Self, Error> {
+        if initial > max {
+            return Err(InvalidInput::Backoff.into());
+        }
+        self.initial_backoff = initial;
+        self.max_backoff = max;
+        Ok(self)
     }
 
     /// The longest wait that is granted to the service; 2 minutes unless set. It bounds what an answer to this call asks
     /// for, and also what is left of a wait that another call of the token was asked for.
-    pub const fn max_wait(mut self, wait: Duration) -> Self {
-        self.max_wait = wait;
+    pub const fn max_retry_after(mut self, wait: Duration) -> Self {
+        self.max_retry_after = wait;
         self
     }
 
     /// Whether a request is sent again although the service may have acted on it; `true` unless set.
-    pub const fn if_may_have_acted(mut self, again: bool) -> Self {
-        self.if_may_have_acted = again;
+    pub const fn retry_ambiguous(mut self, again: bool) -> Self {
+        self.retry_ambiguous = again;
         self
     }
 
     /// The same with 10 tries at the least, unless it is to try once: for a run of many requests, which a short outage
     /// should not end.
     pub(crate) fn patient(&self) -> Self {
-        match self.max_tries {
+        match self.max_attempts {
             1 => self.clone(),
-            tries => self.clone().max_tries(tries.max(10)),
+            attempts => self.clone().max_attempts(attempts.max(10)),
         }
     }
 
-    pub(crate) fn longest_wait(&self) -> Duration {
-        self.max_wait
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.first_backoff > self.max_backoff {
-            return Err(InvalidInput::Backoff.into());
-        }
-        Ok(())
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.max_retry_after
     }
 }
 
@@ -154,72 +153,18 @@ impl Failed {
     /// The wait for the next window of the rate limit, if the token has used up this one and is not told for how long.
     pub(crate) fn window_wait(&self, policy: &RetryPolicy) -> Option<Duration> {
         let is_untold = self.kind == ErrorKind::TooManyRequests && self.retry_after.is_none();
-        is_untold.then(|| WINDOW.min(policy.max_wait))
+        is_untold.then(|| WINDOW.min(policy.max_retry_after))
     }
 }
 
 /// The window in which Webflow counts the requests of a token.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Why a call ended without another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum GaveUp {
-    /// Another try cannot help.
-    NotRetryable,
-    /// The service may have acted, and the policy does not send again then.
-    MayHaveActed,
-    /// The policy grants no further try.
-    TriesUsedUp,
-    /// The service asks for a longer wait than the policy grants.
-    WaitTooLong,
-    /// The deadline of the call comes before the next try could be sent.
-    DeadlineTooNear,
-    /// The client has sent so many requests again that the budget for it is spent.
-    BudgetSpent,
-    /// The run that the request belongs to could not record that it was about to be sent.
-    Forbidden,
-}
-
-impl GaveUp {
-    /// The reason in lower case with underscores, such as `wait_too_long`. It is stable.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotRetryable => "not_retryable",
-            Self::MayHaveActed => "may_have_acted",
-            Self::TriesUsedUp => "tries_used_up",
-            Self::WaitTooLong => "wait_too_long",
-            Self::DeadlineTooNear => "deadline_too_near",
-            Self::BudgetSpent => "budget_spent",
-            Self::Forbidden => "forbidden",
-        }
-    }
-}
-
-impl fmt::Display for GaveUp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NotRetryable => "another attempt cannot help",
-            Self::MayHaveActed => {
-                "the service may have acted, and the policy forbids another attempt then"
-            }
-            Self::TriesUsedUp => "all attempts that the policy grants were made",
-            Self::WaitTooLong => "the service asks for a longer wait than the policy grants",
-            Self::DeadlineTooNear => "the deadline of the call leaves no time for another attempt",
-            Self::BudgetSpent => "the client's budget for retries is spent",
-            Self::Forbidden => {
-                "the run has ended, or could not record that the request was about to be sent"
-            }
-        })
-    }
-}
-
 /// What comes after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Next {
     Wait { wait: Duration, cause: WaitCause },
-    Stop(GaveUp),
+    Stop(RetryStopped),
 }
 
 /// The longest that is added to a wait of the service's, and the part of it that is.
@@ -227,31 +172,33 @@ const MOST_ADDED: Duration = Duration::from_secs(1);
 const PART_ADDED: f64 = 0.1;
 
 impl RetryPolicy {
-    /// Decides after failed try number `tries`, counted from 1. `left` is the time to the deadline; `random` gives
+    /// Decides after failed try number `attempts`, counted from 1. `left` is the time to the deadline; `random` gives
     /// numbers from 0 to 1.
     pub(crate) fn next(
         &self,
         failed: &Failed,
-        tries: u32,
+        attempts: u32,
         left: Option<Duration>,
         mut random: impl FnMut() -> f64,
     ) -> Next {
         if !failed.kind.is_retryable(failed.status) {
-            return Next::Stop(GaveUp::NotRetryable);
+            return Next::Stop(RetryStopped::NotRetryable);
         }
-        if failed.may_have_acted() && !self.if_may_have_acted {
-            return Next::Stop(GaveUp::MayHaveActed);
+        if failed.may_have_acted() && !self.retry_ambiguous {
+            return Next::Stop(RetryStopped::Ambiguous);
         }
-        if tries >= self.max_tries {
-            return Next::Stop(GaveUp::TriesUsedUp);
+        if attempts >= self.max_attempts {
+            return Next::Stop(RetryStopped::AttemptsExhausted);
         }
-        let own = self.own_wait(tries, random());
+        let own = self.own_wait(attempts, random());
         let mut spread = |wait: Duration| {
             let added = wait.mul_f64(PART_ADDED).min(MOST_ADDED);
             wait.saturating_add(part_of(added, random()))
         };
         let (wait, cause) = match (failed.asked_wait(), failed.window_wait(self)) {
-            (Some(asked), _) if asked > self.max_wait => return Next::Stop(GaveUp::WaitTooLong),
+            (Some(asked), _) if asked > self.max_retry_after => {
+                return Next::Stop(RetryStopped::RetryAfterTooLong);
+            }
             (Some(asked), _) => (spread(asked), WaitCause::RetryAfter),
             (None, Some(window)) => (spread(window), WaitCause::Backoff),
             (None, None) => (own, WaitCause::Backoff),
@@ -262,18 +209,18 @@ impl RetryPolicy {
             (wait, cause)
         };
         if left.is_some_and(|left| wait >= left) {
-            return Next::Stop(GaveUp::DeadlineTooNear);
+            return Next::Stop(RetryStopped::TimeoutExceeded);
         }
         Next::Wait { wait, cause }
     }
 
     /// Doubles with each failure up to its longest; half of it is fixed and half random.
-    pub(crate) fn own_wait(&self, tries: u32, random: f64) -> Duration {
+    pub(crate) fn own_wait(&self, attempts: u32, random: f64) -> Duration {
         let doubled = 1_u32
-            .checked_shl(tries.saturating_sub(1))
+            .checked_shl(attempts.saturating_sub(1))
             .unwrap_or(u32::MAX);
         let whole = self
-            .first_backoff
+            .initial_backoff
             .saturating_mul(doubled)
             .min(self.max_backoff);
         let half = whole / 2;
@@ -324,7 +271,7 @@ mod tests {
         for refused in [400, 401, 403, 404, 409, 413, 422, 501, 505, 204, 302] {
             assert_eq!(
                 next(&RetryPolicy::new(), &status(refused, Some(1))),
-                Next::Stop(GaveUp::NotRetryable),
+                Next::Stop(RetryStopped::NotRetryable),
                 "{refused}"
             );
         }
@@ -332,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_the_service_did_not_act_on_is_tried_again_by_the_strict_policy_too() {
-        let strict = RetryPolicy::new().if_may_have_acted(false);
+        let strict = RetryPolicy::new().retry_ambiguous(false);
         for failed in [status(429, None), fault(ErrorKind::Connect)] {
             assert!(
                 matches!(next(&strict, &failed), Next::Wait { .. }),
@@ -340,9 +287,9 @@ mod tests {
             );
         }
         let ambiguous = [408, 500, 502, 503, 504].map(|code| status(code, None));
-        let cut = [ErrorKind::Timeout, ErrorKind::ConnectionCut].map(fault);
+        let cut = [ErrorKind::Timeout, ErrorKind::ConnectionClosed].map(fault);
         for failed in ambiguous.into_iter().chain(cut) {
-            assert_eq!(next(&strict, &failed), Next::Stop(GaveUp::MayHaveActed));
+            assert_eq!(next(&strict, &failed), Next::Stop(RetryStopped::Ambiguous));
             assert!(matches!(
                 next(&RetryPolicy::new(), &failed),
                 Next::Wait { .. }
@@ -383,7 +330,7 @@ mod tests {
     #[test]
     fn a_429_that_asks_for_no_time_waits_for_the_window_or_as_long_as_is_granted() {
         for (granted, expected) in [(120, 60), (60, 60), (20, 20)] {
-            let policy = RetryPolicy::new().max_wait(granted * SECOND);
+            let policy = RetryPolicy::new().max_retry_after(granted * SECOND);
             for random in [0.0, 1.0] {
                 let next = policy.next(&status(429, None), 1, None, || random);
                 let Next::Wait { wait, cause } = next else {
@@ -394,7 +341,9 @@ mod tests {
                 assert_eq!(cause, WaitCause::Backoff);
             }
         }
-        let patient = RetryPolicy::new().backoff(90 * SECOND, 90 * SECOND);
+        let patient = RetryPolicy::new()
+            .backoff(90 * SECOND, 90 * SECOND)
+            .expect("fits");
         let next = patient.next(&status(429, None), 1, None, || 1.0);
         assert!(matches!(next, Next::Wait { wait, .. } if wait == 90 * SECOND));
     }
@@ -403,32 +352,32 @@ mod tests {
     fn a_request_that_was_accepted_is_not_sent_again() {
         for kind in [
             ErrorKind::Timeout,
-            ErrorKind::ConnectionCut,
-            ErrorKind::UnreadableAnswer,
+            ErrorKind::ConnectionClosed,
+            ErrorKind::InvalidResponse,
         ] {
             let failed = Failed {
                 kind,
                 ..status(200, None)
             };
             let next = next(&RetryPolicy::new(), &failed);
-            assert_eq!(next, Next::Stop(GaveUp::NotRetryable), "{kind:?}");
+            assert_eq!(next, Next::Stop(RetryStopped::NotRetryable), "{kind:?}");
         }
     }
 
     #[test]
     fn above_the_cap_the_error_comes_back_and_at_the_cap_it_does_not() {
-        let cap = RetryPolicy::new().max_wait(60 * SECOND);
+        let cap = RetryPolicy::new().max_retry_after(60 * SECOND);
         assert!(matches!(
             next(&cap, &status(429, Some(60))),
             Next::Wait { .. }
         ));
         assert_eq!(
             next(&cap, &status(429, Some(61))),
-            Next::Stop(GaveUp::WaitTooLong)
+            Next::Stop(RetryStopped::RetryAfterTooLong)
         );
         assert_eq!(
             next(&RetryPolicy::new(), &status(429, Some(u64::MAX))),
-            Next::Stop(GaveUp::WaitTooLong)
+            Next::Stop(RetryStopped::RetryAfterTooLong)
         );
     }
 
@@ -436,7 +385,10 @@ mod tests {
     fn a_wait_that_would_end_with_the_deadline_or_after_it_is_not_begun() {
         let decide =
             |left: Duration| RetryPolicy::new().next(&status(429, Some(10)), 1, Some(left), || 0.0);
-        assert_eq!(decide(10 * SECOND), Next::Stop(GaveUp::DeadlineTooNear));
+        assert_eq!(
+            decide(10 * SECOND),
+            Next::Stop(RetryStopped::TimeoutExceeded)
+        );
         assert!(matches!(
             decide(10 * SECOND + Duration::from_nanos(1)),
             Next::Wait { .. }
@@ -446,20 +398,22 @@ mod tests {
     #[test]
     fn our_own_wait_doubles_up_to_its_longest_and_never_overflows() {
         let policy = RetryPolicy::new();
-        let waits =
-            [1, 2, 3, 4, 5, 6, 40, u32::MAX].map(|tries| policy.own_wait(tries, 1.0).as_secs());
+        let waits = [1, 2, 3, 4, 5, 6, 40, u32::MAX]
+            .map(|attempts| policy.own_wait(attempts, 1.0).as_secs());
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
         assert_eq!(policy.own_wait(2, 0.0), SECOND);
-        let endless = RetryPolicy::new().backoff(Duration::MAX, Duration::MAX);
+        let endless = RetryPolicy::new()
+            .backoff(Duration::MAX, Duration::MAX)
+            .expect("fits");
         assert!(endless.own_wait(u32::MAX, 1.0) >= Duration::MAX / 2);
     }
 
     #[test]
     fn the_last_try_is_the_last() {
-        let policy = RetryPolicy::new().max_tries(3);
-        let decide = |tries| policy.next(&status(500, None), tries, None, || 0.0);
+        let policy = RetryPolicy::new().max_attempts(3);
+        let decide = |attempts| policy.next(&status(500, None), attempts, None, || 0.0);
         assert!(matches!(decide(2), Next::Wait { .. }));
-        assert_eq!(decide(3), Next::Stop(GaveUp::TriesUsedUp));
-        assert_eq!(RetryPolicy::new().max_tries(0), RetryPolicy::never());
+        assert_eq!(decide(3), Next::Stop(RetryStopped::AttemptsExhausted));
+        assert_eq!(RetryPolicy::new().max_attempts(0), RetryPolicy::disabled());
     }
 }

@@ -6,7 +6,8 @@ use std::iter::repeat_n;
 use std::time::Duration;
 
 use support::{builder_in, collection, lamp, one, world};
-use webflow_cms::{Client, Error, ErrorKind, GaveUp, RetryPolicy, UpdateResponse};
+use webflow_cms::error::RetryStopped;
+use webflow_cms::{Client, Error, ErrorKind, RetryPolicy, UpdateResponse};
 use webflow_cms_reference::World;
 use webflow_cms_reference::{Fault, Reply};
 
@@ -19,7 +20,7 @@ fn client(world: &World) -> Client {
 /// One call to its end.
 fn call(world: &World, client: &Client) -> Result<UpdateResponse, Error> {
     let (collection, batch) = (collection(), one());
-    let call = client.update(&collection, &batch).send();
+    let call = client.update(collection, batch.clone()).send();
     world.run(world.time().caller(call)).expect("time passes")
 }
 
@@ -31,8 +32,14 @@ fn arrivals(world: &World) -> Vec<Duration> {
 #[test]
 fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
     let ends = [
-        (Fault::ClosedInBody { after: 3 }, ErrorKind::ConnectionCut),
-        (Fault::ClosedInChunkedBody { after: 3 }, ErrorKind::ConnectionCut),
+        (
+            Fault::ClosedInBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
+        (
+            Fault::ClosedInChunkedBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
         (Fault::HeadOnly, ErrorKind::Timeout),
         (Fault::Drip { pause: SECOND }, ErrorKind::Timeout),
     ];
@@ -43,7 +50,7 @@ fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
         assert_eq!(error.kind(), kind, "{fault:?}");
         assert_eq!(arrivals(&world).len(), 1, "{fault:?}");
         assert!(error.was_accepted() && error.may_have_acted() && !error.is_retryable());
-        assert_eq!(error.gave_up(), Some(GaveUp::NotRetryable));
+        assert_eq!(error.retry_stopped(), Some(RetryStopped::NotRetryable));
         let text = error.to_string();
         assert!(
             text.starts_with("the service accepted the request"),
@@ -96,7 +103,7 @@ fn calls_of_the_token_wait_for_the_window_too_after_a_429_that_asks_for_no_time(
     let world = world();
     world.script([Reply::new(429)]);
     let client = client(&world);
-    let once = client.with_retry(RetryPolicy::never()).expect("a policy");
+    let once = client.with_retry(RetryPolicy::disabled());
     call(&world, &once).expect_err("too many requests");
     call(&world, &client).expect("an update");
     let [first, other] = *arrivals(&world) else {
@@ -111,13 +118,13 @@ fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
     world.faults(repeat_n(Fault::SilenceAfterActing, 9));
     let error = call(&world, &client(&world)).expect_err("silence");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(error.gave_up(), Some(GaveUp::DeadlineTooNear));
+    assert_eq!(error.retry_stopped(), Some(RetryStopped::TimeoutExceeded));
     assert_eq!(arrivals(&world).len(), 3);
     let took = world.time().elapsed();
     assert!((180 * SECOND..185 * SECOND).contains(&took), "{took:?}");
     let text = error.to_string();
     assert!(
-        text.contains("the deadline of the call, 180 s, leaves no time"),
+        text.contains("the operation timeout, 180 s, leaves no time"),
         "{text}"
     );
 }
@@ -126,10 +133,10 @@ fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
 fn waits_that_the_service_asks_for_take_none_of_the_time_of_the_attempts() {
     let world = world();
     world.script(repeat_n(Reply::new(429).header("retry-after", "200"), 4));
-    let patient = RetryPolicy::new().max_wait(200 * SECOND);
-    let client = client(&world).with_retry(patient).expect("a policy");
+    let patient = RetryPolicy::new().max_retry_after(200 * SECOND);
+    let client = client(&world).with_retry(patient);
     let response = call(&world, &client).expect("an update");
-    assert_eq!(response.tries(), 5);
+    assert_eq!(response.attempts(), 5);
     assert!(world.time().elapsed() >= 800 * SECOND);
 }
 
@@ -141,13 +148,13 @@ fn a_wait_that_is_refused_is_told_with_both_times() {
     let error = call(&world, &client).expect_err("too long a wait");
     assert_eq!(
         error.to_string(),
-        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
     );
     let error = call(&world, &client).expect_err("still too long");
     assert_eq!(error.kind(), ErrorKind::NotSent);
     assert_eq!(
         error.to_string(),
-        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s that the policy grants"
+        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
     );
     assert_eq!(arrivals(&world).len(), 1);
 }
@@ -158,10 +165,10 @@ fn a_bulk_update_has_the_patience_of_its_policy() {
     world.faults(repeat_n(Fault::SilenceAfterActing, 9));
     let client = client(&world);
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .run([lamp().draft(true)])
         .expect("a run");
-    let report = world.run(run.report()).expect("time passes");
+    let report = world.run(run.finish()).expect("time passes");
     assert!(report.is_complete(), "{report}");
     assert_eq!(arrivals(&world).len(), 10);
 }

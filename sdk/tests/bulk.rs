@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{COLLECTION, builder, collection};
-use webflow_cms::bulk::{NotAttempted, Settlement, Unknown};
-use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy, WaitCause};
+use webflow_cms::bulk::{ItemStatus, NotAttempted, Unknown};
+use webflow_cms::observe::WaitCause;
+use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
 use webflow_cms_reference::{FaultyServer, Model, ReferenceServer, Reply, Step, Variant};
 
 fn id(number: usize) -> String {
@@ -53,10 +54,10 @@ async fn any_number_of_items_goes_out_in_as_few_requests_as_there_can_be() {
     for count in [0, 1, 99, 100, 101, 199, 200, 201] {
         let (server, client) = server(model(count)).await;
         let run = client
-            .bulk(&collection())
+            .bulk(collection())
             .run(updates(count))
             .expect("a run");
-        let report = run.report().await;
+        let report = run.finish().await;
         assert!(report.is_complete(), "{report}");
         assert_eq!(report.counts.updated, count as u64);
         assert_eq!(server.log().len(), count.div_ceil(100));
@@ -71,7 +72,7 @@ async fn bad_items_are_found_and_all_others_updated() {
         model.reject(COLLECTION, &id(*number), None)
     });
     let (server, client) = server(model).await;
-    let mut run = client.bulk(&collection()).run(updates(200)).expect("a run");
+    let mut run = client.bulk(collection()).run(updates(200)).expect("a run");
     let mut seen = [false; 200];
     while let Some(outcome) = run.next().await {
         let number = usize::try_from(outcome.index).expect("small");
@@ -80,7 +81,7 @@ async fn bad_items_are_found_and_all_others_updated() {
             "item {number} comes twice"
         );
         if bad.contains(&number) {
-            let Settlement::Rejected(error) = &outcome.settlement else {
+            let ItemStatus::Rejected(error) = &outcome.status else {
                 panic!("{outcome:?}");
             };
             assert_eq!(error.code(), Some("validation_error"));
@@ -105,21 +106,21 @@ async fn an_item_that_does_not_come_back_is_unknown_and_its_later_update_not_att
     })]);
     let mut input = updates(3);
     input.push(input[1].clone());
-    let run = client.bulk(&collection()).run(input).expect("a run");
+    let run = client.bulk(collection()).run(input).expect("a run");
     let outcomes: Vec<_> = futures_util::StreamExt::collect(run).await;
     let settled = |index: u64| {
         let outcome = outcomes.iter().find(|outcome| outcome.index == index);
-        &outcome.expect("it has an outcome").settlement
+        &outcome.expect("it has an outcome").status
     };
     assert_eq!(outcomes.len(), 4);
-    assert!(matches!(settled(0), Settlement::Updated(_)));
+    assert!(matches!(settled(0), ItemStatus::Updated(_)));
     assert!(matches!(
         settled(1),
-        Settlement::Unknown(Unknown::NotReturned)
+        ItemStatus::Unknown(Unknown::NotReturned)
     ));
     let later = settled(3);
     assert!(
-        matches!(later, Settlement::NotAttempted(NotAttempted::AfterUnknown)),
+        matches!(later, ItemStatus::NotAttempted(NotAttempted::AfterUnknown)),
         "{later:?}"
     );
     assert_eq!(server.log().len(), 1);
@@ -129,8 +130,8 @@ async fn an_item_that_does_not_come_back_is_unknown_and_its_later_update_not_att
 async fn a_token_that_is_not_accepted_ends_the_run_and_all_items_come_out() {
     let (server, client) = server(model(350)).await;
     server.script((0..8).map(|_| Reply::documented(401).expect("documented")));
-    let run = client.bulk(&collection()).run(updates(350)).expect("a run");
-    let report = run.report().await;
+    let run = client.bulk(collection()).run(updates(350)).expect("a run");
+    let report = run.finish().await;
     assert_eq!(report.counts.not_attempted, 350);
     let stopped = report.stopped.expect("it has stopped");
     assert!(stopped.to_string().contains("token"), "{stopped}");
@@ -146,7 +147,7 @@ async fn a_run_that_is_cancelled_accounts_for_every_item() {
         .build()
         .expect("a client");
     let mut run = client
-        .bulk(&collection())
+        .bulk(collection())
         .concurrency(2)
         .run(updates(1_000))
         .expect("a run");
@@ -171,7 +172,7 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
     let (server, client) = server(model(500)).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.journal");
-    let bulk = client.bulk(&collection()).concurrency(1);
+    let bulk = client.bulk(collection()).concurrency(1);
     let mut run = bulk
         .clone()
         .journal(&path)
@@ -187,11 +188,11 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
         .journal(&path)
         .run(updates(500))
         .expect("a run");
-    let report = run.report().await;
+    let report = run.finish().await;
     assert_eq!(report.counts.settled(), 500);
-    assert!(report.counts.updated_before >= 230, "{report}");
+    assert!(report.counts.already_updated >= 230, "{report}");
     assert_eq!(
-        report.counts.updated + report.counts.updated_before,
+        report.counts.updated + report.counts.already_updated,
         500,
         "{report}"
     );
@@ -218,7 +219,7 @@ async fn an_error_of_the_source_takes_a_place_and_is_told() {
             Ok(updates(3).remove(2)),
         ];
         let run = client
-            .bulk(&collection())
+            .bulk(collection())
             .continue_after_source_error(go_on)
             .run_stream(futures_util::stream::iter(input))
             .expect("a run");
@@ -227,7 +228,7 @@ async fn an_error_of_the_source_takes_a_place_and_is_told() {
             .iter()
             .find(|outcome| outcome.index == 1)
             .expect("told");
-        let Settlement::NotAttempted(NotAttempted::Source(error)) = &told.settlement else {
+        let ItemStatus::NotAttempted(NotAttempted::Source(error)) = &told.status else {
             panic!("{told:?}");
         };
         assert_eq!(error.to_string(), "line 2 is cut");
@@ -245,8 +246,8 @@ async fn a_source_or_a_caller_that_panics_loses_no_item() {
     let input = updates(300)
         .into_iter()
         .inspect(|update| assert!(!update.key().id.as_str().ends_with("c8"), "number 200"));
-    let run = client.bulk(&collection()).run(input).expect("a run");
-    let report = run.report().await;
+    let run = client.bulk(collection()).run(input).expect("a run");
+    let report = run.finish().await;
     assert_eq!(
         (report.counts.updated, report.counts.not_attempted),
         (200, 1),
@@ -256,7 +257,7 @@ async fn a_source_or_a_caller_that_panics_loses_no_item() {
 
     let seen = Arc::new(std::sync::Mutex::new(0));
     let counter = seen.clone();
-    let run = client.bulk(&collection()).run(updates(300)).expect("a run");
+    let run = client.bulk(collection()).run(updates(300)).expect("a run");
     let handle = run.handle();
     let ended = tokio::spawn(run.for_each(move |_| {
         *counter.lock().expect("not poisoned yet") += 1;
@@ -273,15 +274,15 @@ async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
     let mut input: Vec<Result<_, &str>> = updates(250).into_iter().map(Ok).collect();
     input.push(Err("cut"));
     let plan = client
-        .bulk(&collection())
+        .bulk(collection())
         .dry_run(futures_util::stream::iter(input))
         .await
         .expect("a plan");
     assert_eq!((plan.items, plan.requests, plan.faults), (251, 3, 1));
     assert_eq!(plan.first_faults, [(250, "cut".into())]);
     assert!(server.log().is_empty());
-    let run = client.bulk(&collection()).run(updates(250)).expect("a run");
-    assert_eq!(run.report().await.statistics.bytes_sent, plan.bytes);
+    let run = client.bulk(collection()).run(updates(250)).expect("a run");
+    assert_eq!(run.finish().await.statistics.bytes_sent, plan.bytes);
 }
 
 #[tokio::test]
@@ -307,11 +308,11 @@ async fn an_update_that_is_too_large_lets_no_later_one_overtake_an_earlier_one()
     input.insert(100, marked(&"x".repeat(20_000)));
     input.insert(101, marked("last"));
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .max_batch_bytes(15_000)
         .run(input)
         .expect("a run");
-    let report = run.report().await;
+    let report = run.finish().await;
     let counts = (report.counts.updated, report.counts.rejected);
     assert_eq!(counts, (201, 1), "{report}");
     let model = server.model();
@@ -326,9 +327,11 @@ async fn a_refusal_after_a_failure_settles_the_item_with_the_doubt_told_beside_i
     let model = model(200).reject(COLLECTION, &id(50), None);
     let (server, client) = server(model).await;
     server.script([Reply::new(500)]);
-    let again = RetryPolicy::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let again = RetryPolicy::new()
+        .backoff(Duration::from_millis(1), Duration::from_millis(1))
+        .expect("a policy");
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .concurrency(1)
         .retry(again)
         .run(updates(200))
@@ -338,12 +341,12 @@ async fn a_refusal_after_a_failure_settles_the_item_with_the_doubt_told_beside_i
     for outcome in outcomes {
         let number = usize::try_from(outcome.index).expect("small");
         if number == 50 {
-            let Settlement::Rejected(error) = &outcome.settlement else {
+            let ItemStatus::Rejected(error) = &outcome.status else {
                 panic!("{outcome:?}");
             };
             assert_eq!(error.code(), Some("validation_error"));
             assert!(error.may_have_acted());
-            let statuses = error.failed_tries().iter().map(|attempt| attempt.status);
+            let statuses = error.failed_attempts().iter().map(|attempt| attempt.status);
             let statuses: Vec<_> = statuses.flatten().map(|status| status.as_u16()).collect();
             assert_eq!(statuses[..2], [500, 400], "{error}");
             assert!(
@@ -370,19 +373,19 @@ async fn a_run_that_comes_to_nothing_says_why() {
         .build()
         .expect("a client");
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .concurrency(1)
         .run(updates(1_000))
         .expect("a run");
-    let report = run.report().await;
+    let report = run.finish().await;
     assert_eq!(report.counts.not_attempted, 1_000);
     assert_eq!(report.statistics.requests, 3);
     let told = report.stopped.expect("it has stopped").to_string();
     assert!(told.contains("no connection to the service"), "{told}");
     let not_sent = |outcome: &webflow_cms::bulk::Outcome| {
         matches!(
-            outcome.settlement,
-            Settlement::NotAttempted(NotAttempted::NotSent(_))
+            outcome.status,
+            ItemStatus::NotAttempted(NotAttempted::NotSent(_))
         )
     };
     assert!(
@@ -399,14 +402,14 @@ async fn a_handle_tells_what_the_run_waits_for_while_it_waits() {
         Reply::new(429).header("retry-after", "60").into(),
     ]);
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .concurrency(1)
         .retry(RetryPolicy::new())
         .run(updates(200))
         .expect("a run");
     let handle = run.handle();
     let mut changes = handle.watch();
-    let report = tokio::spawn(run.report());
+    let report = tokio::spawn(run.finish());
     let waits = changes
         .wait_for(|progress| progress.waiting.is_some())
         .await;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use support::{COLLECTION, builder, collection};
-use webflow_cms::bulk::{NotAttempted, Run, Settlement, Unknown};
-use webflow_cms::{Client, Clock, ItemId, ItemUpdate, RetryPolicy, SystemClock};
+use webflow_cms::bulk::{ItemStatus, NotAttempted, Run, Unknown};
+use webflow_cms::time::{Clock, SystemClock};
+use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
 use webflow_cms_reference::{Fault, FaultyServer, Model, ReferenceServer, Reply, Variant};
 
 fn id(number: usize) -> String {
@@ -37,11 +38,11 @@ async fn server(model: Model) -> (ReferenceServer, Client) {
 }
 
 /// What came of each item, in the order of the source.
-async fn settled(run: Run) -> Vec<Settlement> {
+async fn settled(run: Run) -> Vec<ItemStatus> {
     let mut outcomes: Vec<_> = run.collect().await;
     outcomes.sort_by_key(|outcome| outcome.index);
-    let settlement = |outcome: webflow_cms::bulk::Outcome| outcome.settlement;
-    outcomes.into_iter().map(settlement).collect()
+    let status = |outcome: webflow_cms::bulk::Outcome| outcome.status;
+    outcomes.into_iter().map(status).collect()
 }
 
 /// What a future gives, unless it takes longer.
@@ -75,18 +76,20 @@ async fn an_update_that_no_request_can_hold_does_not_let_a_later_one_go_ahead() 
         update(0, "x".repeat(200)),
         update(0, 3),
     ];
-    let again = RetryPolicy::new().backoff(Duration::from_millis(200), Duration::from_millis(200));
+    let again = RetryPolicy::new()
+        .backoff(Duration::from_millis(200), Duration::from_millis(200))
+        .expect("a policy");
     let input = futures_util::stream::iter(input).then(async |update| {
         SystemClock.sleep(Duration::from_millis(10)).await;
         Ok::<_, String>(update)
     });
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .max_batch_bytes(100)
         .retry(again)
         .run_stream(input);
     let settled = settled(run.expect("a run")).await;
-    assert!(matches!(settled[2], Settlement::Rejected(_)), "{settled:?}");
+    assert!(matches!(settled[2], ItemStatus::Rejected(_)), "{settled:?}");
     assert_eq!(marks_of(&server, 0), ["1", "1", "3"]);
 }
 
@@ -99,7 +102,7 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
         .expect("a client");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.journal");
-    let bulk = client.bulk(&collection());
+    let bulk = client.bulk(collection());
     server.inject([Fault::SilenceAfterActing]);
     let input = [update(0, 1), update(1, 1), update(0, 2)];
     let mut run = bulk
@@ -111,7 +114,7 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
     assert!(cut.is_none(), "{cut:?}");
     drop(run);
 
-    let bulk = bulk.journal(&path).resend_in_doubt(true);
+    let bulk = bulk.journal(&path).resend_unknown(true);
     server.core().script([Reply::new(401)]);
     let settled_by = async || {
         let run = bulk.clone().run(input.clone());
@@ -122,9 +125,9 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
         matches!(
             not_sent.as_slice(),
             [
-                Settlement::Unknown(Unknown::InDoubt),
-                Settlement::Unknown(Unknown::InDoubt),
-                Settlement::NotAttempted(_)
+                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::NotAttempted(_)
             ]
         ),
         "{not_sent:?}"
@@ -132,14 +135,14 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
 
     server.core().script((0..3).map(|_| Reply::new(400)));
     let refused = settled_by().await;
-    let is_marked = |settlement: &Settlement| matches!(settlement, Settlement::Rejected(error) if error.may_have_acted());
+    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::Rejected(error) if error.may_have_acted());
     assert!(refused[..2].iter().all(is_marked), "{refused:?}");
-    assert!(matches!(refused[2], Settlement::Updated(_)), "{refused:?}");
+    assert!(matches!(refused[2], ItemStatus::Updated(_)), "{refused:?}");
 
     let again = settled_by().await;
-    let is_marked = |settlement: &Settlement| matches!(settlement, Settlement::RejectedBefore(reason) if reason.may_have_acted());
+    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::RejectedBefore(reason) if reason.may_have_acted());
     assert!(again[..2].iter().all(is_marked), "{again:?}");
-    assert!(matches!(again[2], Settlement::UpdatedBefore), "{again:?}");
+    assert!(matches!(again[2], ItemStatus::AlreadyUpdated), "{again:?}");
 }
 
 #[tokio::test]
@@ -149,7 +152,7 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.journal");
     let bulk = client
-        .bulk(&collection())
+        .bulk(collection())
         .assume_atomic(false)
         .concurrency(1);
     let input: Vec<_> = (0..4).map(|number| update(number, number)).collect();
@@ -160,19 +163,18 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
         .run(input.clone());
     let settled_first = settled(run.expect("a run")).await;
     let is_refused =
-        |settlement: &Settlement| matches!(settlement, Settlement::Unknown(Unknown::Refused(_)));
+        |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::Refused(_)));
     assert!(
         settled_first.iter().take(3).all(is_refused),
         "{settled_first:?}"
     );
     assert!(
-        matches!(settled_first[3], Settlement::Updated(_)),
+        matches!(settled_first[3], ItemStatus::Updated(_)),
         "{settled_first:?}"
     );
     let run = bulk.journal(&path).run(input);
     let settled_then = settled(run.expect("a run")).await;
-    let in_doubt =
-        |settlement: &Settlement| matches!(settlement, Settlement::Unknown(Unknown::InDoubt));
+    let in_doubt = |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::InDoubt));
     assert!(
         settled_then.iter().take(3).all(in_doubt),
         "{settled_then:?}"
@@ -185,21 +187,18 @@ async fn an_update_that_was_not_sent_keeps_its_place_before_later_ones_for_a_res
     let (server, client) = server(model(2)).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.journal");
-    let bulk = client.bulk(&collection()).retry(RetryPolicy::never());
+    let bulk = client.bulk(collection()).retry(RetryPolicy::disabled());
     let input = [update(0, 1), update(0, 2), update(1, 1), update(0, 3)];
     server.script([Reply::new(429)]);
     let run = bulk.clone().journal(&path).run(input.clone());
     let first = settled(run.expect("a run")).await;
-    let held_back = |settlement: &Settlement| {
-        matches!(
-            settlement,
-            Settlement::NotAttempted(NotAttempted::AfterNotSent)
-        )
+    let held_back = |status: &ItemStatus| {
+        matches!(status, ItemStatus::NotAttempted(NotAttempted::AfterNotSent))
     };
     assert!(held_back(&first[1]) && held_back(&first[3]), "{first:?}");
     let run = bulk.journal(&path).run(input);
     let second = settled(run.expect("a run")).await;
-    let is_updated = |settlement: &Settlement| matches!(settlement, Settlement::Updated(_));
+    let is_updated = |status: &ItemStatus| matches!(status, ItemStatus::Updated(_));
     assert!(second.iter().all(is_updated), "{second:?}");
     assert_eq!(marks_of(&server, 0), ["1", "1", "2", "3"]);
 }
@@ -215,13 +214,13 @@ async fn a_run_that_is_cancelled_ends_although_a_request_turns_out_too_large() {
         .build()
         .expect("a client");
     let input: Vec<_> = (0..100).map(|number| update(number, 1)).collect();
-    let run = client.bulk(&collection()).run(input).expect("a run");
+    let run = client.bulk(collection()).run(input).expect("a run");
     let handle = run.handle();
     let cancel = async {
         SystemClock.sleep(wait).await;
         handle.cancel();
     };
-    let ended = within(Duration::from_secs(20), run.report());
+    let ended = within(Duration::from_secs(20), run.finish());
     let (ended, ()) = futures_util::future::join(ended, cancel).await;
     let report = ended.expect("it ends");
     assert_eq!(report.counts.not_attempted, 100, "{report}");
@@ -233,8 +232,8 @@ async fn an_item_that_was_refused_alone_comes_out_though_the_request_after_it_fa
     let (server, client) = server(model(2)).await;
     server.script([Reply::new(400), Reply::new(400), Reply::new(500)]);
     let run = client
-        .bulk(&collection())
-        .retry(RetryPolicy::never())
+        .bulk(collection())
+        .retry(RetryPolicy::disabled())
         .run([update(0, 1), update(1, 2)])
         .expect("a run");
     let settled = within(Duration::from_secs(10), settled(run)).await;
@@ -243,8 +242,8 @@ async fn an_item_that_was_refused_alone_comes_out_though_the_request_after_it_fa
         matches!(
             settled.as_slice(),
             [
-                Settlement::Rejected(_),
-                Settlement::Unknown(Unknown::Failed(_))
+                ItemStatus::Rejected(_),
+                ItemStatus::Unknown(Unknown::Failed(_))
             ]
         ),
         "{settled:?}"
@@ -257,9 +256,11 @@ async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_
     let (server, client) = server(model(2)).await;
     let statuses = [400, 500, 400, 401];
     server.script(statuses.map(Reply::new));
-    let again = RetryPolicy::new().backoff(Duration::from_millis(10), Duration::from_millis(10));
+    let again = RetryPolicy::new()
+        .backoff(Duration::from_millis(10), Duration::from_millis(10))
+        .expect("a policy");
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .retry(again)
         .run([update(0, 1), update(1, 2)])
         .expect("a run");
@@ -268,8 +269,8 @@ async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_
         matches!(
             settled.as_slice(),
             [
-                Settlement::Unknown(Unknown::InDoubt),
-                Settlement::NotAttempted(NotAttempted::Stopped(_))
+                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::NotAttempted(NotAttempted::Stopped(_))
             ]
         ),
         "{settled:?}"
@@ -281,8 +282,9 @@ async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_
 async fn the_doubt_of_a_batch_that_ends_the_run_is_kept() {
     let (server, _) = server(model(102)).await;
     let again = RetryPolicy::new()
-        .max_tries(2)
-        .backoff(Duration::from_millis(1), Duration::from_millis(1));
+        .max_attempts(2)
+        .backoff(Duration::from_millis(1), Duration::from_millis(1))
+        .expect("a policy");
     let client = builder(&server.base_url(), &server.token()).retry(again.clone());
     let client = client.build().expect("a client");
     let refusal = |text: &str| {
@@ -302,9 +304,9 @@ async fn the_doubt_of_a_batch_that_ends_the_run_is_kept() {
         _ => update(number, "x".repeat(6_000)),
     });
     let run = client
-        .bulk(&collection())
+        .bulk(collection())
         .retry(again)
-        .stop_after(2)
+        .max_consecutive_failures(2)
         .max_batch_bytes(10_000)
         .run(input);
     let settled = settled(run.expect("a run")).await;
@@ -314,13 +316,13 @@ async fn the_doubt_of_a_batch_that_ends_the_run_is_kept() {
         .iter()
         .map(|exchange| exchange.body.clone())
         .collect();
-    for (number, settlement) in settled.iter().enumerate() {
+    for (number, status) in settled.iter().enumerate() {
         let was_in = |body: &bytes::Bytes| String::from_utf8_lossy(body).contains(&id(number));
         let may_be_changed = acted.iter().take(2).chain(acted.get(3)).any(was_in);
-        let is_not_attempted = matches!(settlement, Settlement::NotAttempted(_));
+        let is_not_attempted = matches!(status, ItemStatus::NotAttempted(_));
         assert!(
             !(may_be_changed && is_not_attempted),
-            "item {number}: {settlement}"
+            "item {number}: {status}"
         );
     }
 }
@@ -332,9 +334,9 @@ async fn one_refusal_of_a_whole_batch_in_passing_rejects_nothing() {
         let (server, client) = server(model(100)).await;
         server.script([Reply::new(status)]);
         let run = client
-            .bulk(&collection())
+            .bulk(collection())
             .run((0..100).map(|number| update(number, 1)));
-        let report = run.expect("a run").report().await;
+        let report = run.expect("a run").finish().await;
         assert!(report.is_complete(), "{status}: {report}");
     }
 }
@@ -345,11 +347,11 @@ async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
     let (server, client) = server(refusing).await;
     let folder = tempfile::tempdir().expect("a folder");
     let bulk = client
-        .bulk(&collection())
+        .bulk(collection())
         .journal(folder.path().join("run.journal"));
     let run = |bulk: webflow_cms::bulk::Bulk| {
         let run = bulk.run((0..3).map(|number| update(number, 1)));
-        run.expect("a run").report()
+        run.expect("a run").finish()
     };
     assert_eq!(run(bulk.clone()).await.counts.rejected, 1);
     // Somebody mends it on the site.
@@ -358,10 +360,10 @@ async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
     assert_eq!((report.counts.rejected, report.statistics.requests), (1, 0));
     let report = run(bulk.clone().resend_rejected(true)).await;
     assert_eq!(
-        (report.counts.updated, report.counts.updated_before),
+        (report.counts.updated, report.counts.already_updated),
         (1, 2)
     );
-    assert_eq!(run(bulk).await.counts.updated_before, 3);
+    assert_eq!(run(bulk).await.counts.already_updated, 3);
 }
 
 #[tokio::test]
@@ -373,14 +375,14 @@ async fn an_item_is_not_rejected_for_what_was_refused_in_passing() {
         server.script([403; 6].map(Reply::new));
         let updates = (0..ITEMS).map(|number| update(number, 1));
         let updates: Vec<_> = updates.collect();
-        let run = client.bulk(&collection()).run(updates).expect("a run");
-        for (number, settlement) in settled(run).await.into_iter().enumerate() {
-            let is_right = match settlement {
-                Settlement::Rejected(_) => number == bad,
-                Settlement::Updated(_) => number != bad,
+        let run = client.bulk(collection()).run(updates).expect("a run");
+        for (number, status) in settled(run).await.into_iter().enumerate() {
+            let is_right = match status {
+                ItemStatus::Rejected(_) => number == bad,
+                ItemStatus::Updated(_) => number != bad,
                 _ => false,
             };
-            assert!(is_right, "{bad} is bad, and {number} is {settlement:?}");
+            assert!(is_right, "{bad} is bad, and {number} is {status:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use support::{COLLECTION, builder, collection};
-use webflow_cms::bulk::{Bulk, NotAttempted, Settlement, Unknown};
+use webflow_cms::bulk::{Bulk, ItemStatus, NotAttempted, Unknown};
 use webflow_cms::{Client, ItemId, ItemUpdate};
 use webflow_cms_reference::{Model, ReferenceServer, Step, Variant};
 
@@ -41,7 +41,7 @@ fn model() -> Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Updated,
-    UpdatedBefore,
+    AlreadyUpdated,
     Rejected,
     RejectedBefore,
     InDoubt,
@@ -66,7 +66,7 @@ fn recorded(lines: &[u8]) -> BTreeMap<u64, Known> {
         for index in indices(&line["unsent"]) {
             *open.get_mut(&index).expect("it was sent") -= 1;
         }
-        known.extend(indices(&line["updated"]).map(|index| (index, Known::UpdatedBefore)));
+        known.extend(indices(&line["updated"]).map(|index| (index, Known::AlreadyUpdated)));
         for (name, settled) in [
             ("rejected", Known::RejectedBefore),
             ("unknown", Known::InDoubt),
@@ -88,14 +88,14 @@ async fn outcomes(bulk: Bulk) -> BTreeMap<u64, Known> {
     let mut outcomes = BTreeMap::new();
     let mut run = bulk.run(updates()).expect("a run");
     while let Some(outcome) = run.next().await {
-        let known = match outcome.settlement {
-            Settlement::Updated(_) => Known::Updated,
-            Settlement::UpdatedBefore => Known::UpdatedBefore,
-            Settlement::Rejected(error) if error.may_have_acted() => Known::RejectedInDoubt,
-            Settlement::Rejected(_) => Known::Rejected,
-            Settlement::RejectedBefore(_) => Known::RejectedBefore,
-            Settlement::Unknown(Unknown::InDoubt) => Known::InDoubt,
-            Settlement::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
+        let known = match outcome.status {
+            ItemStatus::Updated(_) => Known::Updated,
+            ItemStatus::AlreadyUpdated => Known::AlreadyUpdated,
+            ItemStatus::Rejected(error) if error.may_have_acted() => Known::RejectedInDoubt,
+            ItemStatus::Rejected(_) => Known::Rejected,
+            ItemStatus::RejectedBefore(_) => Known::RejectedBefore,
+            ItemStatus::Unknown(Unknown::InDoubt) => Known::InDoubt,
+            ItemStatus::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
             other => panic!("item {}: {other:?}", outcome.index),
         };
         let before = outcomes.insert(outcome.index, known);
@@ -121,7 +121,7 @@ async fn journal(server: &ReferenceServer, client: &Client, path: &Path) {
         _ => Step::Model,
     });
     server.core().script(steps);
-    let bulk = client.bulk(&collection()).journal(path);
+    let bulk = client.bulk(collection()).journal(path);
     let run = bulk.run(updates()).expect("a run");
     let outcomes: Vec<_> = run.collect().await;
     assert_eq!(outcomes.len(), ITEMS.len());
@@ -150,8 +150,8 @@ async fn a_journal_that_was_cut_anywhere_can_be_resumed_and_every_item_is_in_the
             fs::write(&path, cut).expect("a file");
             server.reset(model());
             let bulk = client
-                .bulk(&collection())
-                .resend_in_doubt(resend)
+                .bulk(collection())
+                .resend_unknown(resend)
                 .journal(&path);
             let context = format!("cut to {} bytes, resend_in_doubt({resend})", cut.len());
             let (before, after) = (recorded(cut), outcomes(bulk.clone()).await);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::{COLLECTION, builder, collection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use webflow_cms::bulk::{Bulk, Outcome, Settlement};
+use webflow_cms::bulk::{Bulk, ItemStatus, Outcome};
 use webflow_cms::{ItemId, ItemUpdate, RetryPolicy};
 use webflow_cms_reference::{
     Exchange, Fault, FaultyServer, Model, ReferenceServer, Reply, Step, Variant,
@@ -70,10 +70,14 @@ async fn serve(count: u64) -> FaultyServer {
 fn bulk(base_url: &str, token: &str) -> Bulk {
     let milliseconds = Duration::from_millis;
     let client = builder(base_url, token)
-        .retry(RetryPolicy::new().backoff(milliseconds(2), milliseconds(20)))
+        .retry(
+            RetryPolicy::new()
+                .backoff(milliseconds(2), milliseconds(20))
+                .expect("a policy"),
+        )
         .build()
         .expect("a client");
-    client.bulk(&collection()).resend_in_doubt(true)
+    client.bulk(collection()).resend_unknown(true)
 }
 
 /// The places of the input that a request is about.
@@ -158,11 +162,11 @@ async fn victim(told: &str) {
 }
 
 fn word(outcome: &Outcome) -> &'static str {
-    match outcome.settlement {
-        Settlement::Updated(_) => "updated",
-        Settlement::UpdatedBefore => "updated-before",
-        Settlement::Rejected(_) => "rejected",
-        Settlement::RejectedBefore(_) => "rejected-before",
+    match outcome.status {
+        ItemStatus::Updated(_) => "updated",
+        ItemStatus::AlreadyUpdated => "updated-before",
+        ItemStatus::Rejected(_) => "rejected",
+        ItemStatus::RejectedBefore(_) => "rejected-before",
         _ => "open",
     }
 }
@@ -380,7 +384,7 @@ async fn a_run_that_is_killed_again_and_again_comes_to_what_it_would_have_come_t
     }
     let server = serve(UPDATES).await;
     let run = bulk(&server.base_url(), &server.token()).run(updates(UPDATES));
-    let report = run.expect("a run").report().await;
+    let report = run.expect("a run").finish().await;
     let bad = (0..UPDATES).filter(|index| is_bad(*index)).count() as u64;
     assert_eq!(report.counts.rejected, bad, "{report}");
     assert_eq!(report.counts.updated, UPDATES - bad, "{report}");

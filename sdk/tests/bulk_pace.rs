@@ -55,8 +55,8 @@ fn a_run_takes_the_time_of_its_pace_and_no_request_too_many() {
             let update = ItemUpdate::new(ItemId::new(id(number)).expect("an id"));
             update.field("mark", &number).expect("a field")
         });
-        let run = client.bulk(&collection()).run(updates).expect("a run");
-        let report = world.run(run.report()).expect("time passes");
+        let run = client.bulk(collection()).run(updates).expect("a run");
+        let report = world.run(run.finish()).expect("time passes");
         assert!(report.is_complete(), "{report}");
 
         let requests = ITEMS.div_ceil(100);

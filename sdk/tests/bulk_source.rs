@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use support::{COLLECTION, builder, builder_in, collection, world};
-use webflow_cms::bulk::{Bulk, JsonLines, Outcome, Report, Settlement, SourceEnd, StopReason};
+use webflow_cms::bulk::{Bulk, ItemStatus, JsonLines, Outcome, Report, SourceEnd, StopReason};
 use webflow_cms::{ItemId, ItemUpdate};
 use webflow_cms_reference::World;
 use webflow_cms_reference::{
@@ -50,12 +50,12 @@ fn site(count: usize) -> World {
 
 fn bulk(world: &World) -> Bulk {
     let client = builder_in(world).build().expect("a client");
-    client.bulk(&collection())
+    client.bulk(collection())
 }
 
 fn report(world: &World, bulk: Bulk, source: Updates) -> Report {
     let run = bulk.run_stream(source).expect("a run");
-    world.run(run.report()).expect("it ends")
+    world.run(run.finish()).expect("it ends")
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_batch_that_is_not_full_leaves_after_five_seconds_of_silence() {
     );
 
     run.handle().cancel();
-    let report = world.run(run.report()).expect("a cancel ends it");
+    let report = world.run(run.finish()).expect("a cancel ends it");
     assert!(matches!(report.source, SourceEnd::NotReadOn), "{report}");
     assert_eq!((report.taken, report.counts.updated), (150, 150));
     assert!(!report.is_complete(), "who knows what else there was");
@@ -110,8 +110,7 @@ fn a_rejection_is_told_although_the_source_is_silent() {
             outcomes
         });
         let outcomes = outcomes.expect("they are not waited for ever");
-        let is_rejected =
-            |outcome: &&Outcome| matches!(outcome.settlement, Settlement::Rejected(_));
+        let is_rejected = |outcome: &&Outcome| matches!(outcome.status, ItemStatus::Rejected(_));
         assert_eq!(outcomes.iter().filter(is_rejected).count(), 1);
     }
 }
@@ -131,7 +130,7 @@ fn an_input_that_cannot_be_read_on_is_told_whatever_is_set() {
     let run = bulk(&world)
         .continue_after_source_error(true)
         .try_run(JsonLines::new(torn).collect::<Vec<_>>());
-    let report = world.run(run.expect("a run").report()).expect("it ends");
+    let report = world.run(run.expect("a run").finish()).expect("it ends");
     assert!(
         matches!(report.source, SourceEnd::Failed { .. }),
         "{report}"
@@ -145,7 +144,7 @@ fn an_input_that_cannot_be_read_on_is_told_whatever_is_set() {
             _ => update(number),
         }));
     let report = world
-        .run(panicking.expect("a run").report())
+        .run(panicking.expect("a run").finish())
         .expect("it ends");
     assert!(
         matches!(report.source, SourceEnd::Failed { index: 2, .. }),
@@ -167,7 +166,7 @@ fn a_cancel_ends_a_run_whose_source_is_silent() {
         let world = site(400);
         let run = bulk(&world).run_stream(silent_after(taken)).expect("a run");
         run.handle().cancel();
-        let report = world.run(run.report()).expect("it ends");
+        let report = world.run(run.finish()).expect("it ends");
         assert_cancelled(&report);
         assert_eq!(report.taken, taken as u64);
         assert!(world.server().log().is_empty());
@@ -178,7 +177,7 @@ fn a_cancel_ends_a_run_whose_source_is_silent() {
 #[tokio::test]
 async fn a_cancel_ends_a_run_whose_source_is_endless() {
     let client = builder("http://127.0.0.1:1/v2", "b7c1d0e2f3a4");
-    let bulk = client.build().expect("a client").bulk(&collection());
+    let bulk = client.build().expect("a client").bulk(collection());
     let run = bulk.run_stream(endless()).expect("a run");
     run.handle().cancel();
     let has_run = Arc::new(AtomicBool::new(false));
@@ -281,14 +280,14 @@ fn what_was_taken_with_next_is_in_the_report_too() {
     let world = site(1);
     let client = builder_in(&world).build().expect("a client");
     let input = Box::pin(stream::iter([Err("cut"), update(0)])) as Updates;
-    let bulk = client.bulk(&collection()).continue_after_source_error(true);
+    let bulk = client.bulk(collection()).continue_after_source_error(true);
     let mut run = bulk.run_stream(input).expect("a run");
     let first = world
         .run(run.next())
         .expect("it goes on")
         .expect("an outcome");
     assert_eq!(first.index, 0);
-    let report = world.run(run.report()).expect("it ends");
+    let report = world.run(run.finish()).expect("it ends");
     let others: Vec<_> = report.others.iter().map(|outcome| outcome.index).collect();
     assert_eq!(others, [0]);
 }
@@ -350,7 +349,7 @@ fn a_run_that_is_polled_on_another_runtime_ends_with_an_account() {
     let server = servers.block_on(FaultyServer::serve(core)).expect("a port");
     server.otherwise(Fault::SilenceBeforeActing);
     let client = builder(&server.base_url(), &server.token()).build();
-    let bulk = client.expect("a client").bulk(&collection());
+    let bulk = client.expect("a client").bulk(collection());
     let mut run = bulk.run_stream(updates(250)).expect("a run");
     first.block_on(async {
         // A request is under way when the server has read it.
@@ -360,7 +359,7 @@ fn a_run_that_is_polled_on_another_runtime_ends_with_an_account() {
         }
     });
     drop(first);
-    let report = second.block_on(run.report());
+    let report = second.block_on(run.finish());
     let counts = (report.counts.unknown, report.counts.not_attempted);
     assert_eq!((counts, report.taken), ((100, 150), 250), "{report}");
     assert!(report.to_string().contains("runtime"), "{report}");

@@ -81,7 +81,7 @@ fn interrupted(signal: &str) -> (Ended, Ended) {
     kill.args([format!("-{signal}"), child.id().to_string()]);
     assert!(kill.status().expect("sent").success());
     let first = ended(child);
-    (first, folder.run(&["a.jsonl", "--resend-in-doubt"]))
+    (first, folder.run(&["a.jsonl", "--resend-unknown"]))
 }
 
 /// Whether the tests were started so that a signal does not reach them, and what they start.
@@ -232,10 +232,10 @@ fn the_command_that_is_advised_can_be_pasted_into_a_shell() {
     let folder = Folder::new();
     let name = "it's $HOME; rm.jsonl";
     folder.write(name, row(1) + &bad_row(2));
-    let options = ["--pace", "600", "--skip-invalid-files", "false"];
+    let options = ["--rate-limit", "600", "--skip-invalid-files", "false"];
     let ended = folder.run(&[&[name], &options[..]].concat());
     ended.ends_with(1).says(
-        r"cargo run --example bulk_update -- --pace 600 --skip-invalid-files false 'it'\''s $HOME; rm.jsonl.not-updated'",
+        r"cargo run --example bulk_update -- --rate-limit 600 --skip-invalid-files false 'it'\''s $HOME; rm.jsonl.not-updated'",
     );
 }
 
@@ -265,10 +265,13 @@ fn options_that_contradict_each_other_are_refused() {
             &["--live", "--collection", "shop", "a"],
             "24 hexadecimal digits",
         ),
-        (&["--resend-in-doubt", "--fresh"], "cannot be used with"),
-        (&["--pace", "0"], "1.."),
+        (&["--resend-unknown", "--fresh"], "cannot be used with"),
+        (&["--rate-limit", "0"], "1.."),
         (&["--share", "1.5"], "at the most 1"),
-        (&["--share", "0.5", "--pace", "30"], "cannot be used with"),
+        (
+            &["--share", "0.5", "--rate-limit", "30"],
+            "cannot be used with",
+        ),
         (&["--items", "5", "a"], "cannot be used with"),
     ] {
         folder.run(arguments).ends_with(2).says(told);

@@ -13,16 +13,17 @@ use flate2::{Compress, Compression, FlushCompress};
 use support::{COLLECTION, builder, collection, faulty_site, one};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use webflow_cms::observe::{AttemptEnded, Observer};
 use webflow_cms::raw::types::ItemUpdateList;
-use webflow_cms::{Client, Error, ErrorKind, Observer, TryEnded};
+use webflow_cms::{Client, Error, ErrorKind};
 use webflow_cms_reference::{Fault, FaultyServer, Reply};
 
 const BOUND: u64 = 1 << 20;
 const TIME: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
-const IN_TIME: &str = "the answer did not come to its end in time";
-const TOO_LARGE: &str = "the answer is larger than the bound for answers";
+const IN_TIME: &str = "the response timed out";
+const TOO_LARGE: &str = "the response is larger than max_response_bytes";
 
 fn client(base_url: &str, timeout: Duration) -> Client {
     watched(base_url, timeout).0
@@ -32,8 +33,8 @@ fn client(base_url: &str, timeout: Duration) -> Client {
 fn watched(base_url: &str, timeout: Duration) -> (Client, Most) {
     let most = Most::default();
     let client = builder(base_url, "reference-token")
-        .max_answer_bytes(usize::try_from(BOUND).expect("a mebibyte"))
-        .timeout(timeout)
+        .max_response_bytes(usize::try_from(BOUND).expect("a mebibyte"))
+        .attempt_timeout(timeout)
         .observer(most.clone())
         .build()
         .expect("a client");
@@ -44,7 +45,7 @@ fn watched(base_url: &str, timeout: Duration) -> (Client, Most) {
 struct Most(Arc<AtomicU64>);
 
 impl Observer for Most {
-    fn try_ended(&self, ended: &TryEnded) {
+    fn attempt_ended(&self, ended: &AttemptEnded) {
         self.0.fetch_max(ended.bytes_received, Ordering::Relaxed);
     }
 }
@@ -58,7 +59,7 @@ impl Most {
 /// The error of a typed call. A call that hangs is a failure, and not a test run that never ends.
 async fn typed(client: &Client) -> Error {
     let (collection, batch) = (collection(), one());
-    let call = client.update(&collection, &batch).send();
+    let call = client.update(collection, batch.clone()).send();
     patiently(call).await.expect_err("an answer that does harm")
 }
 
@@ -148,7 +149,7 @@ async fn faulty(fault: Fault) -> FaultyServer {
 
 #[tokio::test]
 async fn an_answer_without_end_ends_when_the_time_of_the_try_is_over() {
-    let silence = "the time for the request ran out: no answer came";
+    let silence = "the request timed out: no response arrived";
     let drip = Fault::Drip {
         pause: Duration::from_millis(1),
     };
@@ -191,7 +192,7 @@ async fn an_answer_beyond_the_bound_is_read_up_to_the_bound() {
         let error = typed(&client).await;
         assert_eq!(
             error.kind(),
-            ErrorKind::UnreadableAnswer,
+            ErrorKind::InvalidResponse,
             "{fault:?}: {error:?}"
         );
         assert!(error.may_have_acted(), "{fault:?}");
@@ -205,7 +206,7 @@ async fn an_answer_beyond_the_bound_is_read_up_to_the_bound() {
 async fn ten_gibibytes_in_ten_megabytes_are_expanded_up_to_the_bound() {
     let (client, most) = watched(&sends(bomb).await, LONG);
     let error = typed(&client).await;
-    assert_eq!(error.kind(), ErrorKind::UnreadableAnswer, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
     let error = raw(&client).await;
     assert!(error.contains(TOO_LARGE), "{error}");
     assert_eq!(most.bytes(), BOUND);

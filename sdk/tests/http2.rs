@@ -69,7 +69,7 @@ async fn error_after(bytes: Vec<u8>) -> Error {
     let client = builder(&base_url, TOKEN).http(http).build();
     let error = client
         .expect("a client")
-        .update(&collection(), &one())
+        .update(collection(), one())
         .await
         .expect_err("a fault");
     server.abort();
@@ -104,7 +104,11 @@ async fn what_a_server_breaks_off_is_a_cut_connection() {
         ),
     ] {
         let error = error_after(bytes).await;
-        assert_eq!(error.kind(), ErrorKind::ConnectionCut, "{name}: {error:?}");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::ConnectionClosed,
+            "{name}: {error:?}"
+        );
         assert_eq!(error.status().map(|status| status.as_u16()), status);
         assert!(error.may_have_acted(), "{name}");
         // With the head of a success the request is known to be accepted.
@@ -118,7 +122,7 @@ async fn what_a_server_says_on_going_away_holds_no_token() {
     let words = format!("you sent {}", TOKEN.to_uppercase());
     let payload = [&[0; 7], &[INTERNAL_ERROR][..], words.as_bytes()].concat();
     let error = error_after(frame(GOAWAY, 0, 0, &payload)).await;
-    assert_eq!(error.kind(), ErrorKind::ConnectionCut, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::ConnectionClosed, "{error:?}");
     let first: &(dyn StdError + 'static) = &error;
     let shown: String = successors(Some(first), |error| (*error).source())
         .map(|cause| format!("{cause} {cause:?} {cause:#?}\n"))

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, select};
 use support::{SdkTime, builder_in, collection, one, world};
-use webflow_cms::{
-    CallEnded, CallStarted, Client, ClientBuilder, ErrorKind, Observer, Pace, TryEnd, TryEnded,
-    TryStarted, WaitCause, WaitEnded, WaitStarted,
+use webflow_cms::observe::{
+    AttemptEnd, AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, WaitCause,
+    WaitEnded, WaitStarted,
 };
+use webflow_cms::{Client, ClientBuilder, ErrorKind, RateLimiter};
 use webflow_cms_reference::World;
 use webflow_cms_reference::{Fault, Reply};
 
@@ -22,8 +23,8 @@ const SECOND: Duration = Duration::from_secs(1);
 enum Heard {
     CallStarted(CallStarted),
     CallEnded(CallEnded),
-    TryStarted(TryStarted),
-    TryEnded(TryEnded),
+    AttemptStarted(AttemptStarted),
+    AttemptEnded(AttemptEnded),
     WaitStarted(WaitStarted),
     WaitEnded(WaitEnded),
 }
@@ -54,9 +55,9 @@ impl Listener {
         self.heard.lock().expect("no panic").clone()
     }
 
-    fn tries(&self) -> Vec<TryEnded> {
+    fn attempts(&self) -> Vec<AttemptEnded> {
         let ended = |heard| match heard {
-            Heard::TryEnded(ended) => Some(ended),
+            Heard::AttemptEnded(ended) => Some(ended),
             _ => None,
         };
         self.all().into_iter().filter_map(ended).collect()
@@ -77,8 +78,8 @@ impl Listener {
             let (what, more) = match heard {
                 Heard::CallStarted(CallStarted { call, .. }) => (format!("call {call}"), 1),
                 Heard::CallEnded(CallEnded { call, .. }) => (format!("call {call}"), -1),
-                Heard::TryStarted(started) => (tried(started.number, started.bytes_sent), 1),
-                Heard::TryEnded(ended) => (tried(ended.number, ended.bytes_sent), -1),
+                Heard::AttemptStarted(started) => (tried(started.number, started.bytes_sent), 1),
+                Heard::AttemptEnded(ended) => (tried(ended.number, ended.bytes_sent), -1),
                 Heard::WaitStarted(WaitStarted { cause, .. }) => (format!("wait {cause:?}"), 1),
                 Heard::WaitEnded(WaitEnded { cause, .. }) => (format!("wait {cause:?}"), -1),
             };
@@ -106,14 +107,14 @@ impl Observer for Listener {
         self.heard(Heard::CallEnded(ended.clone()));
     }
 
-    fn try_started(&self, started: &TryStarted) {
-        self.time.try_started(started);
-        self.heard(Heard::TryStarted(started.clone()));
+    fn attempt_started(&self, started: &AttemptStarted) {
+        self.time.attempt_started(started);
+        self.heard(Heard::AttemptStarted(started.clone()));
     }
 
-    fn try_ended(&self, ended: &TryEnded) {
-        self.time.try_ended(ended);
-        self.heard(Heard::TryEnded(ended.clone()));
+    fn attempt_ended(&self, ended: &AttemptEnded) {
+        self.time.attempt_ended(ended);
+        self.heard(Heard::AttemptEnded(ended.clone()));
     }
 
     fn wait_started(&self, started: &WaitStarted) {
@@ -150,32 +151,32 @@ fn tries_and_waits_add_up_to_what_went_over_the_wire_and_to_the_time_that_passed
     world.latency(|_| (SECOND / 4, SECOND / 4));
     let listener = Listener::new(&world);
     let client = client(&world, &listener, |builder| {
-        builder.pace(Pace::fixed(60).expect("a pace"))
+        builder.rate_limiter(RateLimiter::fixed(60).expect("a pace"))
     });
     let (collection, batch, time) = (collection(), one(), world.time());
-    let call = time.caller(client.update(&collection, &batch).send());
+    let call = time.caller(client.update(collection, batch.clone()).send());
     let response = world.run(call).expect("time passes").expect("an update");
-    let again = time.caller(client.update(&collection, &batch).send());
+    let again = time.caller(client.update(collection, batch.clone()).send());
     world.run(again).expect("time passes").expect("an update");
-    assert_eq!(response.tries(), 4);
+    assert_eq!(response.attempts(), 4);
 
-    let (tries, waits, log) = (listener.tries(), listener.waits(), world.log());
-    let ends: Vec<_> = tries
+    let (attempts, waits, log) = (listener.attempts(), listener.waits(), world.log());
+    let ends: Vec<_> = attempts
         .iter()
         .map(|ended| (ended.number, ended.end))
         .collect();
     assert_eq!(
         ends,
         [
-            (1, TryEnd::Failed(ErrorKind::Server)),
-            (2, TryEnd::Failed(ErrorKind::TooManyRequests)),
-            (3, TryEnd::Failed(ErrorKind::Server)),
-            (4, TryEnd::Succeeded),
-            (1, TryEnd::Succeeded),
+            (1, AttemptEnd::Failed(ErrorKind::ServerError)),
+            (2, AttemptEnd::Failed(ErrorKind::TooManyRequests)),
+            (3, AttemptEnd::Failed(ErrorKind::ServerError)),
+            (4, AttemptEnd::Succeeded),
+            (1, AttemptEnd::Succeeded),
         ]
     );
-    assert_eq!(tries.len(), log.len());
-    for (ended, exchange) in tries.iter().zip(&log) {
+    assert_eq!(attempts.len(), log.len());
+    for (ended, exchange) in attempts.iter().zip(&log) {
         let sent = u64::try_from(exchange.body.len()).expect("a small number");
         assert_eq!(ended.bytes_sent, sent, "{ended:?}");
         let reply = exchange.reply.as_ref().expect("an answer");
@@ -188,10 +189,10 @@ fn tries_and_waits_add_up_to_what_went_over_the_wire_and_to_the_time_that_passed
         assert_eq!(ended.took, SECOND / 2, "{ended:?}");
     }
     let causes: Vec<_> = waits.iter().map(|ended| ended.cause).collect();
-    use WaitCause::{Backoff, Pace as Turn, RetryAfter};
+    use WaitCause::{Backoff, RateLimit as Turn, RetryAfter};
     assert_eq!(causes, [Backoff, Turn, RetryAfter, Backoff, Turn]);
     let waited: Duration = waits.iter().map(|ended| ended.waited).sum();
-    let tried: Duration = tries.iter().map(|ended| ended.took).sum();
+    let tried: Duration = attempts.iter().map(|ended| ended.took).sum();
     assert_eq!(waited + tried, time.elapsed(), "{waits:?}");
     assert_eq!(listener.open(), BTreeMap::new());
 }
@@ -203,10 +204,11 @@ fn each_start_has_its_end_when_calls_are_dropped_wherever_they_are() {
     world.script((0..4).map(|_| Reply::new(500)));
     let listener = Listener::new(&world);
     let client = client(&world, &listener, |builder| {
-        builder.pace(Pace::fixed(20).expect("a pace"))
+        builder.rate_limiter(RateLimiter::fixed(20).expect("a pace"))
     });
     let (collection, batch, time) = (collection(), one(), world.time());
-    let calls = || join_all((0..4).map(|_| time.caller(client.update(&collection, &batch).send())));
+    let calls =
+        || join_all((0..4).map(|_| time.caller(client.update(collection, batch.clone()).send())));
     // One call is under way then, or waits before its next try, or for its turn; the others wait for theirs.
     for half_seconds in [1, 3, 5, 9, 14] {
         let pause = time.pause(half_seconds * SECOND / 2);
@@ -218,8 +220,8 @@ fn each_start_has_its_end_when_calls_are_dropped_wherever_they_are() {
             "after {half_seconds} half seconds"
         );
     }
-    let ends: Vec<_> = listener.tries().iter().map(|ended| ended.end).collect();
-    assert!(ends.contains(&TryEnd::Dropped), "{ends:?}");
+    let ends: Vec<_> = listener.attempts().iter().map(|ended| ended.end).collect();
+    assert!(ends.contains(&AttemptEnd::Dropped), "{ends:?}");
     assert!(
         listener
             .waits()
@@ -239,10 +241,10 @@ fn an_observer_that_panics_loses_nothing() {
     };
     let client = client(&world, &listener, |builder| builder);
     let (collection, batch, time) = (collection(), one(), world.time());
-    let call = time.caller(client.update(&collection, &batch).send());
+    let call = time.caller(client.update(collection, batch.clone()).send());
     let response = world.run(call).expect("time passes").expect("an update");
-    assert_eq!(response.tries(), 3);
-    assert_eq!(listener.tries().len(), 3);
+    assert_eq!(response.attempts(), 3);
+    assert_eq!(listener.attempts().len(), 3);
     assert_eq!(listener.open(), BTreeMap::new());
-    assert_eq!(client.pace().waiting(), 0);
+    assert_eq!(client.rate_limiter().waiting(), 0);
 }

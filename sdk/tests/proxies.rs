@@ -54,7 +54,7 @@ impl Proxy {
 
 async fn status(builder: ClientBuilder) -> u16 {
     let client = builder.build().expect("a client");
-    match client.update(&collection(), &one()).await {
+    match client.update(collection(), one()).await {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.status().map_or(0, |status| status.as_u16()),
     }

@@ -9,9 +9,10 @@ use futures_util::future::join;
 use support::{
     COLLECTION, LAMP, builder, builder_in, client, collection, faulty_site, one, site, world,
 };
+use webflow_cms::raw::Transport;
 use webflow_cms::raw::types::{ItemUpdate, ItemUpdateFieldData, ItemUpdateList, UpdatedItems};
 use webflow_cms::raw::{self, ClientInfo as _};
-use webflow_cms::{Client, ClientBuilder, Pace, RetryPolicy, Transport, reqwest};
+use webflow_cms::{Client, ClientBuilder, RateLimiter, RetryPolicy, reqwest};
 use webflow_cms_reference::World;
 use webflow_cms_reference::{Fault, ReferenceServer, Reply};
 
@@ -132,8 +133,8 @@ async fn a_raw_answer_beyond_the_bound_is_an_error_and_not_read_on() {
         pause: Duration::ZERO,
     });
     let raw = builder(&server.base_url(), &server.token())
-        .max_answer_bytes(16)
-        .timeout(Duration::from_secs(20))
+        .max_response_bytes(16)
+        .attempt_timeout(Duration::from_secs(20))
         .build()
         .expect("a client")
         .raw();
@@ -176,7 +177,7 @@ async fn the_token_goes_to_no_other_server_than_the_clients_own() {
 
 type Called = Result<raw::ResponseValue<UpdatedItems>, Box<raw::Error<raw::types::ApiError>>>;
 
-/// Tries a law with each kind of raw client, each in a world that has just begun.
+/// Attempts a law with each kind of raw client, each in a world that has just begun.
 fn for_each_way(
     settings: impl Fn(ClientBuilder) -> ClientBuilder,
     law: impl Fn(&World, &Client, &raw::Client),
@@ -256,7 +257,7 @@ fn a_raw_call_that_was_accepted_is_not_sent_again() {
 
 #[test]
 fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_strict_policy() {
-    let strict = RetryPolicy::new().if_may_have_acted(false);
+    let strict = RetryPolicy::new().retry_ambiguous(false);
     for_each_way(
         |builder| builder.retry(strict.clone()),
         |world, _, raw| {
@@ -281,7 +282,7 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_s
 #[test]
 fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did() {
     for_each_way(
-        |builder| builder.retry(RetryPolicy::new().max_tries(3)),
+        |builder| builder.retry(RetryPolicy::new().max_attempts(3)),
         |world, _, raw| {
             world.script([500, 502, 503, 504].map(Reply::new));
             let error = call(world, raw).expect_err("a failure");
@@ -294,7 +295,11 @@ fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did
 #[test]
 fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
     for_each_way(
-        |builder| builder.timeout(6 * SECOND).retry(RetryPolicy::never()),
+        |builder| {
+            builder
+                .attempt_timeout(6 * SECOND)
+                .retry(RetryPolicy::disabled())
+        },
         |world, _, raw| {
             // The head takes some of the time.
             world.latency(|_| (Duration::ZERO, 2 * SECOND));
@@ -315,14 +320,11 @@ fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
 #[test]
 fn a_raw_call_ends_by_its_deadline_and_says_so() {
     for_each_way(
-        |builder| builder.deadline(10 * SECOND),
+        |builder| builder.operation_timeout(10 * SECOND),
         |world, _, raw| {
             world.faults([Fault::SilenceAfterActing]);
             let error = call(world, raw).expect_err("silence").to_string();
-            assert!(
-                error.contains("the time for the request ran out"),
-                "{error}"
-            );
+            assert!(error.contains("the request timed out"), "{error}");
             assert_eq!(world.time().elapsed(), 10 * SECOND);
 
             world.script([asking_for(60)]);
@@ -333,7 +335,7 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
                 .expect_err("its turn is too late")
                 .to_string();
             assert!(error.contains("the request was not sent"), "{error}");
-            assert!(error.contains("deadline"), "{error}");
+            assert!(error.contains("the operation timeout"), "{error}");
             assert_eq!(world.time().elapsed(), 10 * SECOND);
             assert_eq!(arrivals(world).len(), 2);
         },
@@ -342,10 +344,10 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
 
 #[test]
 fn raw_and_typed_calls_stop_when_either_is_asked_to_wait() {
-    let unpaced = || Pace::starting_at(u32::MAX).expect("a pace");
+    let unpaced = || RateLimiter::with_initial_limit(u32::MAX).expect("a pace");
     for raw_first in [true, false] {
         for_each_way(
-            |builder| builder.pace(unpaced()),
+            |builder| builder.rate_limiter(unpaced()),
             |world, client, raw| {
                 world.script([asking_for(60)]);
                 let (collection, batch, request) = (collection(), one(), request());
@@ -358,7 +360,7 @@ fn raw_and_typed_calls_stop_when_either_is_asked_to_wait() {
                 };
                 let typed_call = async {
                     later(!raw_first).await;
-                    let call = client.update(&collection, &batch).send();
+                    let call = client.update(collection, batch.clone()).send();
                     time.caller(call).await.expect("an update");
                 };
                 world.run(join(raw_call, typed_call)).expect("time passes");

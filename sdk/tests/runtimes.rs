@@ -4,8 +4,9 @@ mod support;
 
 use support::{COLLECTION, client, collection, one, site};
 use tokio::runtime::{Builder, Runtime};
+use webflow_cms::error::InvalidInput;
 use webflow_cms::raw::types::ItemUpdateList;
-use webflow_cms::{Client, Error, ErrorKind, InvalidInput, UpdateResponse};
+use webflow_cms::{Client, Error, ErrorKind, UpdateResponse};
 use webflow_cms_reference::ReferenceServer;
 
 fn runtime() -> Runtime {
@@ -25,7 +26,7 @@ fn served() -> (Runtime, ReferenceServer) {
 }
 
 async fn update(client: &Client) -> Result<UpdateResponse, Error> {
-    client.update(&collection(), &one()).await
+    client.update(collection(), one()).await
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn clients_of_two_runtimes_share_a_pace() {
     let (first, second) = (runtime(), runtime());
     let one = client(&server);
     let other = support::builder(&server.base_url(), &server.token())
-        .pace(one.pace().clone())
+        .rate_limiter(one.rate_limiter().clone())
         .build()
         .expect("a client");
     first.block_on(update(&one)).expect("an update");

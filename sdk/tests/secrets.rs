@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use support::{COLLECTION, builder, collection, faulty_site, one};
 use tokio::net::TcpListener;
-use webflow_cms::raw::{ClientInfo as _, types::ItemUpdateList};
+use webflow_cms::raw::ClientInfo as _;
+use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Client, ErrorKind, Token, reqwest};
 use webflow_cms_reference::Fault;
 
@@ -32,7 +33,7 @@ fn causes<'a>(
 
 fn client_for(base_url: &str) -> Client {
     builder(base_url, TOKEN)
-        .timeout(Duration::from_millis(200))
+        .attempt_timeout(Duration::from_millis(200))
         .build()
         .expect("a client")
 }
@@ -47,7 +48,7 @@ fn the_token_is_not_in_the_debug_of_what_holds_it() {
     let client = client_for("http://127.0.0.1/v2");
     let raw = client.raw();
     let batch = one();
-    let request = client.update(&collection(), &batch);
+    let request = client.update(collection(), batch.clone());
     let holders: [&dyn Debug; 4] = [&client, &raw, raw.inner(), &request];
     for holder in holders {
         assert!(shown(holder).contains("[redacted]"), "it has no token");
@@ -72,7 +73,7 @@ async fn the_token_is_not_in_what_a_failed_transport_says() {
         (
             server.base_url(),
             Fault::ResetAfterActing,
-            ErrorKind::ConnectionCut,
+            ErrorKind::ConnectionClosed,
         ),
         (
             server.base_url(),
@@ -84,7 +85,7 @@ async fn the_token_is_not_in_what_a_failed_transport_says() {
         server.otherwise(fault);
         let client = client_for(&base_url);
         let error = client
-            .update(&collection(), &one())
+            .update(collection(), one())
             .await
             .expect_err("a fault");
         assert_eq!(error.kind(), kind, "{error:?}");

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use support::{FRENCH, client, collection, lamp, one, site};
-use webflow_cms::{
-    BASE_URL, Batch, CmsLocaleId, CollectionItem, DOCUMENTED_STATUSES, ErrorKind, REQUIRED_SCOPE,
-};
+use webflow_cms::model::CollectionItem;
+use webflow_cms::spec::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
+use webflow_cms::{Batch, CmsLocaleId, ErrorKind};
 use webflow_cms_reference::Reply;
 
 fn document() -> Value {
@@ -43,7 +43,7 @@ async fn an_update_with_everything_set_sends_every_property_of_the_document_and_
         .expect("a field");
     let batch = Batch::new([update]).expect("a batch");
     client(&server)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .await
         .expect("an update");
 
@@ -132,11 +132,11 @@ async fn every_error_status_of_the_document_has_a_kind_of_its_own() {
 
     let server = site().await;
     let (client, batch) = (client(&server), one());
-    let mut kinds = vec![ErrorKind::OtherStatus];
+    let mut kinds = vec![ErrorKind::UnexpectedStatus];
     for status in documented.into_iter().filter(|status| *status != 200) {
         server.script([Reply::documented(status).expect("an example")]);
         let error = client
-            .update(&collection(), &batch)
+            .update(collection(), batch.clone())
             .await
             .expect_err("a refusal");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(status));

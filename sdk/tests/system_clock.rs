@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use webflow_cms::{Clock as _, SystemClock};
+use webflow_cms::time::{Clock as _, SystemClock};
 
 #[test]
 fn a_time_that_ran_ahead_in_one_runtime_does_not_stand_still_in_the_next() {

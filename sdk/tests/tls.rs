@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
+use webflow_cms::error::RetryStopped;
 use webflow_cms::reqwest::{self, Certificate};
-use webflow_cms::{Client, ErrorKind, GaveUp, RetryPolicy};
+use webflow_cms::{Client, ErrorKind, RetryPolicy};
 
 const TOKEN: &str = "b7c1d0e2f3a4958677";
 
@@ -97,10 +98,7 @@ async fn answer(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<St
 async fn an_update_goes_encrypted_to_a_server_that_is_trusted() {
     let mut server = Server::start().await;
     let client = server.client_that_trusts(&server.certificate);
-    let response = client
-        .update(&collection(), &one())
-        .await
-        .expect("an update");
+    let response = client.update(collection(), one()).await.expect("an update");
     assert_eq!(response.items()[0].id.as_str(), LAMP);
     assert_eq!(response.unconfirmed().count(), 0);
 
@@ -116,17 +114,17 @@ async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
     let batch = one();
     let error = server
         .client_that_trusts(&another)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .await
         .expect_err("no trust");
-    assert_eq!(error.kind(), ErrorKind::Untrusted, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::InvalidCertificate, "{error:?}");
     assert!(!error.may_have_acted());
     assert!(!format!("{error:?} {error:#?}").contains(TOKEN));
 
     // The server takes one connection after the other, so what comes first is all that came.
     server
         .client_that_trusts(&server.certificate)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .await
         .expect("an update");
     assert!(server.requests.recv().await.is_some());
@@ -141,11 +139,15 @@ async fn a_server_that_is_not_trusted_is_not_asked_again() {
     let moment = Duration::from_millis(1);
     let error = server
         .client_that_trusts(&another)
-        .update(&collection(), &batch)
-        .retry(RetryPolicy::new().backoff(moment, moment))
+        .update(collection(), batch.clone())
+        .retry(
+            RetryPolicy::new()
+                .backoff(moment, moment)
+                .expect("a policy"),
+        )
         .await
         .expect_err("no trust");
-    assert_eq!(error.gave_up(), Some(GaveUp::NotRetryable));
+    assert_eq!(error.retry_stopped(), Some(RetryStopped::NotRetryable));
     assert!(!error.is_retryable());
     assert_eq!(server.connections.load(Ordering::Relaxed), 1);
 }

@@ -15,7 +15,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 use webflow_cms::raw::types::ItemUpdateList;
-use webflow_cms::{Batch, Client, Pace, RetryPolicy};
+use webflow_cms::{Batch, Client, RateLimiter, RetryPolicy};
 use webflow_cms_reference::World;
 use webflow_cms_reference::{Fault, Reply, Step};
 
@@ -58,7 +58,7 @@ impl Recorder {
         self.seen.lock().expect("no panic").clone()
     }
 
-    fn tries(&self) -> Vec<Fields> {
+    fn attempts(&self) -> Vec<Fields> {
         let all = self.all().into_iter();
         let spans = all.filter(|seen| seen.is_own() && seen.metadata.is_span());
         spans
@@ -134,14 +134,16 @@ impl Visit for Into<'_> {
 }
 
 fn client(world: &World) -> Client {
-    let builder = builder_in(world).pace(Pace::off()).timeout(9 * SECOND);
+    let builder = builder_in(world)
+        .rate_limiter(RateLimiter::unlimited())
+        .attempt_timeout(9 * SECOND);
     builder.build().expect("a client")
 }
 
 /// One call to its end, without a word about what came of it.
 fn call(world: &World, client: &Client) {
     let (collection, batch) = (collection(), one());
-    let call = client.update(&collection, &batch).send();
+    let call = client.update(collection, batch.clone()).send();
     let _ = world.run(world.time().caller(call)).expect("time passes");
 }
 
@@ -158,7 +160,9 @@ fn each_try_is_a_span_with_the_names_of_opentelemetry() {
     let (collection, batch) = (collection(), one());
     let request = ItemUpdateList { items: Vec::new() };
     recorder.during(|| {
-        let call = client.update(&collection, &batch).skip_invalid_files(true);
+        let call = client
+            .update(collection, batch.clone())
+            .skip_invalid_files(true);
         let call = world.time().caller(call.send());
         world.run(call).expect("time passes").expect("an update");
         let raw = client.raw();
@@ -221,26 +225,28 @@ fn each_try_is_a_span_with_the_names_of_opentelemetry() {
             ],
         ),
     ];
-    assert_eq!(recorder.tries(), expected);
+    assert_eq!(recorder.attempts(), expected);
 }
 
 #[test]
 fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
     let world = world();
-    let client = client(&world)
-        .with_retry(RetryPolicy::never())
-        .expect("a policy");
+    let client = client(&world).with_retry(RetryPolicy::disabled());
     for (fault, kind, status) in [
         (Fault::SilenceAfterActing, "timeout", None),
         (Fault::HeadOnly, "timeout", Some("200")),
-        (Fault::ResetBeforeReading, "connection_cut", None),
-        (Fault::ClosedInBody { after: 3 }, "connection_cut", Some("200")),
+        (Fault::ResetBeforeReading, "connection_closed", None),
+        (
+            Fault::ClosedInBody { after: 3 },
+            "connection_closed",
+            Some("200"),
+        ),
         (Fault::Garbage(b"no".to_vec()), "transport", None),
     ] {
         let recorder = Recorder::default();
         world.faults([fault.clone()]);
         recorder.during(|| call(&world, &client));
-        let [told] = &*recorder.tries() else {
+        let [told] = &*recorder.attempts() else {
             panic!("one try")
         };
         let told = |name| told.get(name).map(String::as_str);
@@ -258,12 +264,12 @@ fn a_try_that_is_dropped_is_told_as_cancelled() {
     let (collection, batch, time) = (collection(), one(), world.time());
     recorder
         .during(|| {
-            let call = pin!(time.caller(client.update(&collection, &batch).send()));
+            let call = pin!(time.caller(client.update(collection, batch.clone()).send()));
             let pause = pin!(time.pause(SECOND));
             world.run(async { drop(select(call, pause).await) })
         })
         .expect("time passes");
-    let [told] = &*recorder.tries() else {
+    let [told] = &*recorder.attempts() else {
         panic!("one try")
     };
     assert_eq!(told["error.type"], "cancelled");
@@ -274,8 +280,10 @@ fn a_try_that_is_dropped_is_told_as_cancelled() {
 fn each_wait_is_an_event_with_its_cause() {
     let (world, recorder) = (world(), Recorder::default());
     world.script([Reply::new(500), Reply::new(429).header("retry-after", "7")]);
-    let pace = Pace::fixed(60).expect("a pace");
-    let builder = builder_in(&world).pace(pace).randomness(|| 0.0);
+    let rate_limiter = RateLimiter::fixed(60).expect("a pace");
+    let builder = builder_in(&world)
+        .rate_limiter(rate_limiter)
+        .randomness(|| 0.0);
     let client = builder.build().expect("a client");
     recorder.during(|| {
         call(&world, &client);
@@ -298,9 +306,9 @@ fn each_wait_is_an_event_with_its_cause() {
         waits,
         [
             waited("backoff", "500ms"),
-            waited("pace", "512.5ms"),
+            waited("rate-limit", "512.5ms"),
             waited("retry-after", "7s"),
-            waited("pace", "1.0125s"),
+            waited("rate-limit", "1.0125s"),
         ]
     );
 }
@@ -325,7 +333,7 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
     let request = ItemUpdateList { items: Vec::new() };
     recorder.during(|| {
         for _ in 0..3 {
-            let call = client.update(&collection, &batch).send();
+            let call = client.update(collection, batch.clone()).send();
             let _ = world.run(world.time().caller(call)).expect("time passes");
         }
         for _ in 0..2 {

@@ -11,7 +11,9 @@ use support::{
     COLLECTION, FRENCH, LAMP, SHADE, builder, client, collection, faulty_site, lamp, one, shade,
     site,
 };
-use webflow_cms::{Batch, Clock, CmsLocaleId, ErrorKind, Returned, Sleep};
+use webflow_cms::response::Returned;
+use webflow_cms::time::{Clock, Sleep};
+use webflow_cms::{Batch, CmsLocaleId, ErrorKind};
 use webflow_cms_reference::{Fault, Step};
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -29,7 +31,7 @@ async fn field_data_is_read_into_a_type_of_the_callers() {
     let server = site().await;
     let batch = one();
     let response = client(&server)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .fields_as::<Product>()
         .await
         .expect("an update");
@@ -45,7 +47,7 @@ async fn field_data_that_nobody_needs_is_skipped_and_every_entry_confirmed() {
     let server = site().await;
     let batch = both();
     let response = client(&server)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .fields_as::<IgnoredAny>()
         .await
         .expect("an update");
@@ -62,13 +64,13 @@ async fn a_sent_field_that_the_response_lacks_is_told() {
     let update = lamp()
         .field("price", &120)
         .and_then(|update| update.field("name", "Star lamp"))
-        .and_then(|update| update.clear("subtitle"))
+        .and_then(|update| update.clear_field("subtitle"))
         .expect("fields");
     let batch = Batch::new([shade().draft(true), update]).expect("a batch");
     let client = client(&server);
     let missing = async |change: fn(&mut Vec<Value>)| {
         server.script([Step::model_then(move |answer| answer.edit_items(change))]);
-        let response = client.update(&collection(), &batch).await;
+        let response = client.update(collection(), batch.clone()).await;
         let response = response.expect("an update");
         let missing = [0, 1, 2].map(|entry| response.missing_fields(entry).join(","));
         (missing, response.unconfirmed().count())
@@ -119,7 +121,7 @@ async fn an_item_without_a_locale_confirms_the_entry_that_names_the_primary_one(
                 }
             })
         })]);
-        let response = client(&server).update(&collection(), &batch).await;
+        let response = client(&server).update(collection(), batch.clone()).await;
         response.expect("an update").returned().to_vec()
     };
     let all = [Returned::Item(0), Returned::Item(1), Returned::Item(2)];
@@ -134,11 +136,11 @@ async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
     let server = site().await;
     let batch = both();
     let error = client(&server)
-        .update(&collection(), &batch)
+        .update(collection(), batch.clone())
         .fields_as::<Product>()
         .await
         .expect_err("the price of the shade is a text");
-    assert_eq!(error.kind(), ErrorKind::UnreadableAnswer);
+    assert_eq!(error.kind(), ErrorKind::InvalidResponse);
     assert!(error.may_have_acted() && !error.is_retryable());
     let text = error.to_string();
     let parts = [
@@ -156,7 +158,7 @@ async fn an_item_that_does_not_fit_the_type_is_named_and_the_answer_kept() {
     let shade = response
         .item_of(1)
         .and_then(|item| item.field_data.as_ref());
-    let price = shade.and_then(|fields| fields.read::<serde_json::Value>().ok());
+    let price = shade.and_then(|fields| fields.deserialize::<serde_json::Value>().ok());
     assert_eq!(price.expect("fields")["price"], "cheap");
 }
 
@@ -167,10 +169,7 @@ async fn the_user_agent_names_the_application_and_the_crate() {
         .user_agent("app/1.0")
         .build()
         .expect("a client");
-    client
-        .update(&collection(), &one())
-        .await
-        .expect("an update");
+    client.update(collection(), one()).await.expect("an update");
     let expected = format!("app/1.0 webflow-cms/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(server.log()[0].headers["user-agent"], *expected);
 }
@@ -188,7 +187,7 @@ impl Clock for Stopped {
     }
 
     fn sleep(&self, _: Duration) -> Sleep {
-        Box::pin(std::future::pending())
+        Sleep::new(std::future::pending())
     }
 }
 
@@ -207,7 +206,7 @@ async fn a_retry_after_date_is_measured_by_the_callers_clock_unless_the_answer_h
             after(90)
         );
         server.inject([Fault::Raw(head.into())]);
-        let refused = client.update(&collection(), &one()).await;
+        let refused = client.update(collection(), one()).await;
         refused.expect_err("a refusal").retry_after()
     };
     assert_eq!(wait("").await, Some(Duration::from_secs(90)));
@@ -240,9 +239,9 @@ mod gzip {
 
     async fn bounded(server: &ReferenceServer) -> Result<UpdateResponse, Error> {
         let client = builder(&server.base_url(), &server.token())
-            .max_answer_bytes(MEGABYTE)
+            .max_response_bytes(MEGABYTE)
             .build()?;
-        client.update(&collection(), &one()).await
+        client.update(collection(), one()).await
     }
 
     #[tokio::test]
@@ -262,11 +261,11 @@ mod gzip {
         assert!(bomb.body.len() < 16 * 1024, "{} bytes", bomb.body.len());
         server.script([bomb]);
         let error = bounded(&server).await.expect_err("too large");
-        assert_eq!(error.kind(), ErrorKind::UnreadableAnswer);
+        assert_eq!(error.kind(), ErrorKind::InvalidResponse);
         assert!(error.may_have_acted());
         let text = error.to_string();
         assert!(
-            text.ends_with("it is larger than the bound for answers"),
+            text.ends_with("it is larger than max_response_bytes"),
             "{text}"
         );
         assert!(!error.is_body_complete());

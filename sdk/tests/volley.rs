@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use support::{builder_in, collection, one, world};
-use webflow_cms::Pace;
+use webflow_cms::RateLimiter;
 use webflow_cms_reference::{Limiter, Reply};
 
 const MOST_CALLS: u64 = 1_000;
@@ -65,11 +65,11 @@ fn a_thousand_calls_that_are_all_told_429_come_back_when_they_may_and_at_the_pac
     world.script((0..LIMIT).map(|_| refusal.clone()));
 
     let client = builder_in(&world)
-        .pace(Pace::starting_at(u32::MAX).expect("a pace"))
+        .rate_limiter(RateLimiter::with_initial_limit(u32::MAX).expect("a pace"))
         .build()
         .expect("a client");
     let (collection, batch, time) = (collection(), one(), world.time());
-    let all = (0..calls).map(|_| time.caller(client.update(&collection, &batch).send()));
+    let all = (0..calls).map(|_| time.caller(client.update(collection, batch.clone()).send()));
     let ended = world.run(join_all(all)).expect("time passes");
 
     let log = world.log();
@@ -82,7 +82,7 @@ fn a_thousand_calls_that_are_all_told_429_come_back_when_they_may_and_at_the_pac
     assert_eq!(answered(429).count(), calls, "every call is told to wait");
     assert_eq!(answered(200).count(), calls);
     for response in ended {
-        assert_eq!(response.expect("an update").tries(), 2);
+        assert_eq!(response.expect("an update").attempts(), 2);
     }
 
     let told = answered(429).filter_map(|exchange| {

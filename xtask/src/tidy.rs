@@ -1,12 +1,17 @@
 //! `cargo xtask tidy`: the house rules that a compiler does not know.
 
 mod claims;
+mod layers;
 mod source;
+mod syntax;
+mod words;
 
 use std::fmt::{self, Display};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::process;
@@ -19,7 +24,7 @@ struct Source {
 }
 
 /// A place where a rule is not kept.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     path: String,
     /// From 1; none if it is about the whole file.
@@ -56,7 +61,16 @@ impl Display for Finding {
 
 pub(crate) fn run() -> Result<(), Failure> {
     let sources = sources()?;
-    let findings = findings(&sources);
+    let layers = layers::check(&sources);
+    let findings: Vec<_> = findings(&sources)
+        .into_iter()
+        .chain(layers.findings)
+        .chain(layers::package_findings(&metadata()?))
+        .chain(words::findings(&sources))
+        .collect();
+    for line in layers.summary {
+        println!("{line}");
+    }
     if findings.is_empty() {
         println!("{} files are tidy", sources.len());
         return Ok(());
@@ -70,7 +84,14 @@ pub(crate) fn run() -> Result<(), Failure> {
     )))
 }
 
-/// Every finding of every check.
+/// Cargo's metadata of the workspace's own packages.
+fn metadata() -> Result<Value, Failure> {
+    let mut metadata = process::cargo(["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata = process::output(metadata.current_dir(process::root()))?;
+    serde_json::from_str(&metadata).map_err(|error| Failure::to("read cargo's metadata", error))
+}
+
+/// Every finding of the checks that read text.
 fn findings(sources: &[Source]) -> Vec<Finding> {
     sources
         .iter()

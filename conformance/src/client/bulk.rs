@@ -56,7 +56,7 @@ pub struct Job {
     /// The journal file, if any. The run records its requests and results there, and resumes the runs that the file
     /// records.
     pub journal: Option<PathBuf>,
-    /// Whether a resumed run sends unknown entries again.
+    /// Whether a resumed run resends unknown entries.
     pub resend_unknown: bool,
     /// Whether the run accepts a journal that has none of its first entries.
     pub accept_other_input: bool,

@@ -10,10 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use webflow_cms::error::InvalidInput;
+use webflow_cms::model::FieldData;
+use webflow_cms::response::Returned as SdkReturned;
+use webflow_cms::retry::RetryBudget;
 use webflow_cms::{
-    Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, FieldData, InvalidInput, ItemId,
-    ItemUpdate, Pace, RetryBudget, RetryPolicy, Returned as SdkReturned, Token, UpdateResponse,
-    reqwest,
+    Batch, Client, CmsLocaleId, CollectionId, Error, ErrorKind, ItemId, ItemUpdate, RateLimiter,
+    RetryPolicy, Token, UpdateResponse, reqwest,
 };
 use webflow_cms_reference::VirtualTime;
 
@@ -66,20 +69,25 @@ impl Timed for Sdk {
         settings: &ClientSettings,
     ) -> Result<Box<dyn Session>, String> {
         let reported = |error: Error| error.to_string();
-        let pace = match settings.rate_limiter {
-            client::RateLimiter::Unlimited => Pace::off(),
+        let rate_limiter = match settings.rate_limiter {
+            client::RateLimiter::Unlimited => RateLimiter::unlimited(),
             client::RateLimiter::WithInitialLimit(first) => {
-                Pace::starting_at(first).map_err(reported)?
+                RateLimiter::with_initial_limit(first).map_err(reported)?
             }
-            client::RateLimiter::Fixed(requests) => Pace::fixed(requests).map_err(reported)?,
-            client::RateLimiter::Share(share) => Pace::new().share(share).map_err(reported)?,
+            client::RateLimiter::Fixed(requests) => {
+                RateLimiter::fixed(requests).map_err(reported)?
+            }
+            client::RateLimiter::Share(share) => {
+                RateLimiter::new().share(share).map_err(reported)?
+            }
         };
         let (first, longest) = settings.backoff;
         let policy = RetryPolicy::new()
-            .max_tries(settings.max_attempts)
-            .if_may_have_acted(settings.retry_ambiguous)
+            .max_attempts(settings.max_attempts)
+            .retry_ambiguous(settings.retry_ambiguous)
             .backoff(first, longest)
-            .max_wait(settings.max_retry_after);
+            .map_err(reported)?
+            .max_retry_after(settings.max_retry_after);
         let token = Token::new(&settings.token).map_err(reported)?;
         let time = SdkTime(time.clone());
         let mut builder = Client::builder(token)
@@ -87,7 +95,7 @@ impl Timed for Sdk {
             .http(plain_http())
             .clock(time.clone())
             .observer(time)
-            .pace(pace);
+            .rate_limiter(rate_limiter);
         if !settings.client_defaults {
             let budget = settings
                 .retry_budget
@@ -95,8 +103,8 @@ impl Timed for Sdk {
             builder = builder
                 .retry(policy)
                 .retry_budget(budget)
-                .timeout(settings.attempt_timeout)
-                .deadline(settings.operation_timeout.unwrap_or(FOREVER));
+                .attempt_timeout(settings.attempt_timeout)
+                .operation_timeout(settings.operation_timeout.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
@@ -104,7 +112,8 @@ impl Timed for Sdk {
         };
         Ok(Box::new(TimedSdk {
             client: builder.build().map_err(reported)?,
-            collection: CollectionId::new(&settings.collection_id).map_err(reported)?,
+            collection: CollectionId::new(&settings.collection_id)
+                .map_err(|error| error.to_string())?,
         }))
     }
 }
@@ -128,12 +137,12 @@ impl Session for TimedSdk {
             let called = async {
                 let updates = items.iter().map(update).collect::<Result<Vec<_>, _>>()?;
                 let batch = Batch::new(updates)?;
-                let mut request = client.update(&collection, &batch);
+                let mut request = client.update(collection, batch.clone());
                 if let Some(skip) = options.skip_invalid_files {
                     request = request.skip_invalid_files(skip);
                 }
                 if let Some(timeout) = options.attempt_timeout {
-                    request = request.timeout(timeout);
+                    request = request.attempt_timeout(timeout);
                 }
                 request.await
             };
@@ -145,7 +154,7 @@ impl Session for TimedSdk {
     }
 
     fn waiting(&self) -> usize {
-        self.client.pace().waiting()
+        self.client.rate_limiter().waiting()
     }
 
     fn retry_budget(&self) -> Option<u64> {
@@ -178,7 +187,7 @@ impl Sdk {
             .map(update)
             .collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::new(updates)?;
-        let mut request = client.update(&collection, &batch);
+        let mut request = client.update(collection, batch.clone());
         if let Some(skip) = call.skip_invalid_files {
             request = request.skip_invalid_files(skip);
         }
@@ -202,16 +211,16 @@ impl Sdk {
             .base_url(&call.base_url)
             .http(plain_http());
         if let Some(timeout) = call.attempt_timeout_ms {
-            builder = builder.timeout(Duration::from_millis(timeout));
+            builder = builder.attempt_timeout(Duration::from_millis(timeout));
         }
         if let Some(bytes) = call.max_response_bytes {
-            builder = builder.max_answer_bytes(bytes);
+            builder = builder.max_response_bytes(bytes);
         }
         if let Some(attempts) = call.max_attempts {
-            builder = builder.retry(RetryPolicy::new().max_tries(attempts));
+            builder = builder.retry(RetryPolicy::new().max_attempts(attempts));
         }
         if call.no_rate_limit {
-            builder = builder.pace(Pace::off());
+            builder = builder.rate_limiter(RateLimiter::unlimited());
         }
         let client = builder.build()?;
         clients.insert(settings, client.clone());
@@ -256,7 +265,7 @@ fn field_by_field(mut update: ItemUpdate, fields: &RawValue) -> Result<ItemUpdat
     };
     for (name, value) in members {
         update = match value.get() {
-            "null" => update.clear(&name)?,
+            "null" => update.clear_field(&name)?,
             _ => update.field(&name, &value)?,
         };
     }
@@ -281,13 +290,13 @@ fn updated(response: UpdateResponse) -> Updated {
         extra: response.extra().clone(),
         limit: rate_limit.limit,
         remaining: rate_limit.remaining,
-        attempts: Some(response.tries()),
+        attempts: Some(response.attempts()),
         renderings,
         items: response.into_items().into_iter().map(item).collect(),
     }
 }
 
-fn item(item: webflow_cms::CollectionItem) -> Item {
+fn item(item: webflow_cms::model::CollectionItem) -> Item {
     let text = |data: FieldData| serde_json::from_str(data.as_str()).ok();
     Item {
         id: item.id.to_string(),
@@ -332,7 +341,7 @@ fn failed(error: &Error) -> Outcome {
     renderings.extend(error.body().map(str::to_owned));
     renderings.push(format!("{:?} {:?}", error.headers(), error.details()));
     let rate_limit = error.rate_limit();
-    let detail = |detail: &webflow_cms::ErrorDetail| Detail {
+    let detail = |detail: &webflow_cms::error::ErrorDetail| Detail {
         field: detail.field().map(str::to_owned),
         message: detail.message().map(str::to_owned),
     };
@@ -351,9 +360,9 @@ fn failed(error: &Error) -> Outcome {
         body: error.body().map(str::to_owned),
         may_have_acted: error.may_have_acted(),
         retryable: error.is_retryable(),
-        attempts: Some(error.tries()),
+        attempts: Some(error.attempts()),
         failed_attempts: error
-            .failed_tries()
+            .failed_attempts()
             .iter()
             .map(|failed| kind(failed.kind))
             .collect(),
@@ -371,12 +380,12 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Conflict => FailureKind::Conflict,
         ErrorKind::PayloadTooLarge => FailureKind::PayloadTooLarge,
         ErrorKind::TooManyRequests => FailureKind::TooManyRequests,
-        ErrorKind::Server => FailureKind::ServerError,
-        ErrorKind::OtherStatus => FailureKind::UnexpectedStatus,
-        ErrorKind::UnreadableAnswer => FailureKind::InvalidResponse,
-        ErrorKind::Connect | ErrorKind::Untrusted => FailureKind::Connect,
+        ErrorKind::ServerError => FailureKind::ServerError,
+        ErrorKind::UnexpectedStatus => FailureKind::UnexpectedStatus,
+        ErrorKind::InvalidResponse => FailureKind::InvalidResponse,
+        ErrorKind::Connect | ErrorKind::InvalidCertificate => FailureKind::Connect,
         ErrorKind::Timeout => FailureKind::Timeout,
-        ErrorKind::ConnectionCut => FailureKind::ConnectionClosed,
+        ErrorKind::ConnectionClosed => FailureKind::ConnectionClosed,
         ErrorKind::Transport => FailureKind::Transport,
         ErrorKind::NotSent => FailureKind::NotSent,
         _ => FailureKind::Unknown,

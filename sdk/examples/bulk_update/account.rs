@@ -13,7 +13,12 @@ use super::upload::{Uploaded, journal_hint, with_causes};
 use super::words::{count, grouped, time};
 
 /// What a run would do. Rows that cannot be read are listed one by one before.
-pub(crate) fn of_plan(plan: &DryRun, unreadable: u64, reading: &Reading, pace: Duration) -> String {
+pub(crate) fn of_plan(
+    plan: &DryRun,
+    unreadable: u64,
+    reading: &Reading,
+    rate_limiter: Duration,
+) -> String {
     let mut lines = Vec::new();
     let mut others = plan.faults.saturating_sub(unreadable);
     for (index, fault) in &plan.first_faults {
@@ -31,13 +36,13 @@ pub(crate) fn of_plan(plan: &DryRun, unreadable: u64, reading: &Reading, pace: D
         count(plan.requests, "request"),
         count(plan.bytes, "byte"),
         time(plan.time),
-        pace.as_secs_f64(),
+        rate_limiter.as_secs_f64(),
     ));
     for (number, what) in [
         (plan.settled_before, "settled by an earlier run"),
         (
             plan.in_doubt,
-            "unknown after an earlier run, to be looked at, or sent again with --resend-in-doubt",
+            "unknown after an earlier run, to be looked at, or sent again with --resend-unknown",
         ),
         (plan.faults, "cannot be sent"),
     ] {
@@ -123,19 +128,19 @@ fn changed(reading: &Reading) -> Option<String> {
 fn counts(counts: &Counts, reading: &Reading) -> String {
     let Counts {
         updated,
-        updated_before,
+        already_updated,
         rejected,
         not_attempted,
         unknown,
         ..
     } = *counts;
-    let updated = updated + updated_before;
+    let updated = updated + already_updated;
     let mut text = match reading.rows() {
         Some(rows) => format!("{} of {} updated", grouped(updated), count(rows, "item")),
         None => format!("{} updated", count(updated, "item")),
     };
-    if updated_before > 0 {
-        text.push_str(&format!(" ({} of them before)", grouped(updated_before)));
+    if already_updated > 0 {
+        text.push_str(&format!(" ({} of them before)", grouped(already_updated)));
     }
     let unread = reading
         .rows()
@@ -261,7 +266,7 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
     if unknown > 0 {
         lines.push(
             "- unknown: may have been changed, so look at them on the site; to send them again, the same command with \
-             --resend-in-doubt"
+             --resend-unknown"
                 .to_owned(),
         );
     }

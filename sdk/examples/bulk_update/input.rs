@@ -10,7 +10,7 @@ use std::thread;
 use futures_util::{Stream, stream};
 use tokio::sync::mpsc;
 use webflow_cms::ItemUpdate;
-use webflow_cms::bulk::{JsonLines, LineNumbers, UnreadableRow};
+use webflow_cms::bulk::{InvalidRow, JsonLines, LineNumbers};
 
 use super::Failure;
 use super::console::one_line;
@@ -162,14 +162,14 @@ impl Input {
 
 /// The updates of an input, about to be taken.
 pub(crate) struct Updates {
-    receiver: mpsc::Receiver<Result<ItemUpdate, UnreadableRow>>,
+    receiver: mpsc::Receiver<Result<ItemUpdate, InvalidRow>>,
     pub(crate) reading: Reading,
 }
 
 impl Updates {
     pub(crate) fn stream(
         self,
-    ) -> impl Stream<Item = Result<ItemUpdate, UnreadableRow>> + Send + 'static {
+    ) -> impl Stream<Item = Result<ItemUpdate, InvalidRow>> + Send + 'static {
         stream::unfold(self, |mut updates| async {
             let row = updates.receiver.recv().await;
             updates.reading.saw(row.is_some());
@@ -233,13 +233,13 @@ impl Reading {
     }
 
     /// A row that is no update, with its place.
-    pub(crate) fn unreadable(&self, row: &UnreadableRow) -> String {
+    pub(crate) fn unreadable(&self, row: &InvalidRow) -> String {
         place(&self.name, row)
     }
 }
 
 /// A row that is no update, with its place.
-fn place(name: &str, row: &UnreadableRow) -> String {
+fn place(name: &str, row: &InvalidRow) -> String {
     format!(
         "{name}:{}: {}",
         row.line(),

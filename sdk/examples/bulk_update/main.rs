@@ -140,7 +140,9 @@ fn upload<'a>(
     files: &'a Files,
     display: &'a Display,
 ) -> Result<Upload<'a>, Failure> {
-    let client = client.pace(options.pace()?).observer(display.observer());
+    let client = client
+        .rate_limiter(options.rate_limiter()?)
+        .observer(display.observer());
     Ok(Upload {
         client: client.build().map_err(Failure::wrong_use)?,
         collection,
@@ -163,9 +165,9 @@ async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
         let _ = display.print(&place.unreadable(row));
     };
     let plan = upload.plan(updates, list).await?;
-    let pace = upload.client.pace().interval();
+    let rate_limiter = upload.client.rate_limiter().interval();
     let unreadable = unreadable.load(Ordering::Relaxed);
-    say(&account::of_plan(&plan, unreadable, &reading, pace)).map_err(Failure::too_late)?;
+    say(&account::of_plan(&plan, unreadable, &reading, rate_limiter)).map_err(Failure::too_late)?;
     Ok(plan.faults + plan.in_doubt == 0 && reading.is_complete())
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use webflow_cms::{CollectionId, Pace, Token};
+use webflow_cms::{CollectionId, RateLimiter, Token};
 
 use super::files::Files;
 use super::{Failure, token};
@@ -58,7 +58,7 @@ pub(crate) struct Options {
     /// Send again what an earlier run has sent without learning what came of it. The values end up the same, but
     /// Webflow imports files and images again
     #[arg(long, conflicts_with = "fresh")]
-    pub(crate) resend_in_doubt: bool,
+    pub(crate) resend_unknown: bool,
 
     /// Check the file, list every row that cannot be sent, and say what a run would take. Nothing is sent or written
     #[arg(long)]
@@ -70,7 +70,7 @@ pub(crate) struct Options {
 
     /// Send so many requests a minute, whatever the service says; it says how many it takes if left out
     #[arg(long, value_name = "N", conflicts_with = "share", value_parser = clap::value_parser!(u32).range(1..))]
-    pace: Option<u32>,
+    rate_limit: Option<u32>,
 
     /// Take this part of the requests that the service grants, such as 0.5 for one of two processes with one token
     #[arg(long, value_name = "X", value_parser = share)]
@@ -140,7 +140,8 @@ impl Options {
         };
         let collection = self.collection.map(|collection| collection.to_string());
         add("--live --collection", collection);
-        add("--pace", self.pace.map(|pace| pace.to_string()));
+        let rate_limit = self.rate_limit.map(|requests| requests.to_string());
+        add("--rate-limit", rate_limit);
         add("--share", self.share.map(|share| share.to_string()));
         let skip = self.skip_invalid_files.map(|skip| skip.to_string());
         add("--skip-invalid-files", skip);
@@ -150,18 +151,18 @@ impl Options {
         options
     }
 
-    pub(crate) fn pace(&self) -> Result<Pace, Failure> {
-        let pace = match (self.pace, self.share) {
-            (Some(requests), _) => Pace::fixed(requests),
-            (None, Some(share)) => Pace::new().share(share),
-            (None, None) => Ok(Pace::new()),
+    pub(crate) fn rate_limiter(&self) -> Result<RateLimiter, Failure> {
+        let rate_limiter = match (self.rate_limit, self.share) {
+            (Some(requests), _) => RateLimiter::fixed(requests),
+            (None, Some(share)) => RateLimiter::new().share(share),
+            (None, None) => Ok(RateLimiter::new()),
         };
-        pace.map_err(Failure::wrong_use)
+        rate_limiter.map_err(Failure::wrong_use)
     }
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().map_err(|_| "not a number".to_owned())?;
-    let checked = Pace::new().share(share);
+    let checked = RateLimiter::new().share(share);
     checked.map(|_| share).map_err(|error| error.to_string())
 }

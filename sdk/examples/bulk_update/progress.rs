@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use webflow_cms::bulk::{Handle, Progress};
-use webflow_cms::{Clock, Observer, SystemClock, WaitCause, WaitEnded, WaitStarted};
+use webflow_cms::observe::{Observer, WaitCause, WaitEnded, WaitStarted};
+use webflow_cms::time::{Clock, SystemClock};
 
 use super::console;
 use super::words::{grouped, time};
@@ -159,7 +160,7 @@ fn told(
     }
     if let Some((cause, wait)) = wait {
         let why = match cause {
-            WaitCause::Pace => "for the rate limit",
+            WaitCause::RateLimit => "for the rate limit",
             WaitCause::RetryAfter => "as the service asks",
             _ => "after a failure",
         };

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use webflow_cms::bulk::{JournalReader, Outcome, Recorded, Settlement};
+use webflow_cms::bulk::{ItemStatus, JournalReader, Outcome, Recorded};
 use webflow_cms::{Client, ClientBuilder, CollectionId, ItemUpdate, Token};
 use webflow_cms_reference::{
     Core, Fault, FaultyServer, Limiter, Model, ReferenceServer, Reply, Settings, Step, Variant,
@@ -190,7 +190,7 @@ impl Expected {
 
     fn settle(&mut self, outcome: &Outcome) {
         let may_have_changed =
-            outcome.is_updated() || matches!(outcome.settlement, Settlement::Unknown(_));
+            outcome.is_updated() || matches!(outcome.status, ItemStatus::Unknown(_));
         let Some(Ok(entry)) = outcome
             .update
             .as_ref()

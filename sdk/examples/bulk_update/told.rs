@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use webflow_cms::bulk::{NotAttempted, Outcome, Reason, Settlement, UnreadableRow};
+use webflow_cms::bulk::{InvalidRow, ItemStatus, NotAttempted, Outcome, Reason};
 
 use super::console::one_line;
 use super::input::Reading;
@@ -87,19 +87,19 @@ impl<'a> Told<'a> {
 }
 
 fn what(outcome: &Outcome) -> Option<String> {
-    Some(match &outcome.settlement {
-        Settlement::Updated(_) if !outcome.missing_fields.is_empty() => {
+    Some(match &outcome.status {
+        ItemStatus::Updated(_) if !outcome.missing_fields.is_empty() => {
             let fields = one_line(&outcome.missing_fields.join(", "));
             format!("updated, but the response lacks: {fields}")
         }
-        Settlement::Rejected(error) if error.may_have_acted() => format!(
+        ItemStatus::Rejected(error) if error.may_have_acted() => format!(
             "rejected: {}; an earlier attempt may have changed it all the same",
             refusal(error)
         ),
-        Settlement::Rejected(error) => format!("rejected: {}", refusal(error)),
-        Settlement::Unknown(why) => format!("unknown: {}", one_line(&why.to_string())),
-        Settlement::NotAttempted(NotAttempted::Source(error)) => {
-            let row = error.downcast_ref::<UnreadableRow>();
+        ItemStatus::Rejected(error) => format!("rejected: {}", refusal(error)),
+        ItemStatus::Unknown(why) => format!("unknown: {}", one_line(&why.to_string())),
+        ItemStatus::NotAttempted(NotAttempted::Source(error)) => {
+            let row = error.downcast_ref::<InvalidRow>();
             let reason = row.map_or(error.to_string(), |row| row.reason().to_string());
             format!("cannot be read: {}", one_line(&reason))
         }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use webflow_cms::bulk::{
-    Bulk, DryRun, JournalError, JournalErrorKind, NotAttempted, Outcome, Report, Run, Settlement,
-    UnreadableRow,
+    Bulk, DryRun, InvalidRow, ItemStatus, JournalError, JournalErrorKind, NotAttempted, Outcome,
+    Report, Run,
 };
 use webflow_cms::{Client, CollectionId};
 
@@ -45,10 +45,10 @@ impl Upload<'_> {
         let options = self.options;
         let mut bulk = self
             .client
-            .bulk(&self.collection)
+            .bulk(self.collection)
             // A dry run is there to find all that is wrong.
             .continue_after_source_error(options.keep_going || options.dry_run)
-            .resend_in_doubt(options.resend_in_doubt);
+            .resend_unknown(options.resend_unknown);
         if let Some(rows) = reading.rows() {
             bulk = bulk.expected_items(rows);
         }
@@ -65,7 +65,7 @@ impl Upload<'_> {
     pub(crate) async fn plan(
         &self,
         updates: Updates,
-        mut unreadable: impl FnMut(&UnreadableRow) + Send + 'static,
+        mut unreadable: impl FnMut(&InvalidRow) + Send + 'static,
     ) -> Result<DryRun, Failure> {
         let bulk = self.bulk(&updates.reading);
         let mut stage = self.display.stage("rows checked", updates.reading.rows());
@@ -113,10 +113,10 @@ impl Upload<'_> {
         let handle = run.handle();
         let driving = run.for_each(|outcome| {
             seen(outcome);
-            if let Settlement::NotAttempted(NotAttempted::Source(error)) = &outcome.settlement {
+            if let ItemStatus::NotAttempted(NotAttempted::Source(error)) = &outcome.status {
                 unreadable += 1;
                 let row = error.downcast_ref();
-                let ends_input = row.is_some_and(UnreadableRow::ends_input);
+                let ends_input = row.is_some_and(InvalidRow::ends_input);
                 last_unreadable = Some((reading.place(outcome.index), ends_input));
             }
             told.take(outcome);

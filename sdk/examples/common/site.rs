@@ -12,7 +12,7 @@ use super::entry::Entry;
 pub(crate) const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 
 pub(crate) fn collection() -> Result<CollectionId, Error> {
-    CollectionId::new(COLLECTION)
+    Ok(CollectionId::new(COLLECTION)?)
 }
 
 /// The site before the updates. Where no update of an item is in one of the locales, its content there has nothing to

@@ -2,7 +2,8 @@
 
 use std::env;
 
-use webflow_cms::{REQUIRED_SCOPE, Token};
+use webflow_cms::Token;
+use webflow_cms::spec::REQUIRED_SCOPE;
 
 const TOKEN: &str = "WEBFLOW_TOKEN";
 

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use webflow_cms::{Error, ErrorDetail, ErrorKind, REQUIRED_SCOPE};
+use webflow_cms::error::ErrorDetail;
+use webflow_cms::spec::REQUIRED_SCOPE;
+use webflow_cms::{Error, ErrorKind};
 
 /// Everything that an error of the API says, one thing a line. What the service said is quoted, so that no terminal
 /// acts on it.

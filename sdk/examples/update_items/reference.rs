@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use webflow_cms::{Client, Error, Pace, Token};
+use webflow_cms::{Client, Error, RateLimiter, Token};
 use webflow_cms_reference::{Model, ReferenceServer};
 
 use crate::Failure;
@@ -47,7 +47,7 @@ impl Reference {
         Client::builder(Token::new(self.server.token())?)
             .base_url(self.server.base_url())
             // This server keeps no limit, so there is nothing to wait for.
-            .pace(Pace::off())
+            .rate_limiter(RateLimiter::unlimited())
             .build()
     }
 

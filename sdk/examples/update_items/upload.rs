@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use webflow_cms::{Batch, Client, CollectionId, Error, RateLimit, UpdateResponse};
+use webflow_cms::rate_limit::RateLimit;
+use webflow_cms::{Batch, Client, CollectionId, Error, UpdateResponse};
 
 use crate::input::Line;
 use crate::{Failure, advice, console};
@@ -44,7 +45,7 @@ impl Upload {
     }
 
     async fn send_batch(&self, batch: &Batch) -> Result<UpdateResponse, Error> {
-        let mut request = self.client.update(&self.collection, batch);
+        let mut request = self.client.update(self.collection, batch.clone());
         if let Some(skip) = self.skip_invalid_files {
             request = request.skip_invalid_files(skip);
         }

@@ -11,8 +11,11 @@ use super::journal::{Journal, JournalReader, Parameters, Resend};
 use super::plan::Limits;
 use super::run::Run;
 use super::source::Source;
+use crate::client::Client;
 use crate::error::{Error, InvalidInput};
-use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
+use crate::id::CollectionId;
+use crate::model::{Batch, ItemUpdate};
+use crate::retry::RetryPolicy;
 
 /// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`]; a clone is a run of its
 /// own.
@@ -28,7 +31,7 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 ///
 /// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of
 ///   one item in one locale reach the service in the order of the source, whatever the concurrency.
-/// - Requests keep the [pace](crate::Pace) of the client and are tried again by its [policy](crate::RetryPolicy). Until
+/// - Requests keep the [pace](crate::RateLimiter) of the client and are tried again by its [policy](crate::RetryPolicy). Until
 ///   the service has accepted one, they are sent one at a time.
 /// - A batch that is refused with a 4xx status other than 401, 408, 413 and 429 is split until the items at fault are
 ///   found; the others are updated. That takes about nine requests for one item in a hundred. An item can be found to be at
@@ -48,7 +51,7 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 /// - it is [cancelled](super::Handle::cancel);
 /// - 401: after that one request and those under way;
 /// - everything is refused alike: after 12 requests in a row, at least 3 of them with a single item, and those under way;
-/// - [three](Self::stop_after) consecutive batches of which nothing was updated;
+/// - [three](Self::max_consecutive_failures) consecutive batches of which nothing was updated;
 /// - more requests than [granted](Self::isolation_limit) are spent on finding rejected items;
 /// - the journal cannot be written, or is [of another input](Self::accept_other_input);
 /// - the request could not be made at all, which no network and no service is the cause of.
@@ -61,15 +64,15 @@ use crate::{Batch, Client, CollectionId, ItemUpdate, RetryPolicy};
 ///
 /// Webflow imports a file or an image again each time that its field is written, even with the same value. So whatever
 /// sends an update twice has that price: a try after one that may have acted, which
-/// [`RetryPolicy::if_may_have_acted`](crate::RetryPolicy::if_may_have_acted) forbids, and
-/// [`resend_in_doubt`](Self::resend_in_doubt).
+/// [`RetryPolicy::retry_ambiguous`](crate::RetryPolicy::retry_ambiguous) forbids, and
+/// [`resend_unknown`](Self::resend_unknown).
 ///
 /// ```no_run
 /// # async fn example(client: webflow_cms::Client, updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
 /// use webflow_cms::CollectionId;
 ///
 /// let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-/// let mut run = client.bulk(&collection).journal("sync.journal").run(updates)?;
+/// let mut run = client.bulk(collection).journal("sync.journal").run(updates)?;
 /// while let Some(outcome) = run.next().await {
 ///     if !outcome.is_updated() {
 ///         eprintln!("{outcome}");
@@ -92,10 +95,10 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     pub(crate) max_batch_bytes: usize,
     pub(crate) assume_atomic: bool,
-    pub(crate) stop_after: u32,
+    pub(crate) max_consecutive_failures: u32,
     pub(crate) continue_after_unknown: bool,
     pub(crate) continue_after_source_error: bool,
-    pub(crate) resend_in_doubt: bool,
+    pub(crate) resend_unknown: bool,
     pub(crate) resend_rejected: bool,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) timeout: Option<Duration>,
@@ -110,14 +113,21 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn resend(&self) -> Resend {
         Resend {
-            unknown: self.resend_in_doubt,
+            unknown: self.resend_unknown,
             rejected: self.resend_rejected,
         }
     }
 
     /// Whether items of a refused batch may be sent again to find what is at fault.
     pub(crate) fn may_isolate(&self) -> bool {
-        self.assume_atomic || self.resend_in_doubt
+        self.assume_atomic || self.resend_unknown
+    }
+}
+
+impl Client {
+    /// Prepares a bulk update: any number of item updates in a collection, each with a status in the end.
+    pub fn bulk(&self, collection: CollectionId) -> Bulk {
+        Bulk::new(self.clone(), collection)
     }
 }
 
@@ -131,10 +141,10 @@ impl Bulk {
                 concurrency: 4,
                 max_batch_bytes: 4 * 1024 * 1024,
                 assume_atomic: true,
-                stop_after: 3,
+                max_consecutive_failures: 3,
                 continue_after_unknown: false,
                 continue_after_source_error: false,
-                resend_in_doubt: false,
+                resend_unknown: false,
                 resend_rejected: false,
                 retry: None,
                 timeout: None,
@@ -177,7 +187,7 @@ impl Bulk {
 
     /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for
     /// live items, and is not documented. With `false` the items of a refused batch are unknown, and none is looked for
-    /// that is at fault, unless [`resend_in_doubt`](Self::resend_in_doubt) allows to send them again.
+    /// that is at fault, unless [`resend_unknown`](Self::resend_unknown) allows to send them again.
     pub fn assume_atomic(mut self, assume: bool) -> Self {
         self.settings.assume_atomic = assume;
         self
@@ -187,8 +197,8 @@ impl Bulk {
     /// more together; 3 unless set. 0 counts as 1, and `u32::MAX` is never: then it is not concluded either that
     /// [everything is refused alike](super::StopReason::RefusedAlike), and every item of a missing collection is asked
     /// for.
-    pub fn stop_after(mut self, batches: u32) -> Self {
-        self.settings.stop_after = batches.max(1);
+    pub fn max_consecutive_failures(mut self, batches: u32) -> Self {
+        self.settings.max_consecutive_failures = batches.max(1);
         self
     }
 
@@ -212,7 +222,7 @@ impl Bulk {
     /// Whether an update is attempted although it is unknown what became of an earlier one of the same item in the same
     /// locale; `false` unless set. The earlier one could arrive late and overwrite it.
     ///
-    /// It cannot be combined with [`resend_in_doubt`](Self::resend_in_doubt), which would send the earlier one after the
+    /// It cannot be combined with [`resend_unknown`](Self::resend_unknown), which would send the earlier one after the
     /// later one.
     pub fn continue_after_unknown(mut self, go_on: bool) -> Self {
         self.settings.continue_after_unknown = go_on;
@@ -237,7 +247,7 @@ impl Bulk {
 
     /// How long a try may take, in place of the client's time. It is also the longest that a cancelled run waits for what
     /// is under way. Zero is an error of [`run`](Self::run).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self
     }
@@ -257,9 +267,9 @@ impl Bulk {
     /// its item, its locale and its content, and by how many updates of the same item and locale stand before it:
     ///
     /// - What the journal calls updated or rejected is not sent again, and comes out as
-    ///   [`UpdatedBefore`](super::Settlement::UpdatedBefore) or [`RejectedBefore`](super::Settlement::RejectedBefore), unless
+    ///   [`AlreadyUpdated`](super::ItemStatus::AlreadyUpdated) or [`RejectedBefore`](super::ItemStatus::RejectedBefore), unless
     ///   [`resend_rejected`](Self::resend_rejected) is set.
-    /// - What is in doubt comes out as unknown, unless [`resend_in_doubt`](Self::resend_in_doubt) is set.
+    /// - What is in doubt comes out as unknown, unless [`resend_unknown`](Self::resend_unknown) is set.
     /// - What is new, corrected or was not attempted is sent; and so is, whatever is recorded of it, what stands behind such
     ///   an update of the same item and locale, since updates of one item and locale are made in the order of the input.
     ///
@@ -287,8 +297,8 @@ impl Bulk {
     /// Whether what an earlier run has sent without learning what came of it is sent again; `false` unless set. The values
     /// end up the same, but Webflow imports files and images again, and what somebody has changed on the site meanwhile is
     /// overwritten.
-    pub fn resend_in_doubt(mut self, again: bool) -> Self {
-        self.settings.resend_in_doubt = again;
+    pub fn resend_unknown(mut self, again: bool) -> Self {
+        self.settings.resend_unknown = again;
         self
     }
 
@@ -377,7 +387,7 @@ impl Bulk {
         self.check()?;
         let journal = match &self.settings.journal {
             Some(path) => {
-                let journal = Journal::open(path, &self.parameters()).map_err(Error::journal)?;
+                let journal = Journal::open(path, &self.parameters())?;
                 Some(journal.fsync(self.settings.fsync))
             }
             None => None,
@@ -388,10 +398,10 @@ impl Bulk {
     fn check(&self) -> Result<(), Error> {
         let Settings {
             continue_after_unknown,
-            resend_in_doubt,
+            resend_unknown,
             ..
         } = &self.settings;
-        if *continue_after_unknown && *resend_in_doubt {
+        if *continue_after_unknown && *resend_unknown {
             return Err(InvalidInput::Bulk {
                 reason: "what is in doubt cannot be sent again if later updates of the same items were attempted",
             }
@@ -404,10 +414,7 @@ impl Bulk {
         {
             return Err(InvalidInput::ZeroTimeout.into());
         }
-        self.settings
-            .retry
-            .as_ref()
-            .map_or(Ok(()), RetryPolicy::check)
+        Ok(())
     }
 
     fn parameters(&self) -> Parameters {

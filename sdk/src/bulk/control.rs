@@ -11,9 +11,9 @@ use tokio::sync::{Notify, watch};
 
 use super::journal::{Journal, JournalError, Position};
 use super::progress::Progress;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
+use crate::http::attempts::Watch;
 use crate::retry::Failed;
-use crate::tries::Watch;
 
 /// What a run and its handles share.
 #[derive(Debug, Default)]
@@ -198,7 +198,7 @@ pub(crate) fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool
         | ErrorKind::Forbidden
         | ErrorKind::NotFound
         | ErrorKind::Conflict => true,
-        ErrorKind::OtherStatus => status.is_some_and(|status| {
+        ErrorKind::UnexpectedStatus => status.is_some_and(|status| {
             status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
         }),
         _ => false,

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Reason, UnreadableRow};
-use crate::{Error, ItemUpdate};
+use super::{InvalidRow, Reason};
+use crate::error::{Error, InvalidInput};
+use crate::model::ItemUpdate;
 
 /// What kept an item from being updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl NotUpdated<'_> {
             Self::Unknown(reason) => ("unknown", reason),
         };
         serde_json::to_string(&Why { outcome, reason }).map_err(|error| {
-            crate::InvalidInput::Unserializable {
+            InvalidInput::Unserializable {
                 path: "error".into(),
                 reason: error.to_string().into(),
             }
@@ -98,12 +99,12 @@ impl<W: Write> DeadLetters<W> {
         self.0.write_all(line.as_bytes())
     }
 
-    /// Writes a row of the input that is not an update, as [`UnreadableRow::dead_letter`] has it.
+    /// Writes a row of the input that is not an update, as [`InvalidRow::dead_letter`] has it.
     ///
     /// # Errors
     ///
     /// The error of writing to the file.
-    pub fn write_unreadable(&mut self, row: &UnreadableRow) -> io::Result<()> {
+    pub fn write_unreadable(&mut self, row: &InvalidRow) -> io::Result<()> {
         let mut line = row.dead_letter().map_err(io::Error::other)?;
         line.push('\n');
         self.0.write_all(line.as_bytes())
@@ -118,7 +119,7 @@ impl<W: Write> DeadLetters<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ItemId;
+    use crate::id::ItemId;
 
     const LINE: &str = r#"{"id":"66f6ed9576ddacf3149d5ea6","cmsLocaleId":"66f6e966c9e1dc700a857ca4","isDraft":true,"fieldData":{"price":1.50,"old":null}}"#;
 
@@ -153,7 +154,7 @@ mod tests {
     fn a_dead_letter_is_read_as_the_update_that_it_was() {
         let bare = ItemUpdate::new(ItemId::new("66f6ed9576ddacf3149d5ea6").expect("an id"));
         let full = ItemUpdate::from_json(LINE).expect("an update");
-        let error = ItemId::new("a/b").expect_err("a refusal");
+        let error = Error::from(ItemId::new("a/b").expect_err("a refusal"));
         for update in [bare, full] {
             let reason = Reason::of(&error);
             let text = letters(|letters| letters.write(&update, NotUpdated::Rejected(&reason)));

@@ -82,7 +82,7 @@ pub(super) async fn count(
                     counted.settled_before += 1;
                     continue;
                 }
-                Recorded::Unknown(_) if !bulk.settings.resend_in_doubt => {
+                Recorded::Unknown(_) if !bulk.settings.resend_unknown => {
                     counted.in_doubt += 1;
                     if !bulk.settings.continue_after_unknown {
                         counted.held_back += planner.block(update.key()).len() as u64;
@@ -104,7 +104,7 @@ pub(super) async fn count(
     }
     send(&mut planner, true, &mut counted);
     let gaps = u32::try_from(counted.requests.saturating_sub(1)).unwrap_or(u32::MAX);
-    counted.time = bulk.client.pace().interval().saturating_mul(gaps);
+    counted.time = bulk.client.rate_limiter().interval().saturating_mul(gaps);
     Ok(counted)
 }
 

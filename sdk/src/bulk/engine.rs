@@ -26,9 +26,13 @@ use super::journal::Journal;
 use super::plan::Planner;
 use super::progress::{Counts, Recorder, Statistics};
 use super::source::{Source, SourceError};
-use super::{Outcome, Settlement, SourceEnd, StopReason, Unknown};
+use super::{ItemStatus, Outcome, SourceEnd, StopReason, Unknown};
+use crate::client::Client;
 use crate::error::{Error, InvalidInput};
-use crate::{Client, CmsLocaleId, ItemKey, ItemUpdate, RetryPolicy, Sleep};
+use crate::id::{CmsLocaleId, ItemKey};
+use crate::model::ItemUpdate;
+use crate::retry::RetryPolicy;
+use crate::time::Sleep;
 
 type Calls = FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>;
 
@@ -276,7 +280,7 @@ impl Engine {
                 return Poll::Pending;
             };
             let silence = silence.get_or_insert_with(|| clock.sleep(linger));
-            silence.as_mut().poll(context).map(|()| Event::Silent)
+            Pin::new(silence).poll(context).map(|()| Event::Silent)
         })
         .await
     }
@@ -344,7 +348,7 @@ impl Engine {
             .collect();
         for (id, places, may_have_acted) in under_way {
             if may_have_acted {
-                self.settle_each(id, &places, &Settlement::Unknown(Unknown::Cancelled));
+                self.settle_each(id, &places, &ItemStatus::Unknown(Unknown::Cancelled));
             }
         }
         let error = Error::from(InvalidInput::OtherRuntime);
@@ -367,7 +371,7 @@ impl Engine {
         )]
         let rate = match elapsed.as_secs_f64() {
             0.0 => 0.0,
-            seconds => (settled - self.counts.updated_before) as f64 * 60.0 / seconds,
+            seconds => (settled - self.counts.already_updated) as f64 * 60.0 / seconds,
         };
         let left = self
             .bulk

@@ -6,7 +6,7 @@
 //! refused like the others, it is concluded that everything is: after 12 refusals, at least 3 of them of an item alone.
 
 use super::engine::GroupId;
-use crate::Error;
+use crate::error::Error;
 
 /// After how many refusals in a row items are asked alone.
 const SUSPICIOUS: u32 = 6;
@@ -109,9 +109,9 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::Token;
-    use crate::body::{Body, End};
-    use crate::error::Head;
+    use crate::http::body::{Body, End};
+    use crate::http::refusal::Head;
+    use crate::http::token::Token;
 
     fn refusal(status: u16, message: &str) -> Error {
         let token = Token::new("b7c1d0").expect("a token");

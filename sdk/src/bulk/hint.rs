@@ -1,6 +1,7 @@
 //! Which entries of a batch a refusal seems to speak of.
 
-use crate::{Batch, Error, ItemUpdate};
+use crate::error::Error;
+use crate::model::{Batch, ItemUpdate};
 
 /// A field that more entries have than one in so many tells nothing.
 const RARE: usize = 4;
@@ -13,7 +14,7 @@ impl Error {
     /// ```no_run
     /// # async fn example(client: webflow_cms::Client, batch: webflow_cms::Batch) -> Result<(), webflow_cms::Error> {
     /// # let collection = webflow_cms::CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-    /// if let Err(error) = client.update(&collection, &batch).await {
+    /// if let Err(error) = client.update(collection, batch.clone()).await {
     ///     for entry in error.entries_named(&batch) {
     ///         eprintln!("{}: {error}", batch.updates()[entry].key());
     ///     }
@@ -83,8 +84,8 @@ mod tests {
     use super::*;
 
     fn refusal(field: &str) -> Error {
-        let token = crate::Token::new("b7c1d0").expect("a token");
-        let head = crate::error::Head {
+        let token = crate::http::token::Token::new("b7c1d0").expect("a token");
+        let head = crate::http::refusal::Head {
             status: http::StatusCode::BAD_REQUEST,
             headers: http::HeaderMap::new(),
             token: &token,
@@ -92,9 +93,9 @@ mod tests {
             request: b"",
         };
         let body = serde_json::json!({"message": "Validation Error", "details": [{"param": field, "description": "no"}]});
-        let body = crate::body::Body {
+        let body = crate::http::body::Body {
             bytes: body.to_string().into(),
-            end: crate::body::End::Complete,
+            end: crate::http::body::End::Complete,
         };
         Error::refused(&head, body)
     }
@@ -102,10 +103,10 @@ mod tests {
     #[test]
     fn a_field_that_few_entries_have_names_them() {
         let updates = (0..8_u64).map(|number| {
-            let id = crate::ItemId::new(format!("66f6ed95{number:016x}")).expect("an id");
+            let id = crate::id::ItemId::new(format!("66f6ed95{number:016x}")).expect("an id");
             let update = ItemUpdate::new(id).field("name", "a").expect("a field");
             match number {
-                2 | 5 => update.clear("old-price").expect("a field"),
+                2 | 5 => update.clear_field("old-price").expect("a field"),
                 _ => update,
             }
         });

@@ -28,7 +28,7 @@ pub use reader::{JournalReader, Recorded, Tally};
 pub(crate) use fingerprint::Fingerprint;
 
 use super::Reason;
-use crate::CollectionId;
+use crate::id::CollectionId;
 use error::Failure;
 use file::LockedFile;
 use format::{Record, Seal};

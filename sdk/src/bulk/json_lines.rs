@@ -11,16 +11,16 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 pub use line_numbers::LineNumbers;
-pub use row::UnreadableRow;
+pub use row::InvalidRow;
 
-use crate::ItemUpdate;
+use crate::model::ItemUpdate;
 use format::Format;
 use row::{Raw, RowFault};
 
 /// The byte order mark that some programs write at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// An iterator over the item updates of a JSON Lines input, with an [`UnreadableRow`] in place of each row that is not
+/// An iterator over the item updates of a JSON Lines input, with an [`InvalidRow`] in place of each row that is not
 /// an update.
 ///
 /// A row is a line that is not blank. Lines are numbered from 1 and end in `\n` or `\r\n`. A byte order mark at the
@@ -56,7 +56,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// let updates = JsonLines::open("items.jsonl")?;
 /// let lines = updates.line_numbers();
 /// let mut run = client
-///     .bulk(&CollectionId::new("580e63fc8c9a982ac9b8b745")?)
+///     .bulk(CollectionId::new("580e63fc8c9a982ac9b8b745")?)
 ///     .continue_after_source_error(true)
 ///     .try_run(updates)?;
 /// while let Some(outcome) = run.next().await {
@@ -114,7 +114,7 @@ impl<R: BufRead> JsonLines<R> {
         }
     }
 
-    /// The longest line that is read, in bytes. Default: 16 MiB. A longer one is an [`UnreadableRow`].
+    /// The longest line that is read, in bytes. Default: 16 MiB. A longer one is an [`InvalidRow`].
     #[must_use]
     pub fn max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
@@ -140,14 +140,14 @@ impl<R: BufRead> JsonLines<R> {
     /// # Errors
     ///
     /// The I/O error that ended the input, with the number of its line.
-    pub fn count_rows(mut self) -> Result<u64, UnreadableRow> {
+    pub fn count_rows(mut self) -> Result<u64, InvalidRow> {
         let before = self.rows;
         while self.next_row()?.is_some() {}
         Ok(self.rows - before)
     }
 
     /// Reads up to the end of the next line that is not blank.
-    fn next_row(&mut self) -> Result<Option<Line>, UnreadableRow> {
+    fn next_row(&mut self) -> Result<Option<Line>, InvalidRow> {
         while !self.ended {
             match self.read_line() {
                 Ok(Line::End) => self.ended = true,
@@ -193,7 +193,7 @@ impl<R: BufRead> JsonLines<R> {
         }
     }
 
-    fn update(&mut self, line: Line) -> Result<ItemUpdate, UnreadableRow> {
+    fn update(&mut self, line: Line) -> Result<ItemUpdate, InvalidRow> {
         if self.rows == 1
             && let Some(format) = Format::of_bytes(&self.bytes)
             && !(format.could_be_a_row(&self.bytes) && self.is_followed_by_an_object())
@@ -227,18 +227,18 @@ impl<R: BufRead> JsonLines<R> {
         Err(self.unreadable(error))
     }
 
-    fn not_json_lines(&mut self, format: Format) -> UnreadableRow {
+    fn not_json_lines(&mut self, format: Format) -> InvalidRow {
         self.ended = true;
         self.unreadable(RowFault::Format(format))
     }
 
-    fn unreadable(&self, reason: impl Into<RowError>) -> UnreadableRow {
-        UnreadableRow::from_raw(self.line, Raw::of(&self.bytes), reason.into())
+    fn unreadable(&self, reason: impl Into<RowError>) -> InvalidRow {
+        InvalidRow::from_raw(self.line, Raw::of(&self.bytes), reason.into())
     }
 
     /// As [`unreadable`](Self::unreadable), for a row that was not read to its end.
-    fn unreadable_beginning(&self, reason: impl Into<RowError>) -> UnreadableRow {
-        UnreadableRow::from_raw(self.line, Raw::beginning_of(&self.bytes), reason.into())
+    fn unreadable_beginning(&self, reason: impl Into<RowError>) -> InvalidRow {
+        InvalidRow::from_raw(self.line, Raw::beginning_of(&self.bytes), reason.into())
     }
 
     /// Whether the rest of the input looks like JSON Lines, so that only the first row is at fault.
@@ -250,7 +250,7 @@ impl<R: BufRead> JsonLines<R> {
 }
 
 impl<R: BufRead> Iterator for JsonLines<R> {
-    type Item = Result<ItemUpdate, UnreadableRow>;
+    type Item = Result<ItemUpdate, InvalidRow>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.next_row().transpose()?;

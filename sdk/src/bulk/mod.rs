@@ -4,16 +4,16 @@
 //! token, finds the entry of a refused batch that is at fault, and says of each item what came of it.
 //!
 //! ```no_run
-//! use webflow_cms::bulk::Settlement;
+//! use webflow_cms::bulk::ItemStatus;
 //! use webflow_cms::{Client, CollectionId, ItemUpdate};
 //!
 //! # async fn example(client: Client, updates: Vec<ItemUpdate>) -> Result<(), webflow_cms::Error> {
 //! let collection = CollectionId::new("580e63fc8c9a982ac9b8b745")?;
-//! let run = client.bulk(&collection).journal("sync.journal").run(updates)?;
+//! let run = client.bulk(collection).journal("sync.journal").run(updates)?;
 //! let report = run
-//!     .for_each(|outcome| match &outcome.settlement {
-//!         Settlement::Updated(_) | Settlement::UpdatedBefore => {}
-//!         Settlement::Rejected(error) => eprintln!("item {} is to be corrected: {error}", outcome.index),
+//!     .for_each(|outcome| match &outcome.status {
+//!         ItemStatus::Updated(_) | ItemStatus::AlreadyUpdated => {}
+//!         ItemStatus::Rejected(error) => eprintln!("item {} is to be corrected: {error}", outcome.index),
 //!         other => eprintln!("item {}: {other:?}", outcome.index),
 //!     })
 //!     .await;
@@ -47,7 +47,7 @@
 //! # Speed
 //!
 //! The limit is the token's: 60 or 120 requests a minute, so up to 12,000 items. One process reaches it, and more of
-//! them do not get beyond it; where several use one token, each takes its [`share`](crate::Pace::share).
+//! them do not get beyond it; where several use one token, each takes its [`share`](crate::RateLimiter::share).
 
 mod builder;
 mod control;
@@ -72,8 +72,8 @@ pub use control::Handle;
 pub use dead_letter::{DeadLetters, NotUpdated};
 pub use dry_run::DryRun;
 pub use journal::{JournalError, JournalErrorKind, JournalReader, Recorded, Tally};
-pub use json_lines::{JsonLines, LineNumbers, UnreadableRow};
-pub use outcome::{NotAttempted, Outcome, Settlement, Unknown};
+pub use json_lines::{InvalidRow, JsonLines, LineNumbers};
+pub use outcome::{ItemStatus, NotAttempted, Outcome, Unknown};
 pub use progress::{Counts, Progress, Statistics};
 pub use reason::Reason;
 pub use run::{Report, Run};

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NotUpdated, Reason, StopReason, UnreadableRow};
+use super::{InvalidRow, NotUpdated, Reason, StopReason};
+use crate::error::Error;
 use crate::error::Printable;
-use crate::{CollectionItem, Error, ItemKey, ItemUpdate};
+use crate::id::ItemKey;
+use crate::model::{CollectionItem, ItemUpdate};
 
 /// What came of one item of a run. Every item that a run takes from its source has one, and only one.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub struct Outcome {
     /// The update, given back. None if the source gave an error in its place.
     pub update: Option<ItemUpdate>,
     /// What came of it.
-    pub settlement: Settlement,
+    pub status: ItemStatus,
     /// The slugs of fields that were sent and that the updated item in the response does not have: Webflow drops the value
     /// of a field that was added to the collection and not published yet.
     pub missing_fields: Vec<Box<str>>,
@@ -25,14 +27,14 @@ pub struct Outcome {
 /// How an item is settled.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Settlement {
+pub enum ItemStatus {
     /// The service accepted a request with the item, and the answer has it, with what it holds now.
     ///
     /// If files may be skipped, which is the service's default, a file or an image of it may have been: the service
     /// does not say so. See [`Bulk::skip_invalid_files`](super::Bulk::skip_invalid_files).
     Updated(Box<CollectionItem>),
     /// An earlier run with the same journal has updated it. It was not sent again.
-    UpdatedBefore,
+    AlreadyUpdated,
     /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request
     /// can hold it. Sent again as it is, it will be refused again.
     ///
@@ -84,11 +86,11 @@ pub enum Unknown {
     InDoubt,
 }
 
-impl fmt::Display for Settlement {
+impl fmt::Display for ItemStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Updated(_) => formatter.write_str("updated"),
-            Self::UpdatedBefore => formatter.write_str("updated by an earlier run"),
+            Self::AlreadyUpdated => formatter.write_str("updated by an earlier run"),
             Self::Rejected(error) => write!(formatter, "rejected: {error}"),
             Self::RejectedBefore(reason) => {
                 write!(formatter, "rejected by an earlier run: {reason}")
@@ -104,8 +106,8 @@ impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.index.saturating_add(1);
         match self.key() {
-            Some(key) => write!(formatter, "item {key} (row {row}): {}", self.settlement)?,
-            None => write!(formatter, "row {row}: {}", self.settlement)?,
+            Some(key) => write!(formatter, "item {key} (row {row}): {}", self.status)?,
+            None => write!(formatter, "row {row}: {}", self.status)?,
         }
         if !self.missing_fields.is_empty() {
             let fields = self.missing_fields.join(", ");
@@ -120,15 +122,15 @@ impl fmt::Display for Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn new(index: u64, update: Option<ItemUpdate>, settlement: Settlement) -> Self {
-        let missing_fields = match (&settlement, &update) {
-            (Settlement::Updated(item), Some(update)) => update.missing_fields(item),
+    pub(crate) fn new(index: u64, update: Option<ItemUpdate>, status: ItemStatus) -> Self {
+        let missing_fields = match (&status, &update) {
+            (ItemStatus::Updated(item), Some(update)) => update.missing_fields(item),
             _ => Vec::new(),
         };
         Self {
             index,
             update,
-            settlement,
+            status,
             missing_fields,
         }
     }
@@ -151,16 +153,16 @@ impl Outcome {
     #[must_use]
     pub fn is_updated(&self) -> bool {
         matches!(
-            self.settlement,
-            Settlement::Updated(_) | Settlement::UpdatedBefore
+            self.status,
+            ItemStatus::Updated(_) | ItemStatus::AlreadyUpdated
         )
     }
 
     /// The line for a file of dead letters, if the item was not updated, without a line break at its end.
     ///
     /// It is the update as the input has it, with the reason in a member `error`. In place of an update, an
-    /// [`UnreadableRow`] of the source, or one that caused an error of the source, is written with its
-    /// [text](UnreadableRow::dead_letter), and any other error of the source with its position, counted from 1:
+    /// [`InvalidRow`] of the source, or one that caused an error of the source, is written with its
+    /// [text](InvalidRow::dead_letter), and any other error of the source with its position, counted from 1:
     ///
     /// ```text
     /// {"unreadable":null,"row":12,"error":{"outcome":"not_attempted","kind":"source","message":"…"}}
@@ -174,22 +176,22 @@ impl Outcome {
             return self.unreadable_letter();
         };
         let reason = |error: &Error| Reason::of(error);
-        let line = match &self.settlement {
-            Settlement::Updated(_) | Settlement::UpdatedBefore => return Ok(None),
-            Settlement::Rejected(error) => NotUpdated::Rejected(&reason(error)).line(update),
-            Settlement::RejectedBefore(reason) => NotUpdated::Rejected(reason).line(update),
-            Settlement::NotAttempted(why) => NotUpdated::NotAttempted(&why.reason()).line(update),
-            Settlement::Unknown(why) => NotUpdated::Unknown(&why.reason()).line(update),
+        let line = match &self.status {
+            ItemStatus::Updated(_) | ItemStatus::AlreadyUpdated => return Ok(None),
+            ItemStatus::Rejected(error) => NotUpdated::Rejected(&reason(error)).line(update),
+            ItemStatus::RejectedBefore(reason) => NotUpdated::Rejected(reason).line(update),
+            ItemStatus::NotAttempted(why) => NotUpdated::NotAttempted(&why.reason()).line(update),
+            ItemStatus::Unknown(why) => NotUpdated::Unknown(&why.reason()).line(update),
         };
         line.map(Some)
     }
 
     fn unreadable_letter(&self) -> Result<Option<String>, Error> {
-        let Settlement::NotAttempted(why) = &self.settlement else {
+        let ItemStatus::NotAttempted(why) = &self.status else {
             return Ok(None);
         };
         let row = match why {
-            NotAttempted::Source(error) => UnreadableRow::find(&**error),
+            NotAttempted::Source(error) => InvalidRow::find(&**error),
             _ => None,
         };
         match row {

@@ -12,7 +12,7 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::ItemKey;
+use crate::id::ItemKey;
 
 /// What is in a body besides the entries and the commas between them.
 const ENVELOPE: usize = br#"{"items":[]}"#.len();

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Outcome, Settlement};
-use crate::{Batch, Clock, Observer, TryEnded, TryStarted, WaitCause, WaitEnded, WaitStarted};
+use super::{ItemStatus, Outcome};
+use crate::model::Batch;
+use crate::observe::{AttemptEnded, AttemptStarted, Observer, WaitCause, WaitEnded, WaitStarted};
+use crate::time::Clock;
 
 /// How many items came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub struct Counts {
     /// Updated by this run.
     pub updated: u64,
     /// Updated by an earlier run with the same journal.
-    pub updated_before: u64,
+    pub already_updated: u64,
     /// Rejected, by this run or an earlier one.
     pub rejected: u64,
     /// Not attempted.
@@ -29,16 +31,16 @@ impl Counts {
     /// How many items are settled.
     #[must_use]
     pub fn settled(&self) -> u64 {
-        self.updated + self.updated_before + self.rejected + self.not_attempted + self.unknown
+        self.updated + self.already_updated + self.rejected + self.not_attempted + self.unknown
     }
 
     pub(crate) fn count(&mut self, outcome: &Outcome) {
-        *match outcome.settlement {
-            Settlement::Updated(_) => &mut self.updated,
-            Settlement::UpdatedBefore => &mut self.updated_before,
-            Settlement::Rejected(_) | Settlement::RejectedBefore(_) => &mut self.rejected,
-            Settlement::NotAttempted(_) => &mut self.not_attempted,
-            Settlement::Unknown(_) => &mut self.unknown,
+        *match outcome.status {
+            ItemStatus::Updated(_) => &mut self.updated,
+            ItemStatus::AlreadyUpdated => &mut self.already_updated,
+            ItemStatus::Rejected(_) | ItemStatus::RejectedBefore(_) => &mut self.rejected,
+            ItemStatus::NotAttempted(_) => &mut self.not_attempted,
+            ItemStatus::Unknown(_) => &mut self.unknown,
         } += 1;
     }
 }
@@ -119,7 +121,7 @@ pub(crate) struct Recorder {
 
 #[derive(Debug, Default)]
 struct Waits {
-    pace: Duration,
+    rate_limiter: Duration,
     service: Duration,
     own: Duration,
     /// Those that are not over, each with its end by the time since the run began.
@@ -171,7 +173,7 @@ impl Recorder {
             least_requests: items_sent.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             bytes_received: self.bytes_received.load(Ordering::Relaxed),
-            waited_for_pace: waits.pace,
+            waited_for_pace: waits.rate_limiter,
             waited_for_service: waits.service,
             waited_by_itself: waits.own,
             elapsed: self.elapsed(),
@@ -184,14 +186,14 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn try_started(&self, started: &TryStarted) {
+    fn attempt_started(&self, started: &AttemptStarted) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.sent_again
             .fetch_add(u64::from(started.number > 1), Ordering::Relaxed);
         self.tell(|_| {});
     }
 
-    fn try_ended(&self, ended: &TryEnded) {
+    fn attempt_ended(&self, ended: &AttemptEnded) {
         self.bytes_sent
             .fetch_add(ended.bytes_sent, Ordering::Relaxed);
         self.bytes_received
@@ -215,7 +217,7 @@ impl Observer for Recorder {
                 waits.now.remove(first);
             }
             *match ended.cause {
-                WaitCause::Pace => &mut waits.pace,
+                WaitCause::RateLimit => &mut waits.rate_limiter,
                 WaitCause::RetryAfter => &mut waits.service,
                 WaitCause::Backoff => &mut waits.own,
             } += ended.waited;

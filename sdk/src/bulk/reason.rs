@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::error::Error;
 use crate::error::Printable;
 use crate::text::beginning;
 
@@ -116,7 +116,7 @@ impl Reason {
 
 /// At most so many characters of a text, with what a terminal would act on as escapes.
 fn printable(text: &str, most: usize) -> Box<str> {
-    beginning(&Printable::cut(text, most).to_string(), most)
+    beginning(&Printable::truncated(text, most).to_string(), most)
 }
 
 impl fmt::Display for Reason {
@@ -138,13 +138,14 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::body::{Body, End};
-    use crate::error::Head;
-    use crate::{ItemId, Token};
+    use crate::http::body::{Body, End};
+    use crate::http::refusal::Head;
+    use crate::http::token::Token;
+    use crate::id::ItemId;
 
     #[test]
     fn a_reason_has_the_name_and_the_text_of_its_error() {
-        let error = ItemId::new("a/b").expect_err("a refusal");
+        let error = Error::from(ItemId::new("a/b").expect_err("a refusal"));
         let reason = Reason::of(&error);
         assert_eq!(reason.kind(), "invalid_input");
         assert_eq!(reason.message(), error.to_string());

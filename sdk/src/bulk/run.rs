@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::control::{Handle, lock};
 use super::engine::Engine;
 use super::progress::{Counts, Statistics};
-use super::{NotAttempted, Outcome, Settlement, SourceEnd, StopReason};
+use super::{ItemStatus, NotAttempted, Outcome, SourceEnd, StopReason};
 
 /// How many outcomes that are no update a report keeps.
 const KEPT: usize = 20;
@@ -63,8 +63,8 @@ impl End {
         self.missing_fields += u64::from(!is_whole);
         // Why a run stopped is told once, not for each item that it did not come to.
         let is_left = matches!(
-            outcome.settlement,
-            Settlement::NotAttempted(NotAttempted::Stopped(_))
+            outcome.status,
+            ItemStatus::NotAttempted(NotAttempted::Stopped(_))
         );
         if self.others.len() < KEPT && !is_left && !(outcome.is_updated() && is_whole) {
             self.others.push(outcome.without_content());
@@ -107,7 +107,7 @@ impl Run {
 
     /// Drives the run to its end and says what came of it, in a bounded size: counts, and the first 20 outcomes that are
     /// no update or lack fields.
-    pub async fn report(self) -> Report {
+    pub async fn finish(self) -> Report {
         self.for_each(|_| {}).await
     }
 
@@ -197,13 +197,13 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         let Counts {
             updated,
-            updated_before,
+            already_updated,
             ..
         } = self.counts;
         self.stopped.is_none()
             && matches!(self.source, SourceEnd::Ended)
             && self.expected.is_none_or(|expected| expected == self.taken)
-            && updated + updated_before == self.taken
+            && updated + already_updated == self.taken
     }
 }
 
@@ -212,14 +212,14 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts {
             updated,
-            updated_before,
+            already_updated,
             rejected,
             not_attempted,
             unknown,
         } = self.counts;
         write!(formatter, "{updated} updated")?;
         for (count, what) in [
-            (updated_before, "updated before"),
+            (already_updated, "updated before"),
             (rejected, "rejected"),
             (not_attempted, "not attempted"),
             (unknown, "unknown"),

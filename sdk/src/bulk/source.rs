@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt, stream};
 
-use crate::ItemUpdate;
+use crate::model::ItemUpdate;
 
 /// What a source gives in place of an update.
 pub(crate) type SourceError = Arc<dyn std::error::Error + Send + Sync>;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{JournalError, Reason};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Why a run stopped before everything was sent. Nothing else stops one.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub enum StopReason {
         /// The refusal.
         error: Arc<Error>,
     },
-    /// Nothing was updated by one batch after the other; see [`stop_after`](super::Bulk::stop_after).
+    /// Nothing was updated by one batch after the other; see [`max_consecutive_failures`](super::Bulk::max_consecutive_failures).
     ConsecutiveFailures {
         /// How many batches in a row.
         batches: u32,

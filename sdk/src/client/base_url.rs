@@ -54,7 +54,7 @@ pub(super) fn is_this_machine(host: &str) -> bool {
 mod tests {
     use super::*;
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    use crate::generated;
+    use crate::spec;
 
     fn refused(url: &str) -> InvalidInput {
         checked_base_url(url, false)
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_default_is_webflows_own() {
         assert_eq!(
-            without_slash(&checked_base_url(generated::BASE_URL, false).expect("usable")),
+            without_slash(&checked_base_url(spec::BASE_URL, false).expect("usable")),
             "https://api.webflow.com/v2"
         );
     }

@@ -22,7 +22,7 @@ pub struct ErrorDetail {
 }
 
 impl ErrorDetail {
-    pub(super) fn read(raw: Value) -> Self {
+    pub(crate) fn read(raw: Value) -> Self {
         if let Some(text) = raw.as_str() {
             let (field, message) = match after_field(text) {
                 Some((field, message)) => (Some(field.into()), message.into()),
@@ -50,7 +50,7 @@ impl ErrorDetail {
     }
 
     /// A reason from a list that stands under the name of a field.
-    pub(super) fn about(field: &str, reason: Value) -> Self {
+    pub(crate) fn about(field: &str, reason: Value) -> Self {
         Self {
             field: Some(field.into()),
             ..Self::read(reason)
@@ -84,7 +84,7 @@ impl fmt::Display for ErrorDetail {
             (None, Some(message)) => message.to_owned(),
             _ => self.raw.to_string(),
         };
-        Printable::cut(&text, MOST).fmt(formatter)
+        Printable::truncated(&text, MOST).fmt(formatter)
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn list(
 }
 
 /// The list of reasons that ends a message such as `Validation Error: ["Value (id) should be string"]`.
-pub(super) fn inside_message(message: &str) -> Vec<ErrorDetail> {
+pub(crate) fn inside_message(message: &str) -> Vec<ErrorDetail> {
     message
         .find(": [")
         .and_then(|colon| message.get(colon + 2..))

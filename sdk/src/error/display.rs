@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Form, Printable, Source, detail};
-use crate::{ErrorKind, GaveUp};
+use super::{BodyForm, Error, ErrorKind, Printable, RetryStopped, Source, detail};
 
 /// How long the text about an input is, in characters: it can name several entries.
 const MOST_OF_AN_INPUT: usize = 2_000;
@@ -15,7 +14,7 @@ impl fmt::Display for Error {
             Some(Source::Input(input)) => write!(
                 formatter,
                 "{}",
-                Printable::cut(&input.to_string(), MOST_OF_AN_INPUT)
+                Printable::truncated(&input.to_string(), MOST_OF_AN_INPUT)
             )?,
             _ => self.fmt_what(formatter)?,
         }
@@ -49,23 +48,23 @@ impl Error {
     }
 
     fn what(&self) -> &'static str {
-        let form = self.answer().map(|answer| answer.form);
+        let form = self.response().map(|response| response.form);
         let is_refused = self.status().is_some_and(|status| status.is_client_error());
         match self.0.kind {
             ErrorKind::Timeout if self.was_accepted() => {
                 "the service accepted the request, and the time ran out before its response was complete"
             }
-            ErrorKind::ConnectionCut if self.was_accepted() => {
+            ErrorKind::ConnectionClosed if self.was_accepted() => {
                 "the service accepted the request, and the connection was closed before its response was complete"
             }
             ErrorKind::Transport if self.was_accepted() => {
                 "the service accepted the request, and the transport failed before its response was complete"
             }
             kind @ ErrorKind::TooManyRequests => kind.description(),
-            _ if is_refused && form == Some(Form::Page) => {
+            _ if is_refused && form == Some(BodyForm::Page) => {
                 "something in front of the service, such as a proxy or a firewall, refused the request"
             }
-            ErrorKind::Forbidden if form == Some(Form::Text) => "access was refused",
+            ErrorKind::Forbidden if form == Some(BodyForm::Text) => "access was refused",
             kind => kind.description(),
         }
     }
@@ -73,23 +72,23 @@ impl Error {
     /// Writes why there was no other attempt, where that is not plain.
     fn fmt_end(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = self.0.pause.or_else(|| self.retry_after());
-        match (self.gave_up(), self.0.granted) {
-            (Some(GaveUp::WaitTooLong), Some(granted)) => {
+        match (self.retry_stopped(), self.0.time_limit) {
+            (Some(RetryStopped::RetryAfterTooLong), Some(granted)) => {
                 formatter.write_str("; the service asks to wait")?;
                 if let Some(asked) = asked {
                     write!(formatter, " {},", Seconds(asked))?;
                 }
                 write!(
                     formatter,
-                    " longer than the {} that the policy grants",
+                    " longer than the {} of max_retry_after",
                     Seconds(granted)
                 )
             }
-            (Some(GaveUp::DeadlineTooNear), Some(granted)) => {
-                let deadline = Seconds(granted);
+            (Some(RetryStopped::TimeoutExceeded), Some(granted)) => {
+                let limit = Seconds(granted);
                 write!(
                     formatter,
-                    "; the deadline of the call, {deadline}, leaves no time for another attempt"
+                    "; the operation timeout, {limit}, leaves no time for another attempt"
                 )?;
                 match asked.filter(|asked| *asked >= granted) {
                     Some(asked) => write!(
@@ -100,7 +99,7 @@ impl Error {
                     None => Ok(()),
                 }
             }
-            (Some(why @ (GaveUp::MayHaveActed | GaveUp::BudgetSpent)), _) => {
+            (Some(why @ (RetryStopped::Ambiguous | RetryStopped::BudgetExhausted)), _) => {
                 write!(formatter, "; {why}")
             }
             _ => Ok(()),
@@ -110,8 +109,8 @@ impl Error {
     /// Writes how many attempts there were, and whether one before the last may have acted.
     fn fmt_attempts(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let acted_before =
-            self.0.tries.may_have_acted && !self.0.kind.may_have_acted(self.status());
-        match (self.tries(), acted_before) {
+            self.0.attempts.may_have_acted && !self.0.kind.may_have_acted(self.status());
+        match (self.attempts(), acted_before) {
             (0 | 1, false) => Ok(()),
             (0 | 1, true) => {
                 formatter.write_str(" (after an earlier attempt, which may have acted)")
@@ -130,16 +129,15 @@ impl Error {
         let mut shown = formatter.debug_struct("Error");
         shown.field("text", &format_args!("{self}"));
         shown.field("kind", &self.0.kind);
-        if let Some(answer) = self.answer() {
+        if let Some(response) = self.response() {
             shown
-                .field("status", &answer.status.as_u16())
-                .field("code", &answer.code)
-                .field("message", &answer.message)
-                .field("details", &answer.details)
-                .field("retry_after", &answer.retry_after)
-                .field("rate_limit", &self.rate_limit())
-                .field("headers", &answer.headers)
-                .field("body", &answer.body);
+                .field("status", &response.status.as_u16())
+                .field("code", &response.code)
+                .field("message", &response.message)
+                .field("details", &response.details)
+                .field("retry_after", &response.retry_after)
+                .field("headers", &response.headers)
+                .field("body", &response.body);
         }
         if let Some(reason) = &self.0.reason {
             shown.field("reason", reason);
@@ -150,8 +148,8 @@ impl Error {
             None => &mut shown,
         };
         shown
-            .field("attempts", &self.0.tries.failed)
-            .field("gave_up", &self.0.gave_up)
+            .field("attempts", &self.0.attempts.failed)
+            .field("retry_stopped", &self.0.retry_stopped)
             .field("may_have_acted", &self.may_have_acted())
             .finish_non_exhaustive()
     }

@@ -2,38 +2,28 @@
 
 use std::fmt;
 
-use crate::batch::DuplicateKey;
-use crate::{Batch, CmsLocaleId};
+use crate::id::{CmsLocaleId, DuplicateKey, ParseIdError};
+use crate::spec::MAX_ITEMS;
 
 /// Input that was refused before anything was sent: what, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidInput {
-    /// A collection id that is not 24 hexadecimal digits.
-    CollectionId {
-        /// The beginning of what was given.
-        text: Box<str>,
-    },
-    /// An item id that is not 24 hexadecimal digits.
-    ItemId {
-        /// The beginning of what was given.
-        text: Box<str>,
-    },
-    /// A CMS locale id that is not 24 hexadecimal digits.
-    CmsLocaleId {
-        /// The beginning of what was given.
-        text: Box<str>,
-    },
+    /// A collection, item or CMS locale id that is not 24 hexadecimal digits.
+    Id(
+        /// The text, and the kind of id that was expected.
+        ParseIdError,
+    ),
     /// A token without a character.
     EmptyToken,
     /// A token with a character that is not visible ASCII.
-    UnfitToken {
+    InvalidToken {
         /// Where the first such byte is, counted from 0.
         position: usize,
     },
     /// A batch without an item update.
     EmptyBatch,
-    /// A batch with more than [`Batch::MAX_ITEMS`] item updates.
+    /// A batch with more than [`Batch::MAX_ITEMS`](crate::Batch::MAX_ITEMS) item updates.
     BatchTooLarge {
         /// How many there are.
         len: usize,
@@ -86,7 +76,7 @@ pub enum InvalidInput {
         reason: Box<str>,
     },
     /// JSON text that is no item update.
-    UnreadableUpdate {
+    InvalidItemUpdate {
         /// Where the text is wrong, in bytes from 1. A byte order mark before the text does not count.
         column: usize,
         /// Why, with the name of the member where it is about one.
@@ -121,9 +111,9 @@ pub enum InvalidInput {
         reason: &'static str,
     },
     /// A pace of no requests.
-    Pace,
+    RateLimit,
     /// A share of a pace that is not above 0 and at the most 1.
-    Share,
+    RateLimitShare,
     /// A back-off that begins with a longer wait than its longest.
     Backoff,
     /// A call on another Tokio runtime than the one on which the connections of the client live.
@@ -132,20 +122,15 @@ pub enum InvalidInput {
 
 impl fmt::Display for InvalidInput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = |formatter: &mut fmt::Formatter<'_>, what: &str, text: &str| {
-            write!(formatter, "{what} {text:?} is not 24 hexadecimal digits")
-        };
         match self {
-            Self::CollectionId { text } => id(formatter, "collection id", text),
-            Self::ItemId { text } => id(formatter, "item id", text),
-            Self::CmsLocaleId { text } => id(formatter, "CMS locale id", text),
+            Self::Id(error) => fmt::Display::fmt(error, formatter),
             Self::EmptyToken => formatter.write_str("the token is empty"),
-            Self::UnfitToken { position } => {
+            Self::InvalidToken { position } => {
                 write!(formatter, "the token holds a character that no token has, at byte {position}")
             }
             Self::EmptyBatch => formatter.write_str("the batch holds no item update"),
             Self::BatchTooLarge { len } => {
-                write!(formatter, "the batch holds {len} item updates, and {} is the most", Batch::MAX_ITEMS)
+                write!(formatter, "the batch holds {len} item updates, and {} is the most", MAX_ITEMS)
             }
             Self::DuplicateKeys(duplicates) => duplicate_keys(formatter, duplicates),
             Self::FieldsNotAnObject => formatter.write_str("the fields do not serialize to a JSON object"),
@@ -166,7 +151,7 @@ impl fmt::Display for InvalidInput {
             Self::Unserializable { path, reason } => {
                 write!(formatter, "the value at {path:?} cannot be serialized: {reason}")
             }
-            Self::UnreadableUpdate { column, reason } => {
+            Self::InvalidItemUpdate { column, reason } => {
                 write!(formatter, "no item update can be read, at column {column}: {reason}")
             }
             Self::BaseUrl { reason } => write!(formatter, "the base URL {reason}"),
@@ -185,8 +170,8 @@ impl fmt::Display for InvalidInput {
                 "the update has {bytes} bytes, and a request may have {most}"
             ),
             Self::Bulk { reason } => formatter.write_str(reason),
-            Self::Pace => formatter.write_str("a pace of 0 requests a minute would send nothing"),
-            Self::Share => formatter.write_str("the share of a pace is not above 0 and at the most 1"),
+            Self::RateLimit => formatter.write_str("a pace of 0 requests a minute would send nothing"),
+            Self::RateLimitShare => formatter.write_str("the share of a pace is not above 0 and at the most 1"),
             Self::Backoff => formatter.write_str("the first back-off is longer than the longest"),
             Self::OtherRuntime => formatter.write_str(
                 "the connections of the client live on another Tokio runtime; make a client for each runtime",

@@ -25,25 +25,25 @@ pub enum ErrorKind {
     /// 429: the token has used up its requests of the current minute.
     TooManyRequests,
     /// 500 to 599: the service failed.
-    Server,
+    ServerError,
     /// Any other status that is not the documented answer; redirects, which are never followed, and other 2xx
     /// included.
-    OtherStatus,
+    UnexpectedStatus,
     /// The documented status came with a body that is no answer: not JSON, of another shape, or larger than the bound.
-    UnreadableAnswer,
+    InvalidResponse,
     /// No connection came about, so nothing was sent.
     Connect,
     /// The certificate of the server, or of whoever stands before it, is not trusted, so nothing was sent. With the
     /// feature `native-tls`, which does not tell it from other faults, it is [`Connect`](Self::Connect).
-    Untrusted,
+    InvalidCertificate,
     /// The time for the request ran out after it may have been sent.
     Timeout,
     /// The connection was reset or closed before the answer was complete.
-    ConnectionCut,
+    ConnectionClosed,
     /// Any other fault of the transport, such as an answer that is not HTTP.
     Transport,
     /// The request was not sent: its turn would have come only after the deadline of the call, or after a longer wait
-    /// than the policy grants. [`Error::gave_up`](crate::Error::gave_up) says which, and
+    /// than the policy grants. [`Error::retry_stopped`](crate::Error::retry_stopped) says which, and
     /// [`Error::retry_after`](crate::Error::retry_after) how long the service has asked to wait.
     NotSent,
     /// The journal of a bulk run cannot be used; a [`JournalError`](crate::bulk::JournalError) is the source.
@@ -54,7 +54,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind in lower case with underscores, such as `connection_cut`. It is stable, and the name that traces,
+    /// The kind in lower case with underscores, such as `connection_closed`. It is stable, and the name that traces,
     /// journals and dead letters have.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -66,13 +66,13 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::PayloadTooLarge => "payload_too_large",
             Self::TooManyRequests => "too_many_requests",
-            Self::Server => "server",
-            Self::OtherStatus => "other_status",
-            Self::UnreadableAnswer => "unreadable_answer",
+            Self::ServerError => "server_error",
+            Self::UnexpectedStatus => "unexpected_status",
+            Self::InvalidResponse => "invalid_response",
             Self::Connect => "connect",
-            Self::Untrusted => "untrusted",
+            Self::InvalidCertificate => "invalid_certificate",
             Self::Timeout => "timeout",
-            Self::ConnectionCut => "connection_cut",
+            Self::ConnectionClosed => "connection_closed",
             Self::Transport => "transport",
             Self::NotSent => "not_sent",
             Self::Journal => "journal",
@@ -90,13 +90,13 @@ impl ErrorKind {
             Self::Conflict => "the request contradicts the state of the site",
             Self::PayloadTooLarge => "the request is too large",
             Self::TooManyRequests => "too many requests",
-            Self::Server => "the service failed",
-            Self::OtherStatus => "an answer that is not documented",
-            Self::UnreadableAnswer => "the answer cannot be read",
+            Self::ServerError => "the service failed",
+            Self::UnexpectedStatus => "an undocumented status",
+            Self::InvalidResponse => "the response is invalid",
             Self::Connect => "no connection to the service",
-            Self::Untrusted => "the certificate of the service is not trusted",
-            Self::Timeout => "the time for the request ran out",
-            Self::ConnectionCut => "the connection was cut before the answer was complete",
+            Self::InvalidCertificate => "the certificate of the service is not trusted",
+            Self::Timeout => "the request timed out",
+            Self::ConnectionClosed => "the connection was closed before the response was complete",
             Self::Transport => "the transport failed",
             Self::NotSent => "the request was not sent",
             Self::Journal => "the journal cannot be used",
@@ -113,8 +113,8 @@ impl ErrorKind {
             409 => Self::Conflict,
             413 => Self::PayloadTooLarge,
             429 => Self::TooManyRequests,
-            500..=599 => Self::Server,
-            _ => Self::OtherStatus,
+            500..=599 => Self::ServerError,
+            _ => Self::UnexpectedStatus,
         }
     }
 
@@ -129,15 +129,17 @@ impl ErrorKind {
             | Self::PayloadTooLarge
             | Self::TooManyRequests
             | Self::Connect
-            | Self::Untrusted
+            | Self::InvalidCertificate
             | Self::NotSent
             | Self::Journal
             | Self::InvalidInput => false,
-            Self::OtherStatus => !status.is_some_and(|status| {
+            Self::UnexpectedStatus => !status.is_some_and(|status| {
                 status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
             }),
-            Self::Server => status != Some(StatusCode::NOT_IMPLEMENTED),
-            Self::UnreadableAnswer | Self::Timeout | Self::ConnectionCut | Self::Transport => true,
+            Self::ServerError => status != Some(StatusCode::NOT_IMPLEMENTED),
+            Self::InvalidResponse | Self::Timeout | Self::ConnectionClosed | Self::Transport => {
+                true
+            }
         }
     }
 
@@ -146,22 +148,22 @@ impl ErrorKind {
         match self {
             Self::TooManyRequests | Self::Connect | Self::NotSent => true,
             // With a status of success the service has accepted the request, and would do it all again.
-            Self::Timeout | Self::ConnectionCut => {
+            Self::Timeout | Self::ConnectionClosed => {
                 !status.is_some_and(|status| status.is_success())
             }
-            Self::Server => !matches!(
+            Self::ServerError => !matches!(
                 status,
                 Some(StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED)
             ),
-            Self::OtherStatus => status == Some(StatusCode::REQUEST_TIMEOUT),
+            Self::UnexpectedStatus => status == Some(StatusCode::REQUEST_TIMEOUT),
             Self::BadRequest
             | Self::Unauthorized
             | Self::Forbidden
             | Self::NotFound
             | Self::Conflict
             | Self::PayloadTooLarge
-            | Self::UnreadableAnswer
-            | Self::Untrusted
+            | Self::InvalidResponse
+            | Self::InvalidCertificate
             | Self::Transport
             | Self::Journal
             | Self::InvalidInput => false,

@@ -10,11 +10,11 @@ pub(crate) struct Printable<'a> {
 
 impl<'a> Printable<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self::cut(text, 500)
+        Self::truncated(text, 500)
     }
 
     /// At most so many characters of it.
-    pub(crate) fn cut(text: &'a str, most: usize) -> Self {
+    pub(crate) fn truncated(text: &'a str, most: usize) -> Self {
         Self { text, most }
     }
 }

@@ -8,8 +8,8 @@
 mod virtual_time;
 
 use webflow_cms::{
-    Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, Pace, RetryPolicy, Token,
-    reqwest,
+    Batch, Client, ClientBuilder, CollectionId, ItemId, ItemUpdate, RateLimiter, RetryPolicy,
+    Token, reqwest,
 };
 use webflow_cms_reference::{Builder, FaultyServer, ReferenceServer, Settings, Variant, World};
 
@@ -60,8 +60,8 @@ pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
     Client::builder(Token::new(token).expect("a token"))
         .base_url(base_url)
         .http(reqwest::Client::builder().no_proxy())
-        .retry(RetryPolicy::never())
-        .pace(Pace::off())
+        .retry(RetryPolicy::disabled())
+        .rate_limiter(RateLimiter::unlimited())
 }
 
 /// A client that lives in the time of a world, with the settings that a client has by itself.

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use webflow_cms::{
-    CallEnded, CallStarted, Clock, Observer, Sleep, TryEnded, TryStarted, WaitEnded, WaitStarted,
+use webflow_cms::observe::{
+    AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, WaitEnded, WaitStarted,
 };
+use webflow_cms::time::{Clock, Sleep};
 use webflow_cms_reference::VirtualTime;
 
 /// A [`VirtualTime`] for [`ClientBuilder::clock`](webflow_cms::ClientBuilder::clock) and `observer`.
@@ -21,24 +22,24 @@ impl Clock for SdkTime {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        self.0.sleep(duration)
+        Sleep::new(self.0.sleep(duration))
     }
 }
 
 impl Observer for SdkTime {
     fn call_started(&self, started: &CallStarted) {
-        self.0.call_started(started.call);
+        self.0.call_started(started.call.as_u64());
     }
 
     fn call_ended(&self, ended: &CallEnded) {
-        self.0.call_ended(ended.call);
+        self.0.call_ended(ended.call.as_u64());
     }
 
-    fn try_started(&self, _: &TryStarted) {
+    fn attempt_started(&self, _: &AttemptStarted) {
         self.0.request_started();
     }
 
-    fn try_ended(&self, _: &TryEnded) {
+    fn attempt_ended(&self, _: &AttemptEnded) {
         self.0.request_ended();
     }
 

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use webflow_cms::bulk::{
-    Handle, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded, Run as SdkRun,
-    Settlement, StopReason,
+    Handle, ItemStatus as SdkStatus, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded,
+    Run as SdkRun, StopReason,
 };
 
 use super::{TimedSdk, update};
@@ -20,19 +20,19 @@ impl Bulk for TimedSdk {
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String> {
         let mut bulk = self
             .client
-            .bulk(&self.collection)
+            .bulk(self.collection)
             .concurrency(job.concurrency)
             .assume_atomic(job.assume_atomic)
-            .stop_after(job.max_consecutive_failures)
+            .max_consecutive_failures(job.max_consecutive_failures)
             .continue_after_unknown(job.continue_after_unknown)
             .continue_after_source_error(job.continue_after_source_error)
-            .resend_in_doubt(job.resend_unknown)
+            .resend_unknown(job.resend_unknown)
             .accept_other_input(job.accept_other_input);
         if let Some(skip) = job.options.skip_invalid_files {
             bulk = bulk.skip_invalid_files(skip);
         }
         if let Some(timeout) = job.options.attempt_timeout {
-            bulk = bulk.timeout(timeout);
+            bulk = bulk.attempt_timeout(timeout);
         }
         if let Some(bytes) = job.max_batch_bytes {
             bulk = bulk.max_batch_bytes(bytes);
@@ -118,7 +118,7 @@ impl Run for Running {
         let counts = self.handle.progress().counts;
         Counts {
             updated: counts.updated,
-            already_updated: counts.updated_before,
+            already_updated: counts.already_updated,
             rejected: counts.rejected,
             not_attempted: counts.not_attempted,
             unknown: counts.unknown,
@@ -126,28 +126,28 @@ impl Run for Running {
     }
 
     fn is_complete(&mut self) -> bool {
-        let report = self.run.take().map(|run| run.report().now_or_never());
+        let report = self.run.take().map(|run| run.finish().now_or_never());
         report.flatten().is_some_and(|report| report.is_complete())
     }
 }
 
 fn item_report(outcome: &Outcome) -> ItemReport {
-    let (end, reason) = match &outcome.settlement {
-        Settlement::Updated(_) => (ItemStatus::Updated, String::new()),
-        Settlement::UpdatedBefore => (ItemStatus::AlreadyUpdated, String::new()),
-        Settlement::Rejected(error) => (ItemStatus::Rejected, error.to_string()),
-        Settlement::RejectedBefore(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
-        Settlement::NotAttempted(why) => (
+    let (end, reason) = match &outcome.status {
+        SdkStatus::Updated(_) => (ItemStatus::Updated, String::new()),
+        SdkStatus::AlreadyUpdated => (ItemStatus::AlreadyUpdated, String::new()),
+        SdkStatus::Rejected(error) => (ItemStatus::Rejected, error.to_string()),
+        SdkStatus::RejectedBefore(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
+        SdkStatus::NotAttempted(why) => (
             ItemStatus::NotAttempted(not_attempted(why)),
             why.to_string(),
         ),
         // A variant unknown to this suite claims nothing.
-        Settlement::Unknown(why) => (ItemStatus::Unknown, why.to_string()),
+        SdkStatus::Unknown(why) => (ItemStatus::Unknown, why.to_string()),
         other => (ItemStatus::Unknown, format!("{other:?}")),
     };
-    let may_have_acted = match &outcome.settlement {
-        Settlement::Rejected(error) => error.may_have_acted(),
-        Settlement::RejectedBefore(reason) => reason.may_have_acted(),
+    let may_have_acted = match &outcome.status {
+        SdkStatus::Rejected(error) => error.may_have_acted(),
+        SdkStatus::RejectedBefore(reason) => reason.may_have_acted(),
         _ => false,
     };
     ItemReport {

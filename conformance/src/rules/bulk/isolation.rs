@@ -155,7 +155,7 @@ fn non_atomic_is_unknown() -> Rule {
     Rule::new(
         "bulk/non-atomic-is-unknown",
         "if a refused request may have changed a part of its items and the run does not assume otherwise, all its \
-         items are unknown unless it held a single one, and none of them is sent again",
+         items are unknown unless it held a single one, and none of them is resent",
         "reference page of Update Items: it does not say what a refused request changes",
         &EDGES,
         property(
@@ -201,7 +201,7 @@ fn non_atomic_is_unknown() -> Rule {
                 for sent in &played.sent {
                     for index in &sent.entries {
                         if !seen.insert(*index) {
-                            return Err(format!("entry {index} is sent again"));
+                            return Err(format!("entry {index} is resent"));
                         }
                         let end = ends.get(index);
                         let expected = match sent.refused() {
@@ -244,16 +244,18 @@ fn splits_only_for_bad_items() -> Rule {
                     1..4_u32,
                     any::<bool>(),
                 )
-                    .prop_map(|(input, troubles, concurrency, attempts, again)| {
-                        let mut case = Case {
-                            concurrency,
-                            attempts,
-                            again,
-                            ..Case::calm(input)
-                        };
-                        case.legs[0].troubles = troubles;
-                        case
-                    })
+                    .prop_map(
+                        |(input, troubles, concurrency, attempts, retry_ambiguous)| {
+                            let mut case = Case {
+                                concurrency,
+                                attempts,
+                                retry_ambiguous,
+                                ..Case::calm(input)
+                            };
+                            case.legs[0].troubles = troubles;
+                            case
+                        },
+                    )
                     .boxed()
             },
             |case| {

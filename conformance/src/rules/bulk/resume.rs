@@ -23,12 +23,12 @@ fn resume() -> Rule {
         "at a poll",
         "at a time",
         "twice",
-        "unknown is not sent again",
+        "unknown is not resent",
     ];
     Rule::new(
         "bulk/resume",
         "a run that is interrupted anywhere and resumed leaves the site in the same state as an uninterrupted one, if \
-         unknown items are sent again",
+         unknown items are resent",
         ACCOUNT,
         &EDGES,
         property(

@@ -35,7 +35,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(
             "bulk/journal-is-true",
             "the journal records the reported statuses and, as unknown, every other item that may have been changed; \
-             finished items are not sent again",
+             finished items are not resent",
             invariants::journal_is_true,
         ),
     ]

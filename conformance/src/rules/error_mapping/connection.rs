@@ -196,7 +196,7 @@ fn response_timeout() -> Rule {
                 let outcome = harness.update(&call);
                 let failure = outcome.failure()?;
                 let reported = (failure.kind, failure.may_have_acted, failure.retryable);
-                // An accepted request must not be sent again.
+                // An accepted request must not be resent.
                 if reported == (FailureKind::Timeout, true, *form == 0) {
                     Ok(())
                 } else {

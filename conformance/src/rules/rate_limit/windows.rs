@@ -205,7 +205,7 @@ fn limit_decrease() -> Rule {
                 // A request that arrives within a second of it was in flight when the client got the response.
                 match refused.iter().find(|at| **at > *first + SECOND) {
                     None => Ok(()),
-                    Some(late) => Err(format!("refused at {first:?}, and at {late:?} again")),
+                    Some(late) => Err(format!("refused at {first:?}, and also at {late:?}")),
                 }
             },
         ),

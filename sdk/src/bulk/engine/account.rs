@@ -2,10 +2,11 @@
 
 use super::super::control::lock;
 use super::super::journal::{Position, Settled};
-use super::super::{NotAttempted, Outcome, Reason, Settlement, StopReason};
+use super::super::{ItemStatus, NotAttempted, Outcome, Reason, StopReason};
 use super::Engine;
 use super::group::{Group, GroupId, Item};
-use crate::{Batch, ItemKey};
+use crate::id::ItemKey;
+use crate::model::Batch;
 
 /// Whether the next update of a key may be sent when one is settled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Engine {
         self.failures.0 += 1;
         self.failures.1 += group.len();
         let (batches, items) = self.failures;
-        if batches >= self.bulk.settings.stop_after && items >= Batch::MAX_ITEMS {
+        if batches >= self.bulk.settings.max_consecutive_failures && items >= Batch::MAX_ITEMS {
             self.stop(StopReason::ConsecutiveFailures {
                 batches,
                 items,
@@ -58,43 +59,43 @@ impl Engine {
     }
 
     /// Settles items of a group, all as the same.
-    pub(super) fn settle_each(&mut self, id: GroupId, places: &[usize], settlement: &Settlement) {
+    pub(super) fn settle_each(&mut self, id: GroupId, places: &[usize], status: &ItemStatus) {
         let places = places.iter();
-        let settled = places.map(|place| (*place, settlement.clone())).collect();
+        let settled = places.map(|place| (*place, status.clone())).collect();
         self.settle_places(id, settled);
     }
 
     /// Settles items of a group: in the journal, in one write, before any of them is handed out.
-    pub(super) fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, Settlement)>) {
+    pub(super) fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, ItemStatus)>) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
         let mut items = Vec::with_capacity(settled.len());
-        for (place, settlement) in settled {
-            group.has_updated |= matches!(settlement, Settlement::Updated(_));
+        for (place, status) in settled {
+            group.has_updated |= matches!(status, ItemStatus::Updated(_));
             if let Some(entry) = group.take(place) {
-                items.push((entry.payload, settlement));
+                items.push((entry.payload, status));
             }
         }
         self.settle_all(items);
     }
 
     /// Settles items, which hold their keys, and lets the next of each key go.
-    fn settle_all(&mut self, mut items: Vec<(Item, Settlement)>) {
-        for (item, settlement) in &mut items {
-            *settlement = item.over_all(settlement.clone());
+    fn settle_all(&mut self, mut items: Vec<(Item, ItemStatus)>) {
+        for (item, status) in &mut items {
+            *status = item.over_all(status.clone());
         }
         self.record(&items);
         let mut keys = Vec::with_capacity(items.len());
-        for (item, settlement) in items {
+        for (item, status) in items {
             let key = item.update.key();
-            self.count_sent(&settlement);
-            if let Settlement::Rejected(_) = settlement {
+            self.count_sent(&status);
+            if let ItemStatus::Rejected(_) = status {
                 self.isolation.rejected += 1;
                 *self.rejected_in.entry(key.locale).or_default() += 1;
             }
-            keys.push((key, self.next_of_key(key, &settlement)));
-            let outcome = Outcome::new(item.position.index, Some(item.update), settlement);
+            keys.push((key, self.next_of_key(key, &status)));
+            let outcome = Outcome::new(item.position.index, Some(item.update), status);
             self.hand_out(outcome);
         }
         for (key, next) in keys {
@@ -105,12 +106,12 @@ impl Engine {
         }
     }
 
-    fn next_of_key(&mut self, key: ItemKey, settlement: &Settlement) -> NextOfKey {
-        match settlement {
-            Settlement::Unknown(_) if self.bulk.settings.continue_after_unknown => NextOfKey::Free,
-            Settlement::Unknown(_) => NextOfKey::Blocked,
+    fn next_of_key(&mut self, key: ItemKey, status: &ItemStatus) -> NextOfKey {
+        match status {
+            ItemStatus::Unknown(_) if self.bulk.settings.continue_after_unknown => NextOfKey::Free,
+            ItemStatus::Unknown(_) => NextOfKey::Blocked,
             // A resumed run sends it, and must not do so after a later one.
-            Settlement::NotAttempted(_) => {
+            ItemStatus::NotAttempted(_) => {
                 self.not_sent.insert(key);
                 NextOfKey::Blocked
             }
@@ -119,30 +120,30 @@ impl Engine {
     }
 
     /// Counts what the minimum of requests is reckoned from: items that a request was sent for.
-    fn count_sent(&mut self, settlement: &Settlement) {
-        self.sent_items += match settlement {
-            Settlement::Updated(_) | Settlement::Unknown(_) | Settlement::Rejected(_) => 1,
+    fn count_sent(&mut self, status: &ItemStatus) {
+        self.sent_items += match status {
+            ItemStatus::Updated(_) | ItemStatus::Unknown(_) | ItemStatus::Rejected(_) => 1,
             _ => 0,
         };
     }
 
-    fn record(&self, items: &[(Item, Settlement)]) {
+    fn record(&self, items: &[(Item, ItemStatus)]) {
         let Some(journal) = &self.journal else { return };
         let reasons: Vec<_> = items
             .iter()
-            .map(|(_, settlement)| match settlement {
-                Settlement::Rejected(error) => Some(Reason::of(error)),
-                Settlement::Unknown(why) => Some(why.reason()),
+            .map(|(_, status)| match status {
+                ItemStatus::Rejected(error) => Some(Reason::of(error)),
+                ItemStatus::Unknown(why) => Some(why.reason()),
                 _ => None,
             })
             .collect();
         let settled = items.iter().zip(&reasons);
         let settled: Vec<(Position, Settled<'_>)> = settled
-            .filter_map(|((item, settlement), reason)| {
-                let settled = match (settlement, reason) {
-                    (Settlement::Updated(_), _) => Settled::Updated,
-                    (Settlement::Rejected(_), Some(reason)) => Settled::Rejected(reason),
-                    (Settlement::Unknown(_), Some(reason)) => Settled::Unknown(reason),
+            .filter_map(|((item, status), reason)| {
+                let settled = match (status, reason) {
+                    (ItemStatus::Updated(_), _) => Settled::Updated,
+                    (ItemStatus::Rejected(_), Some(reason)) => Settled::Rejected(reason),
+                    (ItemStatus::Unknown(_), Some(reason)) => Settled::Unknown(reason),
                     _ => return None,
                 };
                 Some((item.position, settled))
@@ -183,9 +184,9 @@ impl Engine {
 
     /// Hands out an item that this run does not send. There is nothing to be recorded of it.
     fn hold_back(&mut self, item: Item, why: NotAttempted) {
-        let settlement = item.over_all(Settlement::NotAttempted(why));
+        let status = item.over_all(ItemStatus::NotAttempted(why));
         let index = item.position.index;
-        self.hand_out(Outcome::new(index, Some(item.update), settlement));
+        self.hand_out(Outcome::new(index, Some(item.update), status));
     }
 
     pub(super) fn hand_out(&mut self, outcome: Outcome) {

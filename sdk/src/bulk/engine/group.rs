@@ -6,14 +6,16 @@ use super::super::control::RequestWatch;
 use super::super::isolate::{Isolation, Odds};
 use super::super::journal::Position;
 use super::super::plan::Entry;
-use super::super::{NotAttempted, Settlement, Unknown};
+use super::super::{ItemStatus, NotAttempted, Unknown};
 use crate::error::Error;
-use crate::{FailedTry, ItemUpdate, UpdateResponse};
+use crate::error::FailedAttempt;
+use crate::model::ItemUpdate;
+use crate::response::UpdateResponse;
 
 pub(crate) type GroupId = u64;
 
 /// Attempts that failed, shared by the items that were in them.
-pub(super) type Attempts = Arc<Vec<FailedTry>>;
+pub(super) type Attempts = Arc<Vec<FailedAttempt>>;
 
 /// An update and its place in the input.
 #[derive(Clone, Debug)]
@@ -28,22 +30,22 @@ pub(super) struct Item {
 
 impl Item {
     /// What came of it over all requests, if this came of it in the last one.
-    pub(super) fn over_all(&self, settlement: Settlement) -> Settlement {
+    pub(super) fn over_all(&self, status: ItemStatus) -> ItemStatus {
         if !(self.in_doubt || self.has_attempts()) {
-            return settlement;
+            return status;
         }
         let knowing =
             |error: &Error| Arc::new(error.clone().after_earlier(&self.attempts, self.in_doubt));
-        match settlement {
-            Settlement::NotAttempted(_) if self.in_doubt => Settlement::Unknown(Unknown::InDoubt),
-            Settlement::NotAttempted(NotAttempted::NotSent(error)) => {
-                Settlement::NotAttempted(NotAttempted::NotSent(knowing(&error)))
+        match status {
+            ItemStatus::NotAttempted(_) if self.in_doubt => ItemStatus::Unknown(Unknown::InDoubt),
+            ItemStatus::NotAttempted(NotAttempted::NotSent(error)) => {
+                ItemStatus::NotAttempted(NotAttempted::NotSent(knowing(&error)))
             }
-            Settlement::Rejected(error) => Settlement::Rejected(knowing(&error)),
-            Settlement::Unknown(Unknown::Failed(error)) => {
-                Settlement::Unknown(Unknown::Failed(knowing(&error)))
+            ItemStatus::Rejected(error) => ItemStatus::Rejected(knowing(&error)),
+            ItemStatus::Unknown(Unknown::Failed(error)) => {
+                ItemStatus::Unknown(Unknown::Failed(knowing(&error)))
             }
-            settlement => settlement,
+            status => status,
         }
     }
 
@@ -153,7 +155,7 @@ impl Group {
             item.in_doubt |= in_doubt;
             let after = match &known {
                 Some((before, after)) if Arc::ptr_eq(before, &item.attempts) => after.clone(),
-                _ => Arc::new([&item.attempts[..], error.failed_tries()].concat()),
+                _ => Arc::new([&item.attempts[..], error.failed_attempts()].concat()),
             };
             known = Some((item.attempts.clone(), after.clone()));
             item.attempts = after;

@@ -6,11 +6,11 @@ use super::super::control::lock;
 use super::super::journal::{Fingerprint, Position, Recorded};
 use super::super::plan::Entry;
 use super::super::source::SourceError;
-use super::super::{NotAttempted, Outcome, Settlement, SourceEnd, Unknown, UnreadableRow};
+use super::super::{InvalidRow, ItemStatus, NotAttempted, Outcome, SourceEnd, Unknown};
 use super::group::Item;
 use super::{ACCOUNTED_FOR, Engine, SILENCE_IN_ALL};
-use crate::ItemUpdate;
 use crate::error::{Error, InvalidInput};
+use crate::model::ItemUpdate;
 
 impl Engine {
     /// Takes what the source gave.
@@ -29,8 +29,8 @@ impl Engine {
             }
             Some(Err(error)) => {
                 self.taken += 1;
-                let row = error.downcast_ref::<UnreadableRow>();
-                let is_last = self.source.is_ended() || row.is_some_and(UnreadableRow::ends_input);
+                let row = error.downcast_ref::<InvalidRow>();
+                let is_last = self.source.is_ended() || row.is_some_and(InvalidRow::ends_input);
                 if is_last || !self.bulk.settings.continue_after_source_error {
                     self.source.end();
                     self.source_end = Some(SourceEnd::Failed {
@@ -39,7 +39,7 @@ impl Engine {
                     });
                 }
                 let why = NotAttempted::Source(error);
-                self.hand_out(Outcome::new(index, None, Settlement::NotAttempted(why)));
+                self.hand_out(Outcome::new(index, None, ItemStatus::NotAttempted(why)));
             }
             Some(Ok(update)) => {
                 self.taken += 1;
@@ -52,8 +52,8 @@ impl Engine {
         let line = match update.to_json() {
             Ok(line) => line,
             Err(error) => {
-                let settlement = Settlement::Rejected(Arc::new(error));
-                return self.hand_out(Outcome::new(index, Some(update), settlement));
+                let status = ItemStatus::Rejected(Arc::new(error));
+                return self.hand_out(Outcome::new(index, Some(update), status));
             }
         };
         let most = self.bulk.settings.max_batch_bytes;
@@ -62,8 +62,8 @@ impl Engine {
                 bytes: line.len(),
                 most,
             });
-            let settlement = Settlement::Rejected(Arc::new(error));
-            return self.hand_out(Outcome::new(index, Some(update), settlement));
+            let status = ItemStatus::Rejected(Arc::new(error));
+            return self.hand_out(Outcome::new(index, Some(update), status));
         }
         let fingerprint = Fingerprint::new(update.key(), &line);
         let (position, before) = self.look_up(index, fingerprint);
@@ -78,21 +78,21 @@ impl Engine {
             in_doubt,
             attempts: Arc::default(),
         };
-        let settlement = match before {
-            Recorded::Unknown(_) if self.bulk.settings.resend_in_doubt => None,
+        let status = match before {
+            Recorded::Unknown(_) if self.bulk.settings.resend_unknown => None,
             Recorded::Unknown(_) => {
                 if !self.bulk.settings.continue_after_unknown {
                     self.block(item.update.key());
                 }
-                Some(Settlement::Unknown(Unknown::InDoubt))
+                Some(ItemStatus::Unknown(Unknown::InDoubt))
             }
-            Recorded::Updated => Some(Settlement::UpdatedBefore),
+            Recorded::Updated => Some(ItemStatus::AlreadyUpdated),
             Recorded::Rejected(_) if self.bulk.settings.resend_rejected => None,
-            Recorded::Rejected(reason) => Some(Settlement::RejectedBefore(reason)),
+            Recorded::Rejected(reason) => Some(ItemStatus::RejectedBefore(reason)),
             Recorded::New => None,
         };
-        match settlement {
-            Some(settlement) => self.hand_out(Outcome::new(index, Some(item.update), settlement)),
+        match status {
+            Some(status) => self.hand_out(Outcome::new(index, Some(item.update), status)),
             None if self.stopped.is_some() => self.not_attempted(item),
             None => self.plan(item, line.len()),
         }

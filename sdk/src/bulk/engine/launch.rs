@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::super::control::{RequestWatch, lock};
 use super::super::plan::Entry;
-use super::super::{Settlement, StopReason};
+use super::super::{ItemStatus, StopReason};
 use super::Engine;
 use super::group::{Group, GroupId, Item, Sent};
 use super::responses::is_of_items;
-use crate::{Batch, Error};
+use crate::error::Error;
+use crate::model::Batch;
 
 /// How many requests may be spent on finding the items at fault before their number is held against the limit.
 const ISOLATION_GRACE: u64 = 200;
@@ -143,14 +144,14 @@ impl Engine {
         let (retry, places) = (self.retry.clone(), probe.places);
         self.calls.push(Box::pin(async move {
             let mut request = client
-                .update(&bulk.collection, &batch)
+                .update(bulk.collection, batch.clone())
                 .retry(retry)
                 .watched(watch.clone());
             if let Some(skip) = bulk.settings.skip_invalid_files {
                 request = request.skip_invalid_files(skip);
             }
             if let Some(timeout) = bulk.settings.timeout {
-                request = request.timeout(timeout);
+                request = request.attempt_timeout(timeout);
             }
             let answer = watch.until_cancelled(request.send()).await;
             let named = match &answer {
@@ -218,7 +219,7 @@ impl Engine {
             };
             let is_at_rest = !group.is_under_way() && !group.has_probe();
             let held = std::mem::take(&mut group.held).into_iter();
-            let rejected = held.map(|(place, error)| (place, Settlement::Rejected(error)));
+            let rejected = held.map(|(place, error)| (place, ItemStatus::Rejected(error)));
             let rejected = rejected.collect();
             self.settle_places(id, rejected);
             if is_at_rest {

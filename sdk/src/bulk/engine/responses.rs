@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::super::control::is_of_content;
-use super::super::{NotAttempted, Settlement, StopReason, Unknown};
+use super::super::{ItemStatus, NotAttempted, StopReason, Unknown};
 use super::Engine;
 use super::group::{GroupId, Sent};
 use crate::error::Error;
-use crate::{ErrorKind, GaveUp, Returned, UpdateResponse};
+use crate::error::{ErrorKind, RetryStopped};
+use crate::response::{Returned, UpdateResponse};
 
 /// What a request's failure says about the items in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,11 +33,11 @@ impl Engine {
             Ok(Ok(response)) => self.accepted(id, &sent.places, &response),
             Ok(Err(error)) => self.failed(id, &sent.places, &sent.named, error),
             Err(may_have_acted) => {
-                let settlement = match may_have_acted {
-                    true => Settlement::Unknown(Unknown::Cancelled),
-                    false => Settlement::NotAttempted(self.why_not_attempted()),
+                let status = match may_have_acted {
+                    true => ItemStatus::Unknown(Unknown::Cancelled),
+                    false => ItemStatus::NotAttempted(self.why_not_attempted()),
                 };
-                self.settle_each(id, &sent.places, &settlement);
+                self.settle_each(id, &sent.places, &status);
             }
         }
         // Until here, the group is not to be ended by whatever follows from the response.
@@ -54,12 +55,12 @@ impl Engine {
         self.has_accepted = true;
         let mut settled = Vec::with_capacity(places.len());
         for (entry, place) in places.iter().enumerate() {
-            let settlement = match (response.item_of(entry), response.returned().get(entry)) {
-                (Some(item), _) => Settlement::Updated(Box::new(item.clone())),
-                (None, Some(Returned::Ambiguous(_))) => Settlement::Unknown(Unknown::Ambiguous),
-                (None, _) => Settlement::Unknown(Unknown::NotReturned),
+            let status = match (response.item_of(entry), response.returned().get(entry)) {
+                (Some(item), _) => ItemStatus::Updated(Box::new(item.clone())),
+                (None, Some(Returned::Ambiguous(_))) => ItemStatus::Unknown(Unknown::Ambiguous),
+                (None, _) => ItemStatus::Unknown(Unknown::NotReturned),
             };
-            settled.push((*place, settlement));
+            settled.push((*place, status));
         }
         self.settle_places(id, settled);
         if let Some(group) = self.groups.get_mut(&id) {
@@ -93,7 +94,7 @@ impl Engine {
             }
             Meaning::Refused => {
                 let why = Unknown::Refused(error);
-                self.settle_each(id, places, &Settlement::Unknown(why));
+                self.settle_each(id, places, &ItemStatus::Unknown(why));
             }
             Meaning::TooLarge => {
                 self.evidence.refused(id, places.len(), &error);
@@ -104,20 +105,20 @@ impl Engine {
             }
             Meaning::Unknown => {
                 let why = Unknown::Failed(error.clone());
-                self.settle_each(id, places, &Settlement::Unknown(why));
+                self.settle_each(id, places, &ItemStatus::Unknown(why));
                 if is_hopeless(error.kind()) {
                     self.stop(StopReason::of(error));
                 }
             }
             Meaning::Hopeless => self.stop(StopReason::of(error)),
-            Meaning::NotSent if error.gave_up() == Some(GaveUp::Forbidden) => {
+            Meaning::NotSent if error.retry_stopped() == Some(RetryStopped::Aborted) => {
                 // Either the run was cancelled, or its journal cannot be written, which is told in its own place.
                 self.look_at_journal();
                 self.stop(StopReason::Cancelled);
             }
             Meaning::NotSent => {
                 let why = NotAttempted::NotSent(error);
-                self.settle_each(id, places, &Settlement::NotAttempted(why));
+                self.settle_each(id, places, &ItemStatus::NotAttempted(why));
             }
         }
     }
@@ -166,7 +167,7 @@ impl Engine {
     /// Concludes from the refusals so far what can be concluded.
     fn weigh(&mut self, error: &Arc<Error>) {
         self.weigh_cost(error);
-        if self.bulk.settings.stop_after == u32::MAX {
+        if self.bulk.settings.max_consecutive_failures == u32::MAX {
             return self.refusals_speak_of_items();
         }
         if !self.evidence.is_conclusive() {
@@ -182,7 +183,7 @@ impl Engine {
 
     /// An item was refused for itself.
     fn reject(&mut self, id: GroupId, place: usize, error: Arc<Error>) {
-        self.settle_places(id, vec![(place, Settlement::Rejected(error))]);
+        self.settle_places(id, vec![(place, ItemStatus::Rejected(error))]);
     }
 
     /// The request had too many bytes: two halves go in its place.

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::format;
-use crate::CollectionId;
+use crate::error::{Error, ErrorKind};
+use crate::id::CollectionId;
 
 /// Why a journal cannot be used: one word wide, with the file's path in its text.
 ///
@@ -197,5 +198,14 @@ impl std::error::Error for JournalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.0.failure.source.as_ref()?;
         Some(source)
+    }
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        let reason = error.to_string();
+        Self::new(ErrorKind::Journal)
+            .with_reason(reason)
+            .with_source(error)
     }
 }

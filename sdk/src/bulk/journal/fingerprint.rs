@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use twox_hash::XxHash3_64;
 
-use crate::ItemKey;
+use crate::id::ItemKey;
 
 pub(super) const KEY: usize = 6;
 const CONTENT: usize = 5;
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ItemUpdate;
+    use crate::model::ItemUpdate;
 
     fn fingerprint(line: &str) -> Fingerprint {
         let update = ItemUpdate::from_json(line).expect("an update");

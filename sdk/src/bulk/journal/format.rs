@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
 use super::{Parameters, Position};
-use crate::CollectionId;
 use crate::bulk::Reason;
+use crate::id::CollectionId;
 
 /// The number of this format.
 pub(super) const VERSION: u64 = 2;

@@ -12,7 +12,9 @@ use super::past::{Kind, Past, Resend};
 use super::replay::Replay;
 use super::{Parameters, file};
 use crate::bulk::Reason;
-use crate::{CollectionId, Error, ItemUpdate};
+use crate::error::Error;
+use crate::id::CollectionId;
+use crate::model::ItemUpdate;
 
 /// What a journal holds of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl JournalReader {
     /// cannot be read, it is not a journal, or it is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Self::read(path).map_err(|failure| Error::journal(JournalError::new(path, failure)))
+        Self::read(path).map_err(|failure| JournalError::new(path, failure).into())
     }
 
     /// Reads the journal with which a run with these parameters would go on, if there is one.
@@ -91,7 +93,7 @@ impl JournalReader {
         match Self::read(path).and_then(agreeing) {
             Ok(reader) => Ok(Some(reader)),
             Err(failure) if failure.kind() == &JournalErrorKind::Missing => Ok(None),
-            Err(failure) => Err(Error::journal(JournalError::new(path, failure))),
+            Err(failure) => Err(JournalError::new(path, failure).into()),
         }
     }
 
@@ -140,7 +142,7 @@ impl JournalReader {
         resend: Resend,
     ) -> Result<Recorded, Error> {
         self.claimed(fingerprint, resend)
-            .map_err(|failure| Error::journal(JournalError::new(&self.path, failure)))
+            .map_err(|failure| JournalError::new(&self.path, failure).into())
     }
 
     fn claimed(&mut self, fingerprint: Fingerprint, resend: Resend) -> Result<Recorded, Failure> {

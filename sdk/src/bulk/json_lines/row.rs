@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::format::Format;
 use crate::bulk::Reason;
+use crate::error::{Error, InvalidInput};
+use crate::model::ItemUpdate;
 use crate::text::beginning;
-use crate::{Error, InvalidInput, ItemUpdate};
 
 /// How much of the text of a row is kept, in bytes.
 const MAX_RAW_BYTES: usize = 256 * 1024;
@@ -24,7 +25,7 @@ const MAX_MESSAGE: usize = 500;
 ///
 /// As an error of the source of a bulk update, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter) writes it
 /// with its text. A reader of another format, such as CSV, makes its own with [`new`](Self::new).
-pub struct UnreadableRow(Box<Inner>);
+pub struct InvalidRow(Box<Inner>);
 
 struct Inner {
     line: u64,
@@ -74,7 +75,7 @@ fn is_exact(exact: &bool) -> bool {
     *exact
 }
 
-impl UnreadableRow {
+impl InvalidRow {
     /// A row at a line, counted from 1, with its text and the reason. At most 256 KiB of the text are kept.
     pub fn new(
         line: u64,
@@ -171,7 +172,7 @@ impl UnreadableRow {
 }
 
 /// Reads the row of a dead letter again, if the text is one. Whoever has corrected the text gets its update.
-pub(super) fn read_again(line: u64, text: &str) -> Option<Result<ItemUpdate, UnreadableRow>> {
+pub(super) fn read_again(line: u64, text: &str) -> Option<Result<ItemUpdate, InvalidRow>> {
     let letter: Letter<'_> = serde_json::from_str(text).ok()?;
     if letter.exact
         && let Ok(update) = ItemUpdate::from_json(&letter.unreadable)
@@ -184,7 +185,7 @@ pub(super) fn read_again(line: u64, text: &str) -> Option<Result<ItemUpdate, Unr
     };
     let message = beginning(&letter.error.message, MAX_MESSAGE);
     let reason = RowFault::UnreadableBefore { message };
-    Some(Err(UnreadableRow::from_raw(line, raw, reason.into())))
+    Some(Err(InvalidRow::from_raw(line, raw, reason.into())))
 }
 
 impl Raw {
@@ -213,16 +214,16 @@ impl Raw {
     }
 }
 
-impl fmt::Display for UnreadableRow {
+impl fmt::Display for InvalidRow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "line {}: {}", self.line(), self.0.reason)
     }
 }
 
-impl fmt::Debug for UnreadableRow {
+impl fmt::Debug for InvalidRow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("UnreadableRow")
+            .debug_struct("InvalidRow")
             .field("line", &self.0.line)
             .field("raw", &beginning(&self.0.raw.text, MAX_MESSAGE))
             .field("is_raw_exact", &self.0.raw.is_exact)
@@ -231,7 +232,7 @@ impl fmt::Debug for UnreadableRow {
     }
 }
 
-impl std::error::Error for UnreadableRow {
+impl std::error::Error for InvalidRow {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.0.reason)
     }

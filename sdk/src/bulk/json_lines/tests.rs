@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use super::*;
-use crate::bulk::{NotAttempted, Outcome, Settlement};
+use crate::bulk::{ItemStatus, NotAttempted, Outcome};
 
 const ID: &str = "66f6ed9576ddacf3149d5ea6";
 
@@ -22,7 +22,7 @@ fn rows(input: &[u8]) -> Vec<Result<String, (u64, String, String)>> {
 }
 
 /// The only row of an input, which is no update.
-fn unreadable(input: &[u8]) -> UnreadableRow {
+fn unreadable(input: &[u8]) -> InvalidRow {
     let mut rows = JsonLines::new(input);
     let row = rows.next().expect("a row").expect_err("it is no update");
     let second = rows.next();
@@ -30,9 +30,9 @@ fn unreadable(input: &[u8]) -> UnreadableRow {
     row
 }
 
-fn letter(row: UnreadableRow) -> String {
+fn letter(row: InvalidRow) -> String {
     let why = NotAttempted::Source(std::sync::Arc::new(row));
-    let outcome = Outcome::new(7, None, Settlement::NotAttempted(why));
+    let outcome = Outcome::new(7, None, ItemStatus::NotAttempted(why));
     outcome.dead_letter().expect("JSON").expect("a letter")
 }
 
@@ -257,16 +257,16 @@ fn a_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
 
 #[test]
 fn a_row_inside_an_error_of_ones_own_is_found() {
-    let own = io::Error::other(UnreadableRow::new(12, "1;2", "three cells are missing"));
+    let own = io::Error::other(InvalidRow::new(12, "1;2", "three cells are missing"));
     let why = NotAttempted::Source(std::sync::Arc::new(own));
-    let outcome = Outcome::new(7, None, Settlement::NotAttempted(why));
+    let outcome = Outcome::new(7, None, ItemStatus::NotAttempted(why));
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert_eq!(
         letter,
         r#"{"unreadable":"1;2","line":12,"error":{"outcome":"not_attempted","kind":"unreadable_row","message":"three cells are missing"}}"#
     );
     let why = NotAttempted::Source(std::sync::Arc::new(io::Error::other("no row")));
-    let outcome = Outcome::new(7, None, Settlement::NotAttempted(why));
+    let outcome = Outcome::new(7, None, ItemStatus::NotAttempted(why));
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert!(
         letter.starts_with(r#"{"unreadable":null,"row":8,"error":{"#),

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use proptest::prelude::*;
 
 use super::{ENVELOPE, Entry, Limits, Planner, READ_AHEAD};
-use crate::{Batch, ItemId, ItemKey, ItemUpdate};
+use crate::id::{ItemId, ItemKey};
+use crate::model::{Batch, ItemUpdate};
 
 fn key(number: usize) -> ItemKey {
     ItemKey {

@@ -12,7 +12,7 @@ type Checked = Result<(), String>;
 /// The record of a run.
 pub(crate) struct RunRecord {
     pub(crate) lines: Vec<Line>,
-    /// Whether unknown rows were sent again.
+    /// Whether unknown rows were resent.
     pub(crate) is_resent: bool,
     pub(crate) is_atomic: bool,
     /// Whether responses do not name the primary locale.
@@ -405,7 +405,7 @@ fn finished_is_not_sent(reported: &RunRecord, standings: &BTreeMap<usize, Standi
         .collect();
     for sent in &reported.sent {
         if let Some(mark) = sent.entries.iter().find(|mark| !open.contains(mark)) {
-            return Err(format!("mark {mark} was finished, and is sent again"));
+            return Err(format!("mark {mark} was finished, and is resent"));
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ fn resume_makes_progress() -> Rule {
     Rule::new(
         "bulk/resume-makes-progress",
         "whatever fails in runs and however their input is corrected between them: reported statuses are true, a \
-         finished item is sent again only behind an unfinished one of its key, and 4 runs without faults update every \
+         finished item is resent only behind an unfinished one of its key, and 4 runs without faults update every \
          row, if rejected rows are corrected between them",
         ACCOUNT,
         &EDGES,

@@ -68,7 +68,7 @@ impl<'a> Playing<'a> {
         let client = client(harness, |session| {
             session.attempt_timeout = TIMEOUT;
             session.max_attempts = scenario.attempts;
-            session.retry_ambiguous = scenario.again;
+            session.retry_ambiguous = scenario.retry_ambiguous;
             session.backoff = (SECOND, 2 * SECOND);
             session.rate_limiter = scenario.rate_limiter;
             session.random = Random::Seeded(scenario.latency);

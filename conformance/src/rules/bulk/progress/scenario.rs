@@ -92,7 +92,7 @@ pub(crate) struct Scenario {
     pub(crate) concurrency: usize,
     pub(crate) max_batch_bytes: Option<usize>,
     pub(crate) attempts: u32,
-    pub(crate) again: bool,
+    pub(crate) retry_ambiguous: bool,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) max_consecutive_failures: u32,
     pub(crate) continue_after_source_error: bool,

@@ -13,13 +13,13 @@ fn fingerprint((item, content): Update) -> Fingerprint {
 }
 
 /// Runs an input, whose updates are all made unless something stops them; returns what was sent, by position.
-fn run(path: &Path, input: &[Update], stop_after: usize) -> Vec<usize> {
+fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<usize> {
     let mut journal = open(path);
     let mut sent = Vec::new();
     for (index, update) in input.iter().enumerate() {
         let (position, recorded) =
             journal.look_up(index as u64, fingerprint(*update), Resend::default());
-        if recorded == Recorded::New && sent.len() < stop_after {
+        if recorded == Recorded::New && sent.len() < max_consecutive_failures {
             journal.sent(&[position]).expect("a record");
             journal
                 .settled(&[(position, Settled::Updated)])
@@ -119,8 +119,8 @@ proptest! {
     fn however_inputs_follow_each_other_the_last_one_is_what_the_service_holds(inputs in inputs()) {
         let (_directory, path) = place();
         let mut service = Vec::new();
-        for (input, stop_after) in &inputs {
-            let sent = run(&path, input, *stop_after);
+        for (input, max_consecutive_failures) in &inputs {
+            let sent = run(&path, input, *max_consecutive_failures);
             service = holds(&service, sent.into_iter().map(|index| input[index]));
         }
         let (last, _) = inputs.last().expect("there is one");

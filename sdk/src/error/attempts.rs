@@ -1,0 +1,71 @@
+//! The failed attempts of a call.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::ErrorKind;
+
+/// A try that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The status of the answer, if there was one.
+    pub status: Option<StatusCode>,
+    /// Whether the service may have acted on this try.
+    pub may_have_acted: bool,
+    /// How long the call waited after it, before it took its turn for the next one; none, if there was to be no next
+    /// one.
+    pub waited: Option<Duration>,
+}
+
+impl fmt::Display for FailedAttempt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.kind)?;
+        if let Some(status) = self.status {
+            write!(formatter, " (status {})", status.as_u16())?;
+        }
+        if self.may_have_acted {
+            formatter.write_str(", the service may have acted")?;
+        }
+        match self.waited {
+            Some(waited) => write!(formatter, ", waited {waited:.1?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The attempts of a call so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts {
+    pub(crate) count: u32,
+    pub(crate) failed: Vec<FailedAttempt>,
+    pub(crate) may_have_acted: bool,
+}
+
+impl Attempts {
+    /// Further attempts are counted, and only the last ones are kept.
+    const KEPT: usize = 32;
+
+    pub(crate) fn push(&mut self, attempt: FailedAttempt) {
+        self.may_have_acted |= attempt.may_have_acted;
+        if self.failed.len() == Self::KEPT {
+            self.failed.remove(0);
+        }
+        self.failed.push(attempt);
+    }
+
+    /// Puts the attempts of earlier requests in front of these.
+    pub(super) fn prepend(&mut self, earlier: &[FailedAttempt], may_have_acted: bool) {
+        let more = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
+        self.count = self.count.saturating_add(more);
+        self.may_have_acted |=
+            may_have_acted || earlier.iter().any(|attempt| attempt.may_have_acted);
+        self.failed.splice(0..0, earlier.iter().cloned());
+        let surplus = self.failed.len().saturating_sub(Self::KEPT);
+        self.failed.drain(..surplus);
+    }
+}
