@@ -251,7 +251,7 @@ pub enum Outcome {
     Failed(Failure),
     /// The client panicked, crashed or returned no outcome.
     Crashed {
-        /// What is known about the crash.
+        /// The panic message, or another explanation.
         reason: String,
     },
 }

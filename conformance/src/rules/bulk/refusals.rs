@@ -68,7 +68,7 @@ fn at_first(case: &Case) -> bool {
 }
 
 /// Checks that the first run left unfinished entries as they were, and that the second run updated all of them.
-fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
+fn check_recovery(case: &Case, played: &Played) -> Result<(), String> {
     let [first, second] = played.legs.as_slice() else {
         return Err("the case has two runs".to_owned());
     };
@@ -144,7 +144,7 @@ fn token_revoked() -> Rule {
                 if further > most {
                     return Err(format!("{further} requests are sent after the last one"));
                 }
-                is_made_up_for(case, &played)
+                check_recovery(case, &played)
             },
         ),
     )
@@ -217,7 +217,7 @@ fn everything_refused() -> Rule {
                 if refused > 12 + beside {
                     return Err(format!("{refused} requests are refused before the end"));
                 }
-                is_made_up_for(case, &played)
+                check_recovery(case, &played)
             },
         ),
     )

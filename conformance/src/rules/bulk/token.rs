@@ -22,25 +22,25 @@ fn token_is_never_recorded() -> Rule {
         &ALL,
         property(
             |case| {
-                let spelling = usize::try_from(case).unwrap_or(0) % encodings::COMMON.len();
+                let encoding = usize::try_from(case).unwrap_or(0) % encodings::COMMON.len();
                 let status = [400_u16, 401, 403, 500][usize::try_from(case / 3 % 4).unwrap_or(0)];
                 (
                     Just(status),
-                    Just(spelling),
+                    Just(encoding),
                     0..6_usize,
                     "[0-9a-f]{64}",
                     1..5_usize,
                 )
                     .boxed()
             },
-            |(status, spelling, ..)| {
+            |(status, encoding, ..)| {
                 let status = status.to_string();
                 let edge = EDGES.into_iter().find(|edge| *edge == status);
                 edge.into_iter()
-                    .chain([encodings::COMMON[*spelling]])
+                    .chain([encodings::COMMON[*encoding]])
                     .collect()
             },
-            |harness, (status, spelling, place, token, size)| {
+            |harness, (status, encoding, place, token, size)| {
                 let entries: Vec<_> = (0..*size).map(|item| site::marked((item, 0))).collect();
                 let model = site::model_of(&entries);
                 let follow =
@@ -50,7 +50,7 @@ fn token_is_never_recorded() -> Rule {
                     })?;
                 let mut follow = follow.with_journal(harness);
                 follow.configure(|settings| settings.token.clone_from(token));
-                let written = encodings::spelled(token, *spelling);
+                let written = encodings::encoded(token, *encoding);
                 follow.script((0..40).map(|_| encodings::echo(*status, *place, &written)));
                 let (reports, _) = follow.run(&Leg::default())?;
                 let mut texts = vec![follow.journal_text()];

@@ -7,7 +7,7 @@ use webflow_cms_reference::{Model, Reply};
 
 use crate::rule::{Rule, property};
 use crate::rules::fixture::edges::index;
-use crate::rules::fixture::encodings::{PLACES, SPELLINGS, echo, shows, spelled};
+use crate::rules::fixture::encodings::{ENCODINGS, PLACES, echo, encoded, shows};
 use crate::rules::fixture::site;
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -134,8 +134,8 @@ fn in_percent_signs(text: &str) -> String {
 
 fn encoded_token_is_never_printed() -> Rule {
     const EDGES: [&str; 2] = ["halves in two members", "halves in two headers"];
-    const FIRST: [&str; SPELLINGS.len() + PLACES.len()] =
-        crate::rules::fixture::edges::joined(SPELLINGS, PLACES);
+    const FIRST: [&str; ENCODINGS.len() + PLACES.len()] =
+        crate::rules::fixture::edges::joined(ENCODINGS, PLACES);
     const ALL: [&str; FIRST.len() + EDGES.len()] =
         crate::rules::fixture::edges::joined(FIRST, EDGES);
     Rule::new(
@@ -146,34 +146,34 @@ fn encoded_token_is_never_printed() -> Rule {
         &ALL,
         property(
             |case| {
-                let spelling = index(case, SPELLINGS.len() + EDGES.len());
+                let encoding = index(case, ENCODINGS.len() + EDGES.len());
                 let token = prop_oneof![
                     2 => "[0-9a-f]{64}",
                     1 => "[A-Za-z0-9]{24,60}",
                     1 => "ws-[0-9a-f]{40}",
                 ];
                 (
-                    Just(spelling),
+                    Just(encoding),
                     Just(index(case / 13 + case, PLACES.len())),
                     token,
                     select(vec![400_u16, 401, 403, 429, 500, 200, 302]),
                 )
                     .boxed()
             },
-            |(spelling, place, ..)| match SPELLINGS.get(*spelling) {
+            |(encoding, place, ..)| match ENCODINGS.get(*encoding) {
                 Some(edge) => vec![*edge, PLACES[*place]],
-                None => vec![EDGES[*spelling - SPELLINGS.len()]],
+                None => vec![EDGES[*encoding - ENCODINGS.len()]],
             },
-            |harness, (spelling, place, token, status)| {
+            |harness, (encoding, place, token, status)| {
                 harness.reset(Model::new());
                 harness
                     .core()
                     .configure(|settings| settings.token.clone_from(token));
                 let (left, right) = token.split_at(token.len() / 2);
-                let (reply, secrets) = if *spelling < SPELLINGS.len() {
-                    let written = spelled(token, *spelling);
+                let (reply, secrets) = if *encoding < ENCODINGS.len() {
+                    let written = encoded(token, *encoding);
                     (echo(*status, *place, &written), vec![written])
-                } else if *spelling == SPELLINGS.len() {
+                } else if *encoding == ENCODINGS.len() {
                     let body = json!({"message": left, "code": right, "details": [right, {"field": left}]});
                     (Reply::new(*status).json(&body), vec![token.clone()])
                 } else {

@@ -30,7 +30,7 @@ pub(crate) fn play(harness: &Harness<'_>, scenario: &Scenario) -> Result<(), Str
             .run(planned, false)
             .map_err(|reason| format!("run {number}: {reason}"))?;
     }
-    playing.come_to_an_end()
+    playing.run_until_updated()
 }
 
 struct Playing<'a> {
@@ -88,7 +88,7 @@ impl<'a> Playing<'a> {
     }
 
     /// Runs without faults until all rows are updated.
-    fn come_to_an_end(&mut self) -> Result<(), String> {
+    fn run_until_updated(&mut self) -> Result<(), String> {
         let calm = PlannedRun {
             edits: Vec::new(),
             troubles: Vec::new(),
@@ -103,7 +103,7 @@ impl<'a> Playing<'a> {
                 .run(&calm, true)
                 .map_err(|reason| format!("calm run {number}: {reason}"))?;
             if reported.is_all_updated() {
-                return self.is_at_its_end(&calm);
+                return self.check_end(&calm);
             }
             if number == ENOUGH {
                 break;
@@ -121,7 +121,7 @@ impl<'a> Playing<'a> {
     }
 
     /// Checks that one more run sends nothing, and that the site equals the input.
-    fn is_at_its_end(&mut self, calm: &PlannedRun) -> Result<(), String> {
+    fn check_end(&mut self, calm: &PlannedRun) -> Result<(), String> {
         let reported = self
             .run(calm, true)
             .map_err(|reason| format!("one more run: {reason}"))?;
