@@ -1,4 +1,4 @@
-//! `cargo xtask bench rate_limiter`: what it costs to spread requests over the minute, and whether any is refused all the same.
+//! `cargo xtask bench pace`: the time that the rate limiter costs, and the requests that are refused in spite of it.
 //!
 //! The client is the SDK's own, over sockets; only time is virtual.
 
@@ -45,7 +45,7 @@ fn run() -> Result<usize, Failure> {
     let world = World::new(Settings::default())?;
     let mut missed = 0;
     println!(
-        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms under way\n\
+        "{REQUESTS} requests at {LIMIT} a minute, each 50 to 500 ms in flight\n\
          a factor above {MOST} or a 429 is a miss\n"
     );
     println!("{}", Row::HEAD);
@@ -62,19 +62,19 @@ fn run() -> Result<usize, Failure> {
         missed += show(&row, row.factor() <= MOST && row.refused == 0);
     }
     println!(
-        "\nthe limit falls to {FALLEN} half way; more 429s than were under way at the first is a miss\n"
+        "\nthe limit falls to {FALLEN} half way; more 429s than requests in flight at the first is a miss\n"
     );
     println!("{}", Row::HEAD);
     for (server, limiter) in servers(1) {
         let trial = Trial::new(&world, limiter)?.falling();
         let row = trial.row(server, Callers::AllAtOnce)?;
-        missed += show(&row, row.refused <= row.under_way);
+        missed += show(&row, row.refused <= row.in_flight);
     }
     Ok(missed)
 }
 
-/// The kinds of server. Requests of one client that overtake each other take two tokens at once, so no bucket holds
-/// fewer.
+/// The servers, one for each window algorithm. Requests of one client that overtake each other take two tokens at once,
+/// so no bucket holds fewer.
 fn servers(clients: u32) -> Vec<(&'static str, Limiter)> {
     let small = if clients == 1 {
         "token bucket of 2"
@@ -101,10 +101,10 @@ fn show(row: &Row, hit: bool) -> usize {
 
 #[derive(Clone, Copy)]
 enum Callers {
-    /// A few, each with one request after the other.
+    /// A few callers, each with one request after the other.
     Workers,
     AllAtOnce,
-    /// Two clients that do not know of each other, each with half of the limit.
+    /// Two clients without knowledge of each other, each with half of the limit.
     TwoClients,
 }
 
@@ -124,14 +124,14 @@ struct Row {
     took: Duration,
     minimum: Duration,
     refused: usize,
-    /// How many were under way when the first refusal came.
-    under_way: usize,
+    /// Requests in flight at the first 429.
+    in_flight: usize,
     real: Duration,
 }
 
 impl Row {
     const HEAD: &str = "server                    callers            requests       took    minimum  factor  \
-                        429s  under way  real time";
+                        429s  in flight  real time";
 
     fn factor(&self) -> f64 {
         self.took.as_secs_f64() / self.minimum.as_secs_f64()
@@ -149,7 +149,7 @@ impl fmt::Display for Row {
             self.minimum.as_secs_f64(),
             self.factor(),
             self.refused,
-            self.under_way,
+            self.in_flight,
             self.real.as_secs_f64(),
         )
     }
@@ -189,7 +189,7 @@ impl<'a> Trial<'a> {
     fn client(&self, rate_limiter: RateLimiter) -> Result<Client, Error> {
         Client::builder(Token::new(self.world.server().token())?)
             .base_url(self.world.base_url())
-            // Nothing here is encrypted, so loading the system's certificates would be time wasted.
+            // Nothing here is encrypted, so the system's certificates are not loaded.
             .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
             .clock(SdkTime(self.world.time()))
             .observer(self.watch.clone())
@@ -237,12 +237,12 @@ impl<'a> Trial<'a> {
             took: self.world.time().elapsed(),
             minimum,
             refused: seen.refused,
-            under_way: seen.at_first_refusal,
+            in_flight: seen.at_first_refusal,
             real: started.elapsed(),
         })
     }
 
-    /// So many calls, one after the other.
+    /// This number of calls, one after the other.
     async fn calls(&self, client: &Client, calls: usize) -> Result<(), Error> {
         let time = self.world.time();
         for _ in 0..calls {
@@ -261,7 +261,7 @@ fn count(requests: usize) -> u32 {
     u32::try_from(requests).unwrap_or(u32::MAX)
 }
 
-/// A time under way, in two parts, that the number of the request decides.
+/// A latency in two parts, by the number of the request.
 fn latency(number: usize) -> (Duration, Duration) {
     let mut rng = fastrand::Rng::with_seed(SEED ^ u64::try_from(number).unwrap_or(0));
     let whole = rng.u64(50..=500);
@@ -272,7 +272,7 @@ fn latency(number: usize) -> (Duration, Duration) {
     )
 }
 
-/// Hands everything on to the virtual time, and counts what is under way.
+/// An observer that reports to the virtual time and counts requests in flight.
 #[derive(Clone, Debug)]
 struct Watch {
     time: SdkTime,
@@ -281,7 +281,7 @@ struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
-    under_way: usize,
+    in_flight: usize,
     refused: usize,
     at_first_refusal: usize,
 }
@@ -303,7 +303,7 @@ impl Watch {
 impl Observer for Watch {
     fn attempt_started(&self, started: &AttemptStarted) {
         self.time.attempt_started(started);
-        self.seen().under_way += 1;
+        self.seen().in_flight += 1;
     }
 
     fn attempt_ended(&self, ended: &AttemptEnded) {
@@ -311,11 +311,11 @@ impl Observer for Watch {
         let mut seen = self.seen();
         if ended.status.is_some_and(|status| status == 429) {
             if seen.refused == 0 {
-                seen.at_first_refusal = seen.under_way;
+                seen.at_first_refusal = seen.in_flight;
             }
             seen.refused += 1;
         }
-        seen.under_way -= 1;
+        seen.in_flight -= 1;
     }
 
     fn wait_started(&self, started: &WaitStarted) {

@@ -32,8 +32,14 @@ fn arrivals(world: &World) -> Vec<Duration> {
 #[test]
 fn an_accepted_batch_is_sent_once_and_reported_as_accepted() {
     let ends = [
-        (Fault::CutBody { after: 3 }, ErrorKind::ConnectionClosed),
-        (Fault::CutChunked { after: 3 }, ErrorKind::ConnectionClosed),
+        (
+            Fault::ClosedInBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
+        (
+            Fault::ClosedInChunkedBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
         (Fault::HeadOnly, ErrorKind::Timeout),
         (Fault::Drip { pause: SECOND }, ErrorKind::Timeout),
     ];
@@ -56,12 +62,12 @@ fn an_accepted_batch_is_sent_once_and_reported_as_accepted() {
 #[test]
 fn a_response_without_a_status_or_with_an_error_status_is_retried() {
     let world = world();
-    world.faults([Fault::CutHead]);
+    world.faults([Fault::ClosedInHead]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 2);
 
     world.script([Reply::new(503).body("try later")]);
-    world.faults([Fault::CutBody { after: 3 }]);
+    world.faults([Fault::ClosedInBody { after: 3 }]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 4);
 }

@@ -261,7 +261,7 @@ fn inject(server: &FaultyServer, random: &mut fastrand::Rng) {
         0 => Fault::ResetBeforeReading,
         1 => Fault::ResetBeforeActing,
         2 => Fault::ResetAfterActing,
-        3 => Fault::CutBody {
+        3 => Fault::ClosedInBody {
             after: random.usize(..500),
         },
         _ => Fault::None,

@@ -160,7 +160,7 @@ fn attempts_and_waits_add_up_to_the_traffic_and_the_elapsed_time() {
         Reply::new(429).header("retry-after", "7"),
         Reply::new(502).body("bad gateway"),
     ]);
-    world.faults([Fault::None, Fault::None, Fault::CutBody { after: 3 }]);
+    world.faults([Fault::None, Fault::None, Fault::ClosedInBody { after: 3 }]);
     world.latency(|_| (SECOND / 4, SECOND / 4));
     let listener = Listener::new(&world);
     let client = client(&world, &listener, |builder| {
@@ -194,7 +194,7 @@ fn attempts_and_waits_add_up_to_the_traffic_and_the_elapsed_time() {
         assert_eq!(ended.bytes_sent, sent, "{ended:?}");
         let reply = exchange.reply.as_ref().expect("a response");
         let received = match &exchange.fault {
-            Fault::CutBody { after } => *after,
+            Fault::ClosedInBody { after } => *after,
             _ => reply.body.len(),
         };
         assert_eq!(usize::try_from(ended.bytes_received), Ok(received));

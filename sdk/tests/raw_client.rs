@@ -232,7 +232,7 @@ fn a_raw_call_is_retried_after_an_ambiguous_failure() {
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 2, "after a 500");
 
-            world.faults([Fault::CutHead]);
+            world.faults([Fault::ClosedInHead]);
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 4, "after an incomplete head");
         },
@@ -244,7 +244,7 @@ fn an_accepted_raw_call_is_not_retried() {
     for_each_way(
         |builder| builder,
         |world, _, raw| {
-            world.faults([Fault::CutBody { after: 3 }]);
+            world.faults([Fault::ClosedInBody { after: 3 }]);
             let error = call(world, raw).expect_err("an incomplete body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),
@@ -265,7 +265,7 @@ fn a_raw_call_is_not_retried_after_an_ambiguous_failure_under_the_strict_policy(
             let error = call(world, raw).expect_err("a failure");
             assert_eq!(error.status().map(|status| status.as_u16()), Some(500));
 
-            world.faults([Fault::CutBody { after: 3 }]);
+            world.faults([Fault::ClosedInBody { after: 3 }]);
             let error = call(world, raw).expect_err("an incomplete body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),

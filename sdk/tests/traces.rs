@@ -238,7 +238,7 @@ fn the_span_of_an_attempt_without_a_complete_response_has_the_kind_of_the_error(
         (Fault::HeadOnly, "timeout", Some("200")),
         (Fault::ResetBeforeReading, "connection_closed", None),
         (
-            Fault::CutBody { after: 3 },
+            Fault::ClosedInBody { after: 3 },
             "connection_closed",
             Some("200"),
         ),

@@ -283,7 +283,7 @@ fn faults() -> [Fault; 5] {
         Fault::ResetBeforeActing,
         Fault::ResetAfterActing,
         Fault::None,
-        Fault::CutHead,
+        Fault::ClosedInHead,
     ]
 }
 

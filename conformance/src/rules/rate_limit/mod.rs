@@ -1,0 +1,14 @@
+//! Rules about how requests are spread over time.
+
+mod headers;
+mod pauses;
+mod windows;
+
+use crate::rule::Rule;
+
+pub(super) fn rules() -> Vec<Rule> {
+    [windows::rules(), pauses::rules(), headers::rules()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
