@@ -336,6 +336,15 @@ impl From<InvalidInput> for Error {
     }
 }
 
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        let reason = error.to_string();
+        Self::new(ErrorKind::Journal)
+            .with_reason(reason)
+            .with_source(error)
+    }
+}
+
 impl From<ParseIdError> for Error {
     fn from(error: ParseIdError) -> Self {
         InvalidInput::Id(error).into()

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use futures_util::Stream;
 
-use super::core::machine::Rules;
-use super::core::plan::Limits;
 use super::driver::Driver;
 use super::dry_run::{self, DryRun};
-use super::journal::{Journal, JournalReader, Parameters, Resend};
+use super::journal::{Journal, JournalReader};
 use super::run::Run;
+use super::settings::Job;
 use super::source::Source;
-use crate::client::{Client, UpdateRequest};
-use crate::error::{Error, InvalidInput};
+use crate::client::Client;
+use crate::error::Error;
 use crate::id::CollectionId;
-use crate::model::{Batch, ItemUpdate};
+use crate::model::ItemUpdate;
 use crate::retry::RetryPolicy;
 
 /// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`]; a clone is a run of its
@@ -85,80 +84,24 @@ use crate::retry::RetryPolicy;
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is run"]
 pub struct Bulk {
-    pub(crate) client: Client,
-    pub(crate) collection: CollectionId,
-    pub(crate) settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) skip_invalid_files: Option<bool>,
-    pub(crate) concurrency: usize,
-    pub(crate) max_batch_bytes: usize,
-    pub(crate) assume_atomic: bool,
-    pub(crate) max_consecutive_failures: u32,
-    pub(crate) continue_after_unknown: bool,
-    pub(crate) continue_after_source_error: bool,
-    pub(crate) resend_unknown: bool,
-    pub(crate) resend_rejected: bool,
-    pub(crate) retry: Option<RetryPolicy>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) expected_items: Option<u64>,
-    pub(crate) isolation_limit: u32,
-    pub(crate) linger: Duration,
-    pub(crate) accept_other_input: bool,
-    journal: Option<PathBuf>,
-    fsync: bool,
-}
-
-impl Settings {
-    pub(crate) fn resend(&self) -> Resend {
-        Resend {
-            unknown: self.resend_unknown,
-            rejected: self.resend_rejected,
-        }
-    }
+    job: Job,
 }
 
 impl Client {
     /// Prepares a bulk update: any number of item updates in a collection, each with a status in the end.
     pub fn bulk(&self, collection: CollectionId) -> Bulk {
-        Bulk::new(self.clone(), collection)
+        Bulk {
+            job: Job::new(self.clone(), collection),
+        }
     }
 }
 
 impl Bulk {
-    pub(crate) fn new(client: Client, collection: CollectionId) -> Self {
-        Self {
-            client,
-            collection,
-            settings: Settings {
-                skip_invalid_files: None,
-                concurrency: 4,
-                max_batch_bytes: 4 * 1024 * 1024,
-                assume_atomic: true,
-                max_consecutive_failures: 3,
-                continue_after_unknown: false,
-                continue_after_source_error: false,
-                resend_unknown: false,
-                resend_rejected: false,
-                retry: None,
-                timeout: None,
-                expected_items: None,
-                isolation_limit: 20,
-                linger: Duration::from_secs(5),
-                accept_other_input: false,
-                journal: None,
-                fsync: false,
-            },
-        }
-    }
-
     /// As [`UpdateRequest::skip_invalid_files`](crate::client::UpdateRequest::skip_invalid_files), for each request; not sent unless
     /// set. With `true`, which is also what the service does when not told, an item counts as updated though a file or an
     /// image of it may have been skipped.
     pub fn skip_invalid_files(mut self, skip: bool) -> Self {
-        self.settings.skip_invalid_files = Some(skip);
+        self.job.settings.skip_invalid_files = Some(skip);
         self
     }
 
@@ -167,7 +110,7 @@ impl Bulk {
     /// More than 4 gains little: at the 120 requests a minute that Webflow grants at the most, and half a second for an
     /// answer, one is under way at a time, and the others wait for their turn or after a failure.
     pub fn concurrency(mut self, requests: usize) -> Self {
-        self.settings.concurrency = requests.max(1);
+        self.job.settings.concurrency = requests.max(1);
         self
     }
 
@@ -177,7 +120,7 @@ impl Bulk {
     /// The service's own limit is not documented; a request that is refused as too large (413) is halved, and later ones
     /// are kept as small.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.max_batch_bytes = bytes;
+        self.job.settings.max_batch_bytes = bytes;
         self
     }
 
@@ -185,7 +128,7 @@ impl Bulk {
     /// live items, and is not documented. With `false` the items of a refused batch are unknown, and none is looked for
     /// that is at fault, unless [`resend_unknown`](Self::resend_unknown) allows to send them again.
     pub fn assume_atomic(mut self, assume: bool) -> Self {
-        self.settings.assume_atomic = assume;
+        self.job.settings.assume_atomic = assume;
         self
     }
 
@@ -194,7 +137,7 @@ impl Bulk {
     /// [everything is refused alike](super::StopReason::RefusedAlike), and every item of a missing collection is asked
     /// for.
     pub fn max_consecutive_failures(mut self, batches: u32) -> Self {
-        self.settings.max_consecutive_failures = batches.max(1);
+        self.job.settings.max_consecutive_failures = batches.max(1);
         self
     }
 
@@ -205,13 +148,13 @@ impl Bulk {
     /// it is quicker to correct what the rejected items have in common. The run [stops](super::StopReason::TooManyRejected)
     /// and can be resumed.
     pub fn isolation_limit(mut self, requests_per_batch: u32) -> Self {
-        self.settings.isolation_limit = requests_per_batch;
+        self.job.settings.isolation_limit = requests_per_batch;
         self
     }
 
     /// How long a batch that is not full waits for more when the source gives nothing; 5 seconds unless set.
     pub fn linger(mut self, wait: Duration) -> Self {
-        self.settings.linger = wait;
+        self.job.settings.linger = wait;
         self
     }
 
@@ -221,14 +164,14 @@ impl Bulk {
     /// It cannot be combined with [`resend_unknown`](Self::resend_unknown), which would send the earlier one after the
     /// later one.
     pub fn continue_after_unknown(mut self, go_on: bool) -> Self {
-        self.settings.continue_after_unknown = go_on;
+        self.job.settings.continue_after_unknown = go_on;
         self
     }
 
     /// Whether the run reads on after an error of the source; `false` unless set, in which case what was read before is
     /// still sent, and what comes after it is not in the account.
     pub fn continue_after_source_error(mut self, go_on: bool) -> Self {
-        self.settings.continue_after_source_error = go_on;
+        self.job.settings.continue_after_source_error = go_on;
         self
     }
 
@@ -237,21 +180,21 @@ impl Bulk {
     /// is [not attempted](super::NotAttempted::NotSent), or unknown if a try may have acted; the run goes on with the
     /// next batch.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.settings.retry = Some(policy);
+        self.job.settings.retry = Some(policy);
         self
     }
 
     /// How long a try may take, in place of the client's time. It is also the longest that a cancelled run waits for what
     /// is under way. Zero is an error of [`run`](Self::run).
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = Some(timeout);
+        self.job.settings.timeout = Some(timeout);
         self
     }
 
     /// How many items the source has, for the time that is left in [`Progress`](super::Progress), and so that a
     /// [`Report`](super::Report) is complete only if so many were read.
     pub fn expected_items(mut self, items: u64) -> Self {
-        self.settings.expected_items = Some(items);
+        self.job.settings.expected_items = Some(items);
         self
     }
 
@@ -279,14 +222,14 @@ impl Bulk {
     /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`] looks at
     /// it.
     pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
-        self.settings.journal = Some(path.into());
+        self.job.settings.journal = Some(path.into());
         self
     }
 
     /// Whether the run goes on with a [journal](Self::journal) that knows none of the items of the first 100 updates; `false`
     /// unless set, since it is likely to be of another input then.
     pub fn accept_other_input(mut self, accept: bool) -> Self {
-        self.settings.accept_other_input = accept;
+        self.job.settings.accept_other_input = accept;
         self
     }
 
@@ -294,14 +237,14 @@ impl Bulk {
     /// end up the same, but Webflow imports files and images again, and what somebody has changed on the site meanwhile is
     /// overwritten.
     pub fn resend_unknown(mut self, again: bool) -> Self {
-        self.settings.resend_unknown = again;
+        self.job.settings.resend_unknown = again;
         self
     }
 
     /// Whether what an earlier run has found to be rejected is sent again as it is; `false` unless set. A corrected update is
     /// sent in any case: this is for what was corrected on the site, such as a locale that was added to an item.
     pub fn resend_rejected(mut self, again: bool) -> Self {
-        self.settings.resend_rejected = again;
+        self.job.settings.resend_rejected = again;
         self
     }
 
@@ -309,7 +252,7 @@ impl Bulk {
     /// the end of the machine and not just that of the process; `false` unless set. Each takes some milliseconds, on a
     /// thread that may block.
     pub fn fsync(mut self, fsync: bool) -> Self {
-        self.settings.fsync = fsync;
+        self.job.settings.fsync = fsync;
         self
     }
 
@@ -372,92 +315,23 @@ impl Bulk {
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.check()?;
-        let journal = match &self.settings.journal {
-            Some(path) => JournalReader::of_run(path, &self.parameters())?,
+        self.job.check()?;
+        let journal = match &self.job.settings.journal {
+            Some(path) => JournalReader::of_run(path, &self.job.parameters())?,
             None => None,
         };
-        dry_run::count(&self, Source::stream(updates), journal).await
+        dry_run::count(&self.job, Source::stream(updates), journal).await
     }
 
     fn start(self, source: Source) -> Result<Run, Error> {
-        self.check()?;
-        let journal = match &self.settings.journal {
+        self.job.check()?;
+        let journal = match &self.job.settings.journal {
             Some(path) => {
-                let journal = Journal::open(path, &self.parameters())?;
-                Some(journal.fsync(self.settings.fsync))
+                let journal = Journal::open(path, &self.job.parameters())?;
+                Some(journal.fsync(self.job.settings.fsync))
             }
             None => None,
         };
-        Ok(Run::new(Driver::new(self, source, journal)))
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let Settings {
-            continue_after_unknown,
-            resend_unknown,
-            ..
-        } = &self.settings;
-        if *continue_after_unknown && *resend_unknown {
-            return Err(InvalidInput::Bulk {
-                reason: "what is in doubt cannot be sent again if later updates of the same items were attempted",
-            }
-            .into());
-        }
-        if self
-            .settings
-            .timeout
-            .is_some_and(|timeout| timeout.is_zero())
-        {
-            return Err(InvalidInput::ZeroTimeout.into());
-        }
-        Ok(())
-    }
-
-    fn parameters(&self) -> Parameters {
-        Parameters {
-            collection: self.collection,
-            skip_invalid_files: self.settings.skip_invalid_files,
-        }
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            items: Batch::MAX_ITEMS,
-            bytes: self.settings.max_batch_bytes,
-        }
-    }
-
-    /// The settings on which the decisions of a run depend.
-    pub(super) fn rules(&self) -> Rules {
-        let settings = &self.settings;
-        Rules {
-            limits: self.limits(),
-            concurrency: settings.concurrency,
-            assume_atomic: settings.assume_atomic,
-            max_consecutive_failures: settings.max_consecutive_failures,
-            continue_after_unknown: settings.continue_after_unknown,
-            continue_after_source_error: settings.continue_after_source_error,
-            resend_unknown: settings.resend_unknown,
-            resend_rejected: settings.resend_rejected,
-            isolation_limit: settings.isolation_limit,
-            linger: settings.linger,
-        }
-    }
-
-    /// The request of a batch, with the settings of the run.
-    pub(super) fn request(&self, batch: Batch) -> UpdateRequest {
-        let retry = match &self.settings.retry {
-            Some(policy) => policy.clone(),
-            None => self.client.transport().parts().options.retry.patient(),
-        };
-        let mut request = self.client.update(self.collection, batch).retry(retry);
-        if let Some(skip) = self.settings.skip_invalid_files {
-            request = request.skip_invalid_files(skip);
-        }
-        if let Some(timeout) = self.settings.timeout {
-            request = request.attempt_timeout(timeout);
-        }
-        request
+        Ok(Run::new(Driver::new(self.job, source, journal)))
     }
 }

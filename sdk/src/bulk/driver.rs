@@ -1,7 +1,5 @@
 //! Performs what the [machine](super::core::machine) decides: requests, reads of the source, and the journal's records.
 
-mod call;
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,8 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::runtime;
 
-use self::call::Call;
-use super::builder::Bulk;
+use super::call::Call;
 use super::control::Control;
 use super::core::machine::{Command, Event, Given, Machine};
 use super::core::stop::StopReason;
@@ -20,6 +17,7 @@ use super::journal::{Journal, Writer};
 use super::outbox::Outbox;
 use super::outcome::Outcome;
 use super::progress::Recorder;
+use super::settings::Job;
 use super::source::{Polled, Source, SourceError};
 use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
@@ -31,7 +29,7 @@ pub(crate) struct Driver {
     pub(super) outbox: Outbox,
     pub(super) writer: Writer,
     pub(super) control: Arc<Control>,
-    bulk: Bulk,
+    job: Job,
     clock: Arc<dyn Clock>,
     source: Source,
     calls: FuturesUnordered<Call>,
@@ -40,21 +38,21 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(mut bulk: Bulk, source: Source, journal: Option<Journal>) -> Self {
-        let effects = &bulk.client.transport().parts().effects;
+    pub(crate) fn new(mut job: Job, source: Source, journal: Option<Journal>) -> Self {
+        let effects = &job.client.transport().parts().effects;
         let (clock, observers) = (effects.clock.clone(), effects.observers.clone());
         let recorder = Arc::new(Recorder::new(clock.clone()));
         let has_accepted = journal.as_ref().is_some_and(Journal::has_updated);
-        let is_admitted = journal.is_none() || bulk.settings.accept_other_input;
-        bulk.client = bulk.client.observed(recorder.clone());
+        let is_admitted = journal.is_none() || job.settings.accept_other_input;
+        job.client = job.client.observed(recorder.clone());
         Self {
-            machine: Machine::new(bulk.rules(), has_accepted, is_admitted),
-            outbox: Outbox::new(recorder, bulk.settings.expected_items),
+            machine: Machine::new(job.rules(), has_accepted, is_admitted),
+            outbox: Outbox::new(recorder, job.settings.expected_items),
             writer: Writer::new(journal, observers, clock.clone()),
             control: Arc::default(),
             calls: FuturesUnordered::new(),
             runtime: None,
-            bulk,
+            job,
             clock,
             source,
         }
@@ -84,7 +82,7 @@ impl Driver {
         for command in self.machine.handle(event) {
             match command {
                 Command::Send(request) => {
-                    let call = Call::new(request, &self.bulk, &self.writer, &self.control);
+                    let call = Call::new(request, &self.job, &self.writer, &self.control);
                     self.calls.push(call);
                 }
                 Command::Settle(settled) => {
@@ -168,7 +166,7 @@ impl Driver {
             Err(error) => return Given::Invalid { update, error },
         };
         let index = self.machine.totals().taken;
-        let resend = self.bulk.settings.resend();
+        let resend = self.job.settings.resend();
         let recorded = self.writer.look_up(index, update.key(), &line, resend);
         Given::Update {
             recorded: recorded.await,

@@ -3,10 +3,10 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use super::builder::Bulk;
 use super::core::plan::{Entry, Planner};
 use super::core::status::Recorded;
 use super::journal::{Fingerprint, JournalReader};
+use super::settings::Job;
 
 use super::source::Source;
 use crate::error::{Error, InvalidInput};
@@ -51,13 +51,13 @@ impl DryRun {
 
 /// Plans all of a source.
 pub(super) async fn count(
-    bulk: &Bulk,
+    job: &Job,
     mut source: Source,
     mut journal: Option<JournalReader>,
 ) -> Result<DryRun, Error> {
     let mut counted = DryRun::default();
-    let mut planner = Planner::new(bulk.limits());
-    let clock = &*bulk.client.transport().parts().effects.clock;
+    let mut planner = Planner::new(job.limits());
+    let clock = &*job.client.transport().parts().effects.clock;
     while let Some(taken) = poll_fn(|context| source.poll_next(clock, context)).await {
         let index = counted.items;
         counted.items += 1;
@@ -71,23 +71,20 @@ pub(super) async fn count(
         };
         let line = update.to_json()?;
         if !planner.can_hold(line.len()) {
-            let (bytes, most) = (line.len(), bulk.settings.max_batch_bytes);
+            let (bytes, most) = (line.len(), job.settings.max_batch_bytes);
             counted.fault(index, &InvalidInput::UpdateTooLarge { bytes, most });
             continue;
         }
         if let Some(journal) = &mut journal {
-            match journal.claim(
-                Fingerprint::new(update.key(), &line),
-                bulk.settings.resend(),
-            )? {
-                Recorded::Rejected(_) if bulk.settings.resend_rejected => {}
+            match journal.claim(Fingerprint::new(update.key(), &line), job.settings.resend())? {
+                Recorded::Rejected(_) if job.settings.resend_rejected => {}
                 Recorded::Updated | Recorded::Rejected(_) => {
                     counted.settled_before += 1;
                     continue;
                 }
-                Recorded::Unknown(_) if !bulk.settings.resend_unknown => {
+                Recorded::Unknown(_) if !job.settings.resend_unknown => {
                     counted.in_doubt += 1;
-                    if !bulk.settings.continue_after_unknown {
+                    if !job.settings.continue_after_unknown {
                         counted.held_back += planner.block(update.key()).len() as u64;
                     }
                     continue;
@@ -107,7 +104,7 @@ pub(super) async fn count(
     }
     send(&mut planner, true, &mut counted);
     let gaps = u32::try_from(counted.requests.saturating_sub(1)).unwrap_or(u32::MAX);
-    counted.time = bulk.client.rate_limiter().interval().saturating_mul(gaps);
+    counted.time = job.client.rate_limiter().interval().saturating_mul(gaps);
     Ok(counted)
 }
 

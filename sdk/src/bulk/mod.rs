@@ -50,6 +50,7 @@
 //! them do not get beyond it; where several use one token, each takes its [`share`](crate::RateLimiter::share).
 
 mod builder;
+mod call;
 mod control;
 mod core;
 mod dead_letter;
@@ -61,6 +62,7 @@ mod outbox;
 mod outcome;
 mod progress;
 mod run;
+mod settings;
 mod source;
 mod write_ahead;
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Error, ErrorKind};
 use crate::id::CollectionId;
 
 /// The number of the format of a journal that this version writes and reads.
@@ -199,14 +198,5 @@ impl std::error::Error for JournalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.0.failure.source.as_ref()?;
         Some(source)
-    }
-}
-
-impl From<JournalError> for Error {
-    fn from(error: JournalError) -> Self {
-        let reason = error.to_string();
-        Self::new(ErrorKind::Journal)
-            .with_reason(reason)
-            .with_source(error)
     }
 }

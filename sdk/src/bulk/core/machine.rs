@@ -31,7 +31,6 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::intake::SILENCE;
 use super::evidence::Evidence;
 use super::group::{Group, GroupId, Item};
 use super::isolate::Odds;
@@ -44,6 +43,9 @@ use crate::id::ItemKey;
 use crate::model::Batch;
 use crate::model::ItemUpdate;
 use crate::response::UpdateResponse;
+
+/// For how long the source of a stopped run may give nothing before the rest of it is left.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The settings on which decisions depend. Each is a method of [`Bulk`](crate::bulk::Bulk), which documents it.
 #[derive(Clone, Copy, Debug)]

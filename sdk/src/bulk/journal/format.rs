@@ -23,7 +23,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
-use super::{Parameters, Position};
+use super::parameters::{Parameters, Position};
 use crate::bulk::core::reason::Reason;
 use crate::error::JOURNAL_FORMAT as VERSION;
 use crate::id::CollectionId;

@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use super::file;
 use super::fingerprint::Fingerprint;
 use super::format::MAX_LINE;
+use super::parameters::Parameters;
 use super::past::{Kind, Past, Resend};
 use super::replay::Replay;
-use super::{Parameters, file};
 use crate::bulk::core::reason::Reason;
 use crate::bulk::core::status::Recorded;
-use crate::error::Error;
-use crate::error::{JournalError, JournalErrorKind, JournalFailure as Failure};
+use crate::error::{Error, JournalError, JournalErrorKind, JournalFailure as Failure};
 use crate::id::CollectionId;
 use crate::model::ItemUpdate;
 

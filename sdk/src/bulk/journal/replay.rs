@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
-use super::Parameters;
 use super::fingerprint::Fingerprint;
 use super::format::{self, First, MAX_LINE, Record, Seal, Settled};
 use super::in_flight::{Contradiction, InFlight};
+use super::parameters::Parameters;
 use super::past::{Kind, Past};
 use crate::error::{JournalErrorKind, JournalFailure as Failure};
 

@@ -7,12 +7,25 @@ mod inputs;
 mod killed;
 mod writer;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::append::{Journal, spans};
+use super::fingerprint::Fingerprint;
+use super::format::{self, Record, Seal};
+use super::parameters::{Parameters, Position, Settled};
+use super::past::{Kind, Past, Resend};
+use super::reader::{JournalReader, Tally};
+use super::replay::Replay;
+use super::writer::Writer;
+use crate::bulk::core::reason::Reason;
+use crate::bulk::core::status::Recorded;
+use crate::error::{JournalError, JournalErrorKind};
+use crate::id::CollectionId;
 
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 

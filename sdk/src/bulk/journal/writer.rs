@@ -8,10 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::{Failure, Fingerprint, Journal, JournalError, Position, Resend, Settled};
+use super::append::Journal;
+use super::fingerprint::Fingerprint;
+use super::parameters::{Position, Settled};
+use super::past::Resend;
 use crate::bulk::core::machine::{self, Event};
 use crate::bulk::core::status::Recorded;
 use crate::bulk::core::stop::StopReason;
+use crate::error::{JournalError, JournalFailure as Failure};
 use crate::id::ItemKey;
 use crate::observe::Observers;
 use crate::time::Clock;

@@ -68,7 +68,7 @@ fn a_bad_row_has_its_line_its_text_and_the_reason_and_the_next_row_is_read() {
     assert_eq!(row.to_string(), format!("line 2: {}", row.reason()));
     assert!(!row.ends_input());
     let cause = row.source().and_then(|cause| cause.downcast_ref());
-    let error: &crate::Error = cause.expect("an error of this crate");
+    let error: &crate::error::Error = cause.expect("an error of this crate");
     assert!(error.invalid_input().is_some(), "{error}");
 }
 

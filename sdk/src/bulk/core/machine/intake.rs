@@ -11,9 +11,6 @@ use super::{Command, Given, Machine};
 use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
 
-/// For how long the source of a stopped run may give nothing before the rest of it is left.
-pub(super) const SILENCE: Duration = Duration::from_secs(1);
-
 /// For how long a stopped run waits for its source in all, so that one which gives something now and then ends too.
 const SILENCE_IN_ALL: Duration = Duration::from_secs(10);
 

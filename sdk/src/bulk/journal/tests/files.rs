@@ -293,7 +293,7 @@ fn what_is_unknown_stays_so_although_its_reason_cannot_be_read() {
 #[test]
 fn a_journal_holds_no_content_of_the_items() {
     let line = r#"{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{"name":"secret"}}"#;
-    let update = crate::ItemUpdate::from_json(line).expect("an update");
+    let update = crate::model::ItemUpdate::from_json(line).expect("an update");
     let position = Position {
         fingerprint: Fingerprint::new(update.key(), line),
         ..item(0)

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
-use crate::bulk::builder::Bulk;
 use crate::bulk::control::Control;
 use crate::bulk::core::machine::{self, Event};
 use crate::bulk::journal::Writer;
+use crate::bulk::settings::Job;
 use crate::bulk::write_ahead::WriteAhead;
 use crate::error::Error;
 use crate::response::UpdateResponse;
@@ -27,15 +27,15 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(
         request: machine::Request,
-        bulk: &Bulk,
+        job: &Job,
         writer: &Writer,
         control: &Arc<Control>,
     ) -> Self {
         let (writer, control) = (writer.clone(), control.clone());
-        let assume_atomic = bulk.settings.assume_atomic;
+        let assume_atomic = job.settings.assume_atomic;
         let attempts = WriteAhead::new(writer, control.clone(), request.indices, assume_atomic);
         let attempts = Arc::new(attempts);
-        let call = bulk.request(request.batch).watched(attempts.clone());
+        let call = job.request(request.batch).watched(attempts.clone());
         Self {
             group: request.group,
             call: Box::pin(call.send()),
