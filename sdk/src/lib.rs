@@ -164,7 +164,22 @@ pub mod raw {
     pub use crate::http::transport::Transport;
 }
 
-/// Compiles the examples of the project's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod documents {
+    //! Compiles the examples of the documents.
+
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../README.md")]
+    struct PackageReadme;
+    #[doc = include_str!("../../docs/batches.md")]
+    struct Batches;
+    #[doc = include_str!("../../docs/bulk.md")]
+    struct Bulk;
+    #[doc = include_str!("../../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../docs/rate-limit.md")]
+    struct RateLimit;
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
+}

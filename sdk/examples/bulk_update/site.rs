@@ -1,4 +1,4 @@
-//! The site that a model of Webflow holds: each item of a file, in each locale of the file.
+//! The reference server's site: each item of the input in each of its locales.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,7 @@ pub(crate) fn collection() -> Result<CollectionId, Error> {
     Ok(CollectionId::new(COLLECTION)?)
 }
 
-/// The site before the updates. Where no update of an item is in one of the locales, its content there has nothing to
-/// do with the file.
+/// The site before the updates. An item has unrelated content in a locale for which the input has no update.
 pub(crate) fn before<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> Model {
     let locales: BTreeSet<_> = entries.clone().map(locale).collect();
     let mut model = Model::new();
@@ -54,7 +53,7 @@ pub(crate) fn changed<'a>(
         .collect()
 }
 
-/// A value, short enough for a line.
+/// A value, truncated to fit a line.
 pub(crate) fn shown(value: Option<&Value>) -> String {
     const MOST: usize = 48;
     let text = value.map_or("nothing".to_owned(), Value::to_string);

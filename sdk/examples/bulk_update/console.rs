@@ -1,11 +1,11 @@
-//! Writes text for people. No text steers the terminal, and a reader that went away does not end the program.
+//! Output for people. Control characters are escaped, and a closed output does not end the program.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-/// How far the rest of a line that was broken is indented, beyond the line itself.
+/// The additional indent of a wrapped line, in spaces.
 const INDENT: usize = 2;
 
-/// Writes lines to standard output. One that is closed, as in `| head -1`, is not an error.
+/// Writes lines to standard output. A closed output, as in `| head -1`, is not an error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let width = width(&out);
@@ -19,14 +19,14 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes lines to standard error. If that is impossible, nobody can be told.
+/// Writes lines to standard error. A failure is ignored.
 pub(crate) fn tell(text: &str) {
     let mut err = io::stderr().lock();
     let width = width(&err);
     let _ = writeln!(err, "{}", laid_out(text, width));
 }
 
-/// A text from outside on one line.
+/// A text from outside the program, escaped, on one line.
 pub(crate) fn one_line(text: &str) -> String {
     escaped(text, |_| false)
 }
@@ -39,7 +39,7 @@ pub(crate) fn laid_out(text: &str, width: Option<usize>) -> String {
     }
 }
 
-/// Escapes what a terminal acts on instead of showing it, unless it is meant.
+/// Escapes the characters that control a terminal, except those that `is_meant` accepts.
 fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -52,7 +52,7 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// Whether a character changes the direction of others, or ends a line without being a control character.
+/// Whether a character changes the text direction, has no width, or ends a line, without being a control character.
 fn turns_text(character: char) -> bool {
     matches!(
         character,
@@ -60,7 +60,7 @@ fn turns_text(character: char) -> bool {
     )
 }
 
-/// Breaks lines between words. A line that is indented by four spaces is a command, and stays as it is.
+/// Wraps lines between words. A line indented by four spaces is a command and is not wrapped.
 fn wrapped(text: &str, width: usize) -> String {
     let lines = text.split('\n').map(|line| match line.starts_with("    ") {
         true => line.to_owned(),

@@ -1,4 +1,4 @@
-//! What is told of the items that are not updated, while the run goes on.
+//! Notices about items that are not updated, printed during the run.
 
 use std::path::Path;
 
@@ -8,92 +8,94 @@ use super::console::one_line;
 use super::input::Reading;
 use super::progress::Display;
 
-/// How often something is told.
-const TOLD: u64 = 20;
+/// The maximum number of notices.
+const MAX_NOTICES: u64 = 20;
 
-/// Tells of items that are not updated, once for those that stand together and have the same to be told.
-pub(crate) struct Told<'a> {
+/// Prints notices. Consecutive items with the same reason share one.
+pub(crate) struct Notices<'a> {
     display: &'a Display,
     reading: &'a Reading,
     dead_letters: &'a Path,
-    together: Option<Together>,
-    times: u64,
+    group: Option<Group>,
+    printed: u64,
 }
 
-struct Together {
+struct Group {
     first: u64,
     last: u64,
-    /// The first item, and what is told of all.
+    /// The key of the first item.
     item: String,
-    what: String,
+    reason: String,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Notices<'a> {
     pub(crate) fn new(display: &'a Display, reading: &'a Reading, dead_letters: &'a Path) -> Self {
         Self {
             display,
             reading,
             dead_letters,
-            together: None,
-            times: 0,
+            group: None,
+            printed: 0,
         }
     }
 
-    pub(crate) fn take(&mut self, outcome: &Outcome) {
-        let Some(what) = what(outcome) else {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        let Some(reason) = reason(outcome) else {
             return self.flush();
         };
         let line = self.reading.line(outcome.index);
-        if let Some(together) = &mut self.together
-            && together.last + 1 == line
-            && together.what == what
+        if let Some(group) = &mut self.group
+            && group.last + 1 == line
+            && group.reason == reason
         {
-            together.last = line;
+            group.last = line;
             return;
         }
         self.flush();
         let item = outcome.key().map(|key| format!(" (item {key})"));
-        self.together = Some(Together {
+        self.group = Some(Group {
             first: line,
             last: line,
             item: item.unwrap_or_default(),
-            what,
+            reason,
         });
     }
 
     pub(crate) fn flush(&mut self) {
-        let Some(together) = self.together.take() else {
+        let Some(group) = self.group.take() else {
             return;
         };
-        self.times += 1;
-        let Together {
+        self.printed += 1;
+        let Group {
             first,
             last,
             item,
-            what,
-        } = together;
+            reason,
+        } = group;
         let name = self.reading.name();
-        match self.times {
-            ..=TOLD if first == last => self.display.say(&format!("{name}:{first}{item}: {what}")),
-            ..=TOLD => self
+        match self.printed {
+            ..=MAX_NOTICES if first == last => {
+                self.display.say(&format!("{name}:{first}{item}: {reason}"));
+            }
+            ..=MAX_NOTICES => self
                 .display
-                .say(&format!("{name}:{first}{item} to line {last}: {what}")),
-            times if times == TOLD + 1 => self
+                .say(&format!("{name}:{first}{item} to line {last}: {reason}")),
+            printed if printed == MAX_NOTICES + 1 => self
                 .display
-                .say(&format!("and more, see {}", self.dead_letters.display())),
+                .say(&format!("more in {}", self.dead_letters.display())),
             _ => {}
         }
     }
 }
 
-fn what(outcome: &Outcome) -> Option<String> {
+fn reason(outcome: &Outcome) -> Option<String> {
     Some(match &outcome.status {
         ItemStatus::Updated(_) if !outcome.missing_fields.is_empty() => {
             let fields = one_line(&outcome.missing_fields.join(", "));
             format!("updated, but the response lacks: {fields}")
         }
         ItemStatus::Rejected(error) if error.may_have_acted() => format!(
-            "rejected: {}; an earlier attempt may have changed it all the same",
+            "rejected: {}; an earlier attempt may have changed it",
             refusal(error)
         ),
         ItemStatus::Rejected(error) => format!("rejected: {}", refusal(error)),
@@ -101,13 +103,13 @@ fn what(outcome: &Outcome) -> Option<String> {
         ItemStatus::NotAttempted(NotAttempted::Source(error)) => {
             let row = error.downcast_ref::<InvalidRow>();
             let reason = row.map_or(error.to_string(), |row| row.reason().to_string());
-            format!("cannot be read: {}", one_line(&reason))
+            format!("invalid: {}", one_line(&reason))
         }
         _ => return None,
     })
 }
 
-/// The single reasons that the service gave, if it gave any.
+/// The details that the service gave, or the error itself.
 fn refusal(error: &webflow_cms::Error) -> String {
     let reason = Reason::of(error);
     let details: Vec<_> = reason.details().map(one_line).collect();

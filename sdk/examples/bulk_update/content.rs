@@ -1,17 +1,17 @@
-//! What the items hold before the updates, and what they have to hold after them by the text of the file.
+//! The content of the reference server's items: before the updates, and as expected after them.
 
 use serde_json::{Map, Value};
 use webflow_cms_reference::Variant;
 
 use super::entry::Entry;
 
-/// An item in one locale that has a field which no update names: it must be left alone.
+/// An item in one locale with a field that no update names. The field must stay as it is.
 pub(crate) fn bystander() -> Variant {
     Variant::named("Not in the file", "not-in-the-file")
         .field("internal-note", "ask Zoë before you change this")
 }
 
-/// The item of an entry before its update: whatever the entry sets is something else.
+/// The item of an entry before its update. Each field that the entry sets has another value.
 pub(crate) fn before(entry: &Entry) -> Variant {
     let mut variant = fields(entry)
         .iter()
@@ -23,7 +23,7 @@ pub(crate) fn before(entry: &Entry) -> Variant {
     variant
 }
 
-/// The item of an entry after its update: `null` clears a field, and what is not named stays.
+/// The item of an entry after its update: `null` clears a field, and fields that are not named stay.
 pub(crate) fn after(entry: &Entry, mut variant: Variant) -> Variant {
     variant.is_archived = entry.is_archived.unwrap_or(variant.is_archived);
     variant.is_draft = entry.is_draft.unwrap_or(variant.is_draft);
@@ -36,7 +36,7 @@ pub(crate) fn after(entry: &Entry, mut variant: Variant) -> Variant {
     variant
 }
 
-/// All that a variant holds, flags included, by the names that the API has for it.
+/// The fields and flags of a variant under their API names.
 pub(crate) fn content(variant: &Variant) -> Map<String, Value> {
     let mut content = variant.field_data.clone();
     content.insert("isArchived".to_owned(), variant.is_archived.into());

@@ -1,4 +1,4 @@
-//! The token for Webflow itself, which is never printed.
+//! The token for Webflow. It is never printed.
 
 use std::env;
 
@@ -7,9 +7,9 @@ use webflow_cms::spec::REQUIRED_SCOPE;
 
 const TOKEN: &str = "WEBFLOW_TOKEN";
 
-/// The token of the environment. That it is there sends nothing to Webflow: only `--live` asks for it.
+/// The token from the environment. It is read only with `--live`.
 pub(crate) fn from_environment() -> Result<Token, String> {
-    // The reason that the standard library gives can hold the value.
+    // The error of the standard library can contain the value.
     let secret = env::var(TOKEN).map_err(|_| {
         format!("--live needs a token with the scope {REQUIRED_SCOPE} in the environment variable {TOKEN}")
     })?;

@@ -1,4 +1,4 @@
-//! What came of a run, in plain words, and what to do next.
+//! The summary of a run or a dry run for people, with the next steps.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use webflow_cms::bulk::{Counts, DryRun, Report, Statistics, StopReason};
 
 use super::console::one_line;
 use super::files::Files;
+use super::format::{count, grouped, time};
 use super::input::Reading;
 use super::options::Options;
 use super::shell;
 use super::upload::{Uploaded, journal_hint, with_causes};
-use super::words::{count, grouped, time};
 
-/// What a run would do. Rows that cannot be read are listed one by one before.
+/// The summary of a dry run. Invalid rows were listed before, one by one.
 pub(crate) fn of_plan(
     plan: &DryRun,
-    unreadable: u64,
+    invalid: u64,
     reading: &Reading,
     rate_limiter: Duration,
 ) -> String {
     let mut lines = Vec::new();
-    let mut others = plan.faults.saturating_sub(unreadable);
+    let mut others = plan.faults.saturating_sub(invalid);
     for (index, fault) in &plan.first_faults {
-        // Those of the source have the line in front.
+        // Faults of the source begin with their line and were listed before.
         if !fault.starts_with("line ") {
             others = others.saturating_sub(1);
             lines.push(format!("{}: {}", reading.place(*index), one_line(fault)));
@@ -32,17 +32,17 @@ pub(crate) fn of_plan(
         lines.push(format!("and {} more that cannot be sent", grouped(others)));
     }
     lines.push(format!(
-        "nothing was sent; a run would take {} with {} of JSON, and {} at one each {:.2} s, if nothing is refused",
+        "nothing was sent; without refusals a run takes {} with {} of JSON in {}, one every {:.2} s",
         count(plan.requests, "request"),
         count(plan.bytes, "byte"),
         time(plan.time),
         rate_limiter.as_secs_f64(),
     ));
     for (number, what) in [
-        (plan.settled_before, "settled by an earlier run"),
+        (plan.settled_before, "updated or rejected by an earlier run"),
         (
             plan.in_doubt,
-            "unknown after an earlier run, to be looked at, or sent again with --resend-unknown",
+            "unknown after an earlier run: check them on the site, or resend them with --resend-unknown",
         ),
         (plan.faults, "cannot be sent"),
     ] {
@@ -55,7 +55,7 @@ pub(crate) fn of_plan(
     lines.join("\n")
 }
 
-/// What a run did.
+/// The summary of a run.
 pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> String {
     let report = &uploaded.report;
     let mut lines = vec![counts(&report.counts, &uploaded.reading)];
@@ -66,7 +66,7 @@ pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> S
     if report.left_out > 0 {
         let updates = count(report.left_out, "update");
         lines.push(format!(
-            "{updates} of earlier runs are not in the input any more; what they changed stays"
+            "{updates} of earlier runs are no longer in the input; their changes stay on the site"
         ));
     }
     lines.push(String::new());
@@ -74,7 +74,7 @@ pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> S
     lines.join("\n")
 }
 
-/// Why the run ended before its end.
+/// Why the run stopped early.
 fn why_stopped(report: &Report) -> Option<String> {
     let why = report.stopped.as_ref()?;
     Some(match why {
@@ -87,7 +87,7 @@ fn why_stopped(report: &Report) -> Option<String> {
     })
 }
 
-/// Whether the rows have a fault in common.
+/// Whether all rows are likely to have the same fault.
 fn is_common_fault(why: &StopReason) -> bool {
     matches!(
         why,
@@ -95,30 +95,30 @@ fn is_common_fault(why: &StopReason) -> bool {
     )
 }
 
-/// Why the input was not read to its end, if the run itself did not stop.
+/// Why the input was not read to its end, unless the run itself stopped.
 fn why_not_read(uploaded: &Uploaded, options: &Options) -> Option<String> {
     let Uploaded {
         report,
         reading,
-        last_unreadable,
+        last_invalid,
         ..
     } = uploaded;
-    let (place, ends_input) = last_unreadable.as_ref()?;
+    let (place, ends_input) = last_invalid.as_ref()?;
     if report.stopped.is_some() || reading.is_complete() && !ends_input {
         return None;
     }
     let how = match options.keep_going || *ends_input {
         true => "",
-        false => "; with --keep-going the rows behind it are read too",
+        false => "; --keep-going also reads the rows after it",
     };
     Some(format!("reading stopped at {place}{how}"))
 }
 
-/// That the input had another number of rows than were counted.
+/// A note that the input had another number of rows than were counted before the run.
 fn changed(reading: &Reading) -> Option<String> {
     let counted = reading.counted_otherwise()?;
     Some(format!(
-        "{} has changed while it was read: {} counted, {} read; run the same command again",
+        "{} changed during the run: {} counted, {} read; run the same command again",
         reading.name(),
         count(counted, "row"),
         grouped(reading.taken()),
@@ -140,7 +140,10 @@ fn counts(counts: &Counts, reading: &Reading) -> String {
         None => format!("{} updated", count(updated, "item")),
     };
     if already_updated > 0 {
-        text.push_str(&format!(" ({} of them before)", grouped(already_updated)));
+        text.push_str(&format!(
+            " ({} of them by an earlier run)",
+            grouped(already_updated)
+        ));
     }
     let unread = reading
         .rows()
@@ -181,13 +184,13 @@ fn effort(report: &Report) -> Vec<String> {
     }
     if isolation_requests > 0 {
         text.push_str(&format!(
-            ", {} to find what was refused in a batch",
+            ", {} to isolate rejected items",
             grouped(isolation_requests)
         ));
     }
     let waits: Vec<_> = [
         (statistics.waited_for_pace, "for the rate limit"),
-        (statistics.waited_for_service, "as the service asked"),
+        (statistics.waited_for_service, "for Retry-After"),
         (statistics.waited_by_itself, "after failures"),
     ]
     .into_iter()
@@ -199,7 +202,7 @@ fn effort(report: &Report) -> Vec<String> {
         false => vec![
             text,
             format!(
-                "waits, added up over concurrent requests: {}",
+                "waits, summed over concurrent requests: {}",
                 waits.join(", ")
             ),
         ],
@@ -211,7 +214,7 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
         report,
         reading,
         dead_letters,
-        unreadable,
+        invalid,
         ..
     } = uploaded;
     let Counts {
@@ -223,60 +226,61 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
     let (input, journal) = (reading.name(), files.journal.display());
     if uploaded.is_complete() {
         return vec![format!(
-            "every item is updated; {journal} is not needed any more"
+            "every item is updated; {journal} is no longer needed"
         )];
     }
     let letters = dead_letters.path.display();
     let mut lines = Vec::new();
     match &dead_letters.fault {
         Some(error) => lines.push(format!(
-            "{letters}: {error}; the run was ended, and the same command goes on with it"
+            "{letters}: {error}; the run was cancelled, and the same command resumes it"
         )),
         None if !dead_letters.is_kept => {}
         None if dead_letters.lines == 1 => {
             lines.push(format!(
-                "{letters} holds the row that was not updated, with the reason"
+                "{letters} has the row that was not updated, with the reason"
             ));
         }
         None => lines.push(format!(
-            "{letters} holds the {} that were not updated, each with the reason",
+            "{letters} has the {} that were not updated, each with the reason",
             count(dead_letters.lines, "row")
         )),
     }
-    if *unreadable > 0 {
-        let rows = count(*unreadable, "row");
+    if *invalid > 0 {
+        let rows = count(*invalid, "row");
         lines.push(format!(
-            "- {rows} cannot be read: correct what is wrong in {input}, and run the same command again"
+            "- invalid: correct {rows} in {input} and run the same command again"
         ));
     }
     let stopped = report.stopped.as_ref();
     if stopped.is_some_and(is_common_fault) {
         lines.push(format!(
-            "- not attempted: if all rows have the same fault, correct it in {input}; the same command goes on by {journal}"
+            "- not attempted: if all rows have the same fault, correct it in {input}; \
+             the same command resumes from {journal}"
         ));
-    } else if not_attempted > *unreadable || !reading.is_complete() {
-        let mended = match stopped {
+    } else if not_attempted > *invalid || !reading.is_complete() {
+        let first = match stopped {
             None | Some(StopReason::Cancelled) => "",
-            Some(_) => "once that is mended, ",
+            Some(_) => "once that is fixed, ",
         };
         lines.push(format!(
-            "- not attempted: {mended}the same command goes on by {journal}"
+            "- not attempted: {first}the same command resumes from {journal}"
         ));
     }
     if unknown > 0 {
         lines.push(
-            "- unknown: may have been changed, so look at them on the site; to send them again, the same command with \
+            "- unknown: they may have changed, so check them on the site, or resend them: the same command with \
              --resend-unknown"
                 .to_owned(),
         );
     }
     if rejected > 0 {
         lines.push(format!(
-            "- rejected: correct them in {input}, and run the same command again: what is updated is not sent again"
+            "- rejected: correct them in {input} and run the same command again; updated rows are not resent"
         ));
         if dead_letters.is_kept && not_attempted + unknown == 0 {
             lines.push(format!(
-                "  or correct them in {letters}, and send that file:\n    \
+                "  or correct them in {letters} and send that file:\n    \
                  cargo run --example bulk_update -- {}{}",
                 options.for_another_file(),
                 shell::word(&dead_letters.path)

@@ -1,10 +1,10 @@
-//! A line of JSON in the words of the API, for the model of Webflow.
+//! An input row as the API's JSON, for the reference server.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use webflow_cms::{CmsLocaleId, ItemId};
 
-/// The line in the words of the API, for the model of Webflow, which has to hold an item before it can be updated.
+/// An input row. The reference server needs its item before the row can be sent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {

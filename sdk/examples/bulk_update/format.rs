@@ -1,4 +1,4 @@
-//! Numbers and times for people.
+//! Numbers and times as text.
 
 use std::fmt::Display;
 use std::time::Duration;

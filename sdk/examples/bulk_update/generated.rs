@@ -1,39 +1,39 @@
-//! Updates for those who have none at hand: lamps in three locales, the same ones each time.
+//! Generated updates for a run without a file: lamps in three locales, the same in every run.
 
 use std::io::{self, Cursor, Read};
 
-/// The name of an item, the locale, and what follows of its updates.
+/// The first word of an item's name and the JSON of its locale, for each locale.
 const LOCALES: [(&str, &str); 3] = [
     ("Lamp", ""),
     ("Lampe", r#""cmsLocaleId":"66f6e966c9e1dc700a857ca4","#),
     ("Leuchte", r#""cmsLocaleId":"66f6e98bd3f00a6e3a1c7f52","#),
 ];
 
-/// So many updates, one a line.
-pub(crate) struct MadeUp {
+/// A reader of a number of updates, one per line.
+pub(crate) struct Generated {
     updates: u64,
-    made: u64,
+    generated: u64,
     line: Cursor<String>,
 }
 
-impl MadeUp {
+impl Generated {
     pub(crate) fn new(updates: u64) -> Self {
         Self {
             updates,
-            made: 0,
+            generated: 0,
             line: Cursor::default(),
         }
     }
 }
 
-impl Read for MadeUp {
+impl Read for Generated {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let rest = self.line.read(buffer)?;
-        if rest > 0 || buffer.is_empty() || self.made == self.updates {
+        if rest > 0 || buffer.is_empty() || self.generated == self.updates {
             return Ok(rest);
         }
-        self.line = Cursor::new(line(self.made));
-        self.made += 1;
+        self.line = Cursor::new(line(self.generated));
+        self.generated += 1;
         self.line.read(buffer)
     }
 }
@@ -54,8 +54,8 @@ fn line(number: u64) -> String {
     )
 }
 
-/// Whether the update in this line has a field that the collection does not know. The first 900 lines are good, so that
-/// what goes wrong with the first requests has nothing to do with what is in them.
+/// Whether the update in this line has an unknown field. The first 900 lines are good, so that the failures of the
+/// first requests are not caused by their content.
 fn is_bad(line: u64) -> bool {
     line > 900 && line % 250 == 151
 }
