@@ -37,7 +37,7 @@ fn bulk_jsonl_updates_all_rows_but_two_which_become_dead_letters() {
     let letters = folder.read("items.jsonl.not-updated");
     for (line, place) in letters.lines().zip([1, 2]) {
         let row = format!("the row of line {place}");
-        ItemUpdate::from_json(line).expect(&row);
+        let _ = ItemUpdate::from_json(line).expect(&row);
         assert!(line.contains(r#""error":{"outcome":"rejected""#), "{line}");
     }
     assert_eq!(letters.lines().count(), 2);
