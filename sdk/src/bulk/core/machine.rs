@@ -121,7 +121,7 @@ pub(crate) enum Command {
     HandOut(SettledItem),
     /// The run has stopped: no request leaves from now on, and those that wait are aborted. Comes once.
     Stop,
-    /// Drop the source. Comes once, unless the source ends by itself.
+    /// Drop the source. Comes once at the most.
     LeaveSource,
 }
 
