@@ -4,11 +4,9 @@ use super::trial::{Random, Summary, bound, hardest, requests, run, scattered};
 
 const LEN: usize = 100;
 
-/// How many random patterns a row has; 30 unless set. The bench sets 1,000.
-const RUNS: &str = "WEBFLOW_CMS_ISOLATION_RUNS";
-
+/// The number of random patterns in a row: 30, or 1,000 in the bench.
 fn runs() -> usize {
-    let runs = std::env::var(RUNS).ok();
+    let runs = option_env!("WEBFLOW_CMS_ISOLATION_RUNS");
     runs.map_or(30, |runs| runs.parse().expect("a number"))
 }
 
