@@ -126,8 +126,8 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
         matches!(
             not_sent.as_slice(),
             [
-                ItemStatus::Unknown(Unknown::InDoubt),
-                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
                 ItemStatus::NotAttempted(_)
             ]
         ),
@@ -141,7 +141,7 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
     assert!(matches!(refused[2], ItemStatus::Updated(_)), "{refused:?}");
 
     let again = settled_by().await;
-    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::RejectedBefore(reason) if reason.may_have_acted());
+    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::AlreadyRejected(reason) if reason.may_have_acted());
     assert!(again[..2].iter().all(is_marked), "{again:?}");
     assert!(matches!(again[2], ItemStatus::AlreadyUpdated), "{again:?}");
 }
@@ -175,7 +175,8 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
     );
     let run = bulk.journal(&path).run(input);
     let settled_then = settled(run.expect("a run")).await;
-    let in_doubt = |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::InDoubt));
+    let in_doubt =
+        |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::EarlierRequest));
     assert!(
         settled_then.iter().take(3).all(in_doubt),
         "{settled_then:?}"
@@ -270,7 +271,7 @@ async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_
         matches!(
             settled.as_slice(),
             [
-                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
                 ItemStatus::NotAttempted(NotAttempted::Stopped(_))
             ]
         ),

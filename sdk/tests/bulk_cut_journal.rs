@@ -43,7 +43,7 @@ enum Known {
     Updated,
     AlreadyUpdated,
     Rejected,
-    RejectedBefore,
+    AlreadyRejected,
     InDoubt,
     RejectedInDoubt,
     AfterUnknown,
@@ -68,7 +68,7 @@ fn recorded(lines: &[u8]) -> BTreeMap<u64, Known> {
         }
         known.extend(indices(&line["updated"]).map(|index| (index, Known::AlreadyUpdated)));
         for (name, settled) in [
-            ("rejected", Known::RejectedBefore),
+            ("rejected", Known::AlreadyRejected),
             ("unknown", Known::InDoubt),
         ] {
             let index = line[name]["index"].as_u64();
@@ -93,8 +93,8 @@ async fn outcomes(bulk: Bulk) -> BTreeMap<u64, Known> {
             ItemStatus::AlreadyUpdated => Known::AlreadyUpdated,
             ItemStatus::Rejected(error) if error.may_have_acted() => Known::RejectedInDoubt,
             ItemStatus::Rejected(_) => Known::Rejected,
-            ItemStatus::RejectedBefore(_) => Known::RejectedBefore,
-            ItemStatus::Unknown(Unknown::InDoubt) => Known::InDoubt,
+            ItemStatus::AlreadyRejected(_) => Known::AlreadyRejected,
+            ItemStatus::Unknown(Unknown::EarlierRequest) => Known::InDoubt,
             ItemStatus::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
             other => panic!("item {}: {other:?}", outcome.index),
         };

@@ -166,7 +166,7 @@ fn word(outcome: &Outcome) -> &'static str {
         ItemStatus::Updated(_) => "updated",
         ItemStatus::AlreadyUpdated => "updated-before",
         ItemStatus::Rejected(_) => "rejected",
-        ItemStatus::RejectedBefore(_) => "rejected-before",
+        ItemStatus::AlreadyRejected(_) => "rejected-before",
         _ => "open",
     }
 }

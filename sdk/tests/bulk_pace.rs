@@ -60,7 +60,7 @@ fn a_run_takes_the_time_of_its_pace_and_no_request_too_many() {
         assert!(report.is_complete(), "{report}");
 
         let requests = ITEMS.div_ceil(100);
-        assert_eq!(report.statistics.least_requests, requests);
+        assert_eq!(report.statistics.min_requests, requests);
         let log = world.log();
         assert_eq!(log.len() as u64, requests, "{limiter:?}: {log:?}");
         let accepted = |exchange: &Exchange| exchange.applied > 0;

@@ -144,7 +144,7 @@ fn every_invalid_row_is_a_dead_letter_with_its_own_text() {
     let letters = folder.read("a.jsonl.not-updated");
     for (number, letter) in (0..).zip(letters.lines()) {
         let letter: serde_json::Value = serde_json::from_str(letter).expect("JSON");
-        assert_eq!(letter["unreadable"], bad(number));
+        assert_eq!(letter["invalid"], bad(number));
         assert_eq!(letter["line"], number + 3);
     }
     assert_eq!(letters.lines().count(), 30);
@@ -164,7 +164,7 @@ fn a_dead_letter_that_nobody_corrected_is_named_as_such() {
         .says("a.jsonl.not-updated:1: invalid: an earlier run could not read this row: ");
     let letters = folder.read("a.jsonl.not-updated.2");
     assert!(
-        letters.starts_with(r#"{"unreadable":"{\"id\":5}","line":1,"#),
+        letters.starts_with(r#"{"invalid":"{\"id\":5}","line":1,"#),
         "{letters}"
     );
 }

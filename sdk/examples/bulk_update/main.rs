@@ -167,7 +167,7 @@ async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
     let rate_limiter = upload.client.rate_limiter().interval();
     let invalid = invalid.load(Ordering::Relaxed);
     say(&summary::of_plan(&plan, invalid, &reading, rate_limiter)).map_err(Failure::too_late)?;
-    Ok(plan.faults + plan.in_doubt == 0 && reading.is_complete())
+    Ok(plan.errors + plan.unknown == 0 && reading.is_complete())
 }
 
 async fn send(
@@ -217,7 +217,7 @@ fn is_as_generated(
     }: &Uploaded,
 ) -> bool {
     reading.is_complete()
-        && report.stopped.is_none()
+        && report.stop_reason.is_none()
         && report.counts.not_attempted + report.counts.unknown == 0
 }
 

@@ -111,7 +111,7 @@ fn reason(outcome: &Outcome) -> Option<String> {
 
 /// The details that the service gave, or the error itself.
 fn refusal(error: &webflow_cms::Error) -> String {
-    let reason = Reason::of(error);
+    let reason = Reason::from_error(error);
     let details: Vec<_> = reason.details().map(one_line).collect();
     match details.is_empty() {
         true => error.to_string(),

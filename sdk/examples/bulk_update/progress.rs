@@ -67,7 +67,7 @@ impl Display {
             let now = SystemClock.elapsed();
             let (progress, elapsed) = (handle.progress(), now.saturating_sub(began));
             let details = details(&progress, rows, elapsed, self.waits.longest(now));
-            self.set(progress.counts.settled(), rows, &format!(" items{details}"));
+            self.set(progress.counts.total(), rows, &format!(" items{details}"));
         }
     }
 
@@ -155,7 +155,7 @@ fn details(
             Duration::from_secs(60).div_duration_f64(for_one.max(Duration::from_nanos(1)));
         details = format!(", {} a minute", grouped(a_minute as u64));
         if let Some(rows) = rows {
-            let left = rows.saturating_sub(progress.counts.settled());
+            let left = rows.saturating_sub(progress.counts.total());
             let left = for_one.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
             details.push_str(&format!(", {} left", time(left)));
         }

@@ -20,8 +20,8 @@ pub(crate) fn of_plan(
     rate_limiter: Duration,
 ) -> String {
     let mut lines = Vec::new();
-    let mut others = plan.faults.saturating_sub(invalid);
-    for (index, fault) in &plan.first_faults {
+    let mut others = plan.errors.saturating_sub(invalid);
+    for (index, fault) in &plan.first_errors {
         // Faults of the source begin with their line and were listed before.
         if !fault.starts_with("line ") {
             others = others.saturating_sub(1);
@@ -39,12 +39,12 @@ pub(crate) fn of_plan(
         rate_limiter.as_secs_f64(),
     ));
     for (number, what) in [
-        (plan.settled_before, "updated or rejected by an earlier run"),
+        (plan.skipped, "updated or rejected by an earlier run"),
         (
-            plan.in_doubt,
+            plan.unknown,
             "unknown after an earlier run: check them on the site, or resend them with --resend-unknown",
         ),
-        (plan.faults, "cannot be sent"),
+        (plan.errors, "cannot be sent"),
     ] {
         if number > 0 {
             let rows = count(plan.items, "row");
@@ -63,8 +63,8 @@ pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> S
     lines.extend(why_not_read(uploaded, options));
     lines.extend(changed(&uploaded.reading));
     lines.extend(effort(report));
-    if report.left_out > 0 {
-        let updates = count(report.left_out, "update");
+    if report.not_in_input > 0 {
+        let updates = count(report.not_in_input, "update");
         lines.push(format!(
             "{updates} of earlier runs are no longer in the input; their changes stay on the site"
         ));
@@ -76,7 +76,7 @@ pub(crate) fn of_run(uploaded: &Uploaded, files: &Files, options: &Options) -> S
 
 /// Why the run stopped early.
 fn why_stopped(report: &Report) -> Option<String> {
-    let why = report.stopped.as_ref()?;
+    let why = report.stop_reason.as_ref()?;
     Some(match why {
         StopReason::Journal(error) => format!(
             "the run stopped: {}{}",
@@ -91,7 +91,7 @@ fn why_stopped(report: &Report) -> Option<String> {
 fn is_common_fault(why: &StopReason) -> bool {
     matches!(
         why,
-        StopReason::RefusedAlike { .. } | StopReason::TooManyRejected { .. }
+        StopReason::RepeatedRefusal { .. } | StopReason::TooManyRejected { .. }
     )
 }
 
@@ -104,7 +104,7 @@ fn why_not_read(uploaded: &Uploaded, options: &Options) -> Option<String> {
         ..
     } = uploaded;
     let (place, ends_input) = last_invalid.as_ref()?;
-    if report.stopped.is_some() || reading.is_complete() && !ends_input {
+    if report.stop_reason.is_some() || reading.is_complete() && !ends_input {
         return None;
     }
     let how = match options.keep_going || *ends_input {
@@ -147,7 +147,7 @@ fn counts(counts: &Counts, reading: &Reading) -> String {
     }
     let unread = reading
         .rows()
-        .map(|rows| rows.saturating_sub(counts.settled()));
+        .map(|rows| rows.saturating_sub(counts.total()));
     for (number, what) in [
         (rejected, "rejected"),
         (unknown, "unknown"),
@@ -168,8 +168,8 @@ fn effort(report: &Report) -> Vec<String> {
     let statistics = &report.statistics;
     let Statistics {
         requests,
-        sent_again,
-        least_requests,
+        retries,
+        min_requests,
         isolation_requests,
         elapsed,
         ..
@@ -178,8 +178,8 @@ fn effort(report: &Report) -> Vec<String> {
     if requests > 0 {
         text.push_str(&format!(
             " (minimum {}), {} of them retries",
-            grouped(least_requests),
-            grouped(sent_again)
+            grouped(min_requests),
+            grouped(retries)
         ));
     }
     if isolation_requests > 0 {
@@ -189,9 +189,9 @@ fn effort(report: &Report) -> Vec<String> {
         ));
     }
     let waits: Vec<_> = [
-        (statistics.waited_for_pace, "for the rate limit"),
-        (statistics.waited_for_service, "for Retry-After"),
-        (statistics.waited_by_itself, "after failures"),
+        (statistics.waited_for_rate_limit, "for the rate limit"),
+        (statistics.waited_for_retry_after, "for Retry-After"),
+        (statistics.waited_for_backoff, "after failures"),
     ]
     .into_iter()
     .filter(|(wait, _)| !wait.is_zero())
@@ -252,7 +252,7 @@ fn next_steps(uploaded: &Uploaded, files: &Files, options: &Options) -> Vec<Stri
             "- invalid: correct {rows} in {input} and run the same command again"
         ));
     }
-    let stopped = report.stopped.as_ref();
+    let stopped = report.stop_reason.as_ref();
     if stopped.is_some_and(is_common_fault) {
         lines.push(format!(
             "- not attempted: if all rows have the same fault, correct it in {input}; \

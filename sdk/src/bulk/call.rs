@@ -1,4 +1,4 @@
-//! A call under way: a request with its retries.
+//! A request in flight, including its retries.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::bulk::write_ahead::WriteAhead;
 use crate::error::Error;
 use crate::response::UpdateResponse;
 
-/// A call that ends with an event for the machine: when it is over; or, once the run is cancelled, as soon as no attempt
-/// is under way.
+/// A call that completes with an event for the machine: at its end, or, after the run was cancelled, as soon as no attempt
+/// is in flight.
 pub(super) struct Call {
     group: u64,
     call: BoxFuture<'static, Result<UpdateResponse, Error>>,
@@ -45,12 +45,12 @@ impl Call {
         }
     }
 
-    /// Has the call end where it is, since it lives on another runtime.
+    /// Makes the call complete without a response, because it belongs to another runtime.
     pub(super) fn abandon(&mut self) {
         self.is_abandoned = true;
     }
 
-    fn gives_up(&self) -> bool {
+    fn is_aborted(&self) -> bool {
         let may_wait = self.control.is_cancelled() && !self.attempts.is_under_way();
         self.is_abandoned || may_wait
     }
@@ -61,13 +61,13 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Event> {
         let group = self.group;
-        if !self.gives_up()
+        if !self.is_aborted()
             && let Poll::Ready(result) = self.call.as_mut().poll(context)
         {
             let result = Box::new(result);
             return Poll::Ready(Event::Response { group, result });
         }
-        if !self.gives_up() {
+        if !self.is_aborted() {
             return Poll::Pending;
         }
         let may_have_acted = self.attempts.may_have_acted();

@@ -1,4 +1,4 @@
-//! Handles of a run, which cancel it and tell how far it is.
+//! Handles of a run, for its progress and its cancellation.
 
 use std::fmt;
 use std::pin::pin;
@@ -9,12 +9,12 @@ use tokio::sync::{Notify, watch};
 
 use super::progress::Progress;
 
-/// What a run shares with its handles and with its requests under way.
+/// The state that a run shares with its handles and its requests in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// Whether the run was cancelled or has stopped by itself, so that nothing more is to leave.
+    /// Whether the run was cancelled or has stopped for another reason. No further attempt may then be sent.
     cancelled: AtomicBool,
-    told: Notify,
+    stopped: Notify,
 }
 
 impl Control {
@@ -24,45 +24,52 @@ impl Control {
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
-        self.told.notify_waiters();
+        self.stopped.notify_waiters();
     }
 
-    /// Is ready when the run is cancelled.
+    /// Completes when the run is cancelled.
     pub(crate) async fn cancelled(&self) {
-        let mut told = pin!(self.told.notified());
-        told.as_mut().enable();
+        let mut notified = pin!(self.stopped.notified());
+        notified.as_mut().enable();
         if !self.is_cancelled() {
-            told.await;
+            notified.await;
         }
     }
 }
 
-/// Stops a run, and tells how far it is, from anywhere. Clones are handles of the same run.
+/// Cancels a run, and reports its progress, from any task or thread. Clones share the run.
 #[derive(Clone)]
+#[must_use = "a handle does nothing unless one of its methods is called"]
 pub struct Handle {
     pub(crate) control: Arc<Control>,
     pub(crate) progress: watch::Receiver<Progress>,
 }
 
 impl Handle {
-    /// Cancels the run: no request leaves from now on, and waits end at once. Requests that are under way are waited
-    /// for, at the most for the time limit of an attempt, so that it is known what came of them. All other items come out as
-    /// not attempted, or as unknown if an attempt of theirs may have acted.
+    /// Cancels the run. No further request is sent, and waits end at once.
     ///
-    /// The run has to be polled on to its end for that. What the source still gives is read, to be accounted for, until it
-    /// ends, gives nothing for a second, has been waited for for 10 seconds in all, or has given 100,000 updates more; see [`SourceEnd`](super::SourceEnd). With a
-    /// journal, another run can go on. Cancelling a run that has ended, or was cancelled, does nothing.
+    /// Requests in flight finish, at most within the attempt timeout, so that their results are known. All other items are not
+    /// attempted, or unknown if an attempt with them may have acted. With a journal, another run can continue.
+    ///
+    /// The run must still be polled to its end. To give its remaining items a status, it reads the source until one of these:
+    ///
+    /// - the source ends;
+    /// - the source is idle for 1 second, or for 10 seconds in total;
+    /// - 100,000 more items were read.
+    ///
+    /// The report's [`SourceEnd`](super::SourceEnd) says whether the source was read to its end. Cancelling a run that has
+    /// ended, or was cancelled, has no effect.
     pub fn cancel(&self) {
         self.control.cancel();
     }
 
-    /// How far the run is, as of its last step.
+    /// Returns the progress of the run.
     #[must_use]
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
     }
 
-    /// How far the run is, as a channel that changes with it.
+    /// Returns a channel with the progress of the run, to wait for its next change.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
@@ -78,7 +85,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Nothing is left half-changed by a panic under these locks, so a poisoned one is as good as any.
+/// Locks a mutex, also a poisoned one: a panic leaves nothing half-changed under these locks.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

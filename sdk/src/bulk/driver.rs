@@ -1,4 +1,6 @@
-//! Performs what the [machine](super::core::machine) decides: requests, reads of the source, and the journal's records.
+//! The driver of a run: performs the commands of the [machine](super::core::machine).
+//!
+//! It sends requests, reads the source and writes the journal, and passes each result to the machine as an event.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,7 +25,7 @@ use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
 use crate::time::Clock;
 
-/// A run, as far as it is. Its outcomes are handed out before it goes on.
+/// The state of a run: the machine and what it drives.
 pub(crate) struct Driver {
     pub(super) machine: Machine,
     pub(super) outbox: Outbox,
@@ -33,7 +35,7 @@ pub(crate) struct Driver {
     clock: Arc<dyn Clock>,
     source: Source,
     calls: FuturesUnordered<Call>,
-    /// Where the calls under way live.
+    /// The runtime of the calls in flight.
     runtime: Option<runtime::Id>,
 }
 
@@ -58,11 +60,11 @@ impl Driver {
         }
     }
 
-    /// The next outcome, or the end of the run.
+    /// Returns the next outcome, or `None` at the end of the run.
     pub(crate) async fn next(&mut self) -> Option<Outcome> {
         loop {
             if let Some(outcome) = self.outbox.pop() {
-                // Lets other tasks of the thread have their turn now and then.
+                // Yields to other tasks of the thread now and then.
                 tokio::task::consume_budget().await;
                 return Some(outcome);
             }
@@ -71,29 +73,29 @@ impl Driver {
                 None if self.machine.is_over() => return None,
                 None => self.event().await,
             };
-            // An attempt that the journal kept from leaving is the consequence of a fault.
+            // If the journal prevented an attempt, its fault comes first: the event is a consequence.
             for event in self.writer.take_fault().into_iter().chain([event]) {
-                self.tell(event).await;
+                self.handle(event).await;
             }
         }
     }
 
-    async fn tell(&mut self, event: Event) {
+    async fn handle(&mut self, event: Event) {
         for command in self.machine.handle(event) {
             match command {
                 Command::Send(request) => {
                     let call = Call::new(request, &self.job, &self.writer, &self.control);
                     self.calls.push(call);
                 }
-                Command::Settle(settled) => {
-                    self.writer.settle(&settled).await;
-                    self.outbox.extend(settled);
+                Command::Record(results) => {
+                    self.writer.record(&results).await;
+                    self.outbox.extend(results);
                 }
-                Command::HandOut(settled) => {
-                    self.writer.forget(settled.index);
-                    self.outbox.extend([settled]);
+                Command::Emit(result) => {
+                    self.writer.forget(result.index);
+                    self.outbox.extend([result]);
                 }
-                Command::LeaveSource => self.source.end(),
+                Command::DropSource => self.source.end(),
                 Command::Stop => {
                     self.control.cancel();
                     self.source.forget_silence();
@@ -101,17 +103,17 @@ impl Driver {
                 }
             }
         }
-        self.outbox.tell(self.machine.totals());
+        self.outbox.publish(self.machine.totals());
     }
 
-    /// Has all calls polled, after a change to each.
+    /// Applies a change to each call, and polls all of them.
     fn poll_all(&mut self, change: impl Fn(&mut Call)) {
         let mut calls: Vec<_> = std::mem::take(&mut self.calls).into_iter().collect();
         calls.iter_mut().for_each(change);
         self.calls.extend(calls);
     }
 
-    /// Waits for whatever comes first.
+    /// Waits for the next event.
     async fn event(&mut self) -> Event {
         let is_running = self.machine.stopped().is_none();
         let is_all = self.machine.is_all_for_now();
@@ -153,7 +155,7 @@ impl Driver {
         }
     }
 
-    /// What the source gave, with what earlier runs have recorded of it.
+    /// Converts an item of the source to an event, with its record from earlier runs.
     async fn given(&mut self, given: Option<Result<ItemUpdate, SourceError>>) -> Given {
         let is_last = self.source.is_ended();
         let update = match given {

@@ -1,12 +1,12 @@
-//! The file in which a run records what it sends and what comes of it, so that a run that was killed can be resumed.
+//! The journal: the file in which a run records its requests and their results, so that it can be resumed.
 //!
-//! The order of calls is what makes a run that was killed at any moment resumable: [`sent`](append::Journal::sent) before the
-//! request leaves, and [`settled`](append::Journal::settled) before an outcome is handed out. A request of which it is certain that
-//! it changed nothing, such as one that had too many before it, is taken back by [`unsent`](append::Journal::unsent), so that its
-//! items are not unknown while the run waits to send them again.
+//! The order of calls makes a run resumable that was killed at any moment: [`sent`](append::Journal::sent) before a request
+//! is sent, and [`finished`](append::Journal::finished) before an outcome is returned. A request that certainly changed
+//! nothing, such as one with status 429, is reverted by [`unsent`](append::Journal::unsent), so that its items are not
+//! unknown while the run waits to retry it.
 //!
-//! What a method records has been handed to the operating system when it returns, in one write, and survives the end of
-//! the process. It survives the end of the machine only with [`fsync`](append::Journal::fsync).
+//! When a method returns, its record has been passed to the operating system in one write, and survives the end of the
+//! process. It survives a crash of the machine only with [`fsync`](append::Journal::fsync).
 
 mod append;
 mod file;
@@ -23,7 +23,7 @@ pub(crate) use self::append::Journal;
 pub(crate) use self::fingerprint::Fingerprint;
 pub(crate) use self::parameters::Parameters;
 pub(crate) use self::past::Resend;
-pub use self::reader::{JournalReader, Tally};
+pub use self::reader::{JournalCounts, JournalReader};
 pub(crate) use self::writer::Writer;
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! The outcomes of a run on their way out, counted as they come.
+//! The outcomes of a run that were not returned yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Outcome;
-use super::core::machine::{SettledItem, Totals};
+use super::core::machine::{ItemResult, Totals};
 use super::progress::{Counts, Recorder};
 
-/// Outcomes that are not handed out yet, and the progress of the run that they are a part of.
+/// A queue of outcomes, and the counts and progress of the run.
 pub(crate) struct Outbox {
     outcomes: VecDeque<Outcome>,
     counts: Counts,
@@ -25,26 +25,27 @@ impl Outbox {
         }
     }
 
-    /// How many items came to what, those included that are not handed out yet.
+    /// Returns the number of items by status, including outcomes still in the queue.
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
-    pub(crate) fn extend(&mut self, settled: impl IntoIterator<Item = SettledItem>) {
-        for settled in settled {
-            let outcome = Outcome::new(settled.index, settled.update, settled.status);
+    pub(crate) fn extend(&mut self, results: impl IntoIterator<Item = ItemResult>) {
+        for result in results {
+            let outcome = Outcome::new(result.index, result.update, result.status);
             self.counts.count(&outcome);
             self.outcomes.push_back(outcome);
         }
     }
 
-    /// The next outcome, in the order in which items were settled.
+    /// Removes the next outcome, in the order in which the items received their status.
     pub(crate) fn pop(&mut self) -> Option<Outcome> {
         self.outcomes.pop_front()
     }
 
-    /// Publishes how far the run is.
-    pub(crate) fn tell(&self, totals: Totals) {
-        self.recorder.tell_step(totals, self.counts, self.expected);
+    /// Publishes the progress of the run.
+    pub(crate) fn publish(&self, totals: Totals) {
+        self.recorder
+            .publish_step(totals, self.counts, self.expected);
     }
 }

@@ -1,30 +1,30 @@
-//! What comes of an item.
+//! The outcome of an item.
 
 use std::fmt;
 
-use super::{InvalidRow, ItemStatus, NotAttempted, NotUpdated, Reason};
+use super::{DeadLetterReason, InvalidRow, ItemStatus, NotAttempted, Reason};
 use crate::error::Error;
 use crate::error::Printable;
 use crate::id::ItemKey;
 use crate::model::ItemUpdate;
 
-/// What came of one item of a run. Every item that a run takes from its source has one, and only one.
+/// The outcome of one item of a run. Every item that a run takes from its source has exactly one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The position of the item in the source, counted from 0. An error of the source has a position too.
     pub index: u64,
-    /// The update, given back. None if the source gave an error in its place.
+    /// The update. `None` if the source gave an error in its place.
     pub update: Option<ItemUpdate>,
-    /// What came of it.
+    /// The status of the item.
     pub status: ItemStatus,
-    /// The slugs of fields that were sent and that the updated item in the response does not have: Webflow drops the value
-    /// of a field that was added to the collection and not published yet.
+    /// The slugs of fields that were sent and that the response lacks. Webflow drops the value of a field that was added to
+    /// the collection and is not published yet.
     pub missing_fields: Vec<Box<str>>,
 }
 
 impl fmt::Display for Outcome {
-    /// `item 66f6ed9576ddacf3149d5ea6 (row 12): rejected: …`. Rows are counted from 1.
+    /// Writes `item 66f6ed9576ddacf3149d5ea6 (row 12): rejected: …`. Rows are counted from 1.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.index.saturating_add(1);
         match self.key() {
@@ -57,7 +57,7 @@ impl Outcome {
         }
     }
 
-    /// The same with an update that changes nothing, which tells what it addresses.
+    /// Returns the outcome with an update that contains the id and locale only.
     pub(crate) fn without_content(&self) -> Self {
         Self {
             update: self.key().map(ItemUpdate::of_key),
@@ -65,13 +65,13 @@ impl Outcome {
         }
     }
 
-    /// What the update addresses.
+    /// Returns the item and locale of the update.
     #[must_use]
     pub fn key(&self) -> Option<ItemKey> {
         self.update.as_ref().map(ItemUpdate::key)
     }
 
-    /// Whether the item is updated, by this run or an earlier one.
+    /// Returns `true` if this run or an earlier one updated the item.
     #[must_use]
     pub fn is_updated(&self) -> bool {
         matches!(
@@ -80,14 +80,16 @@ impl Outcome {
         )
     }
 
-    /// The line for a file of dead letters, if the item was not updated, without a line break at its end.
+    /// Returns the line for a dead-letter file without its line break, or `None` if the item is updated.
     ///
-    /// It is the update as the input has it, with the reason in a member `error`. In place of an update, an
-    /// [`InvalidRow`] of the source, or one that caused an error of the source, is written with its
-    /// [text](InvalidRow::dead_letter), and any other error of the source with its position, counted from 1:
+    /// The line is the update as it stands in the input, with the reason in a member `error`. [`ItemUpdate::from_json`]
+    /// ignores that member, so a corrected dead-letter file is an input.
+    ///
+    /// An [`InvalidRow`] of the source, or one that caused an error of the source, is written with its
+    /// [text](InvalidRow::dead_letter). Any other error of the source is written with its position, counted from 1:
     ///
     /// ```text
-    /// {"unreadable":null,"row":12,"error":{"outcome":"not_attempted","kind":"source","message":"…"}}
+    /// {"invalid":null,"row":12,"error":{"outcome":"not_attempted","kind":"source","message":"…"}}
     /// ```
     ///
     /// # Errors
@@ -95,20 +97,23 @@ impl Outcome {
     /// As [`ItemUpdate::to_json`].
     pub fn dead_letter(&self) -> Result<Option<String>, Error> {
         let Some(update) = &self.update else {
-            return self.unreadable_letter();
+            return self.letter_without_update();
         };
-        let reason = |error: &Error| Reason::of(error);
         let line = match &self.status {
             ItemStatus::Updated(_) | ItemStatus::AlreadyUpdated => return Ok(None),
-            ItemStatus::Rejected(error) => NotUpdated::Rejected(&reason(error)).line(update),
-            ItemStatus::RejectedBefore(reason) => NotUpdated::Rejected(reason).line(update),
-            ItemStatus::NotAttempted(why) => NotUpdated::NotAttempted(&why.reason()).line(update),
-            ItemStatus::Unknown(why) => NotUpdated::Unknown(&why.reason()).line(update),
+            ItemStatus::Rejected(error) => {
+                DeadLetterReason::Rejected(&Reason::from_error(error)).line(update)
+            }
+            ItemStatus::AlreadyRejected(reason) => DeadLetterReason::Rejected(reason).line(update),
+            ItemStatus::NotAttempted(why) => {
+                DeadLetterReason::NotAttempted(&why.reason()).line(update)
+            }
+            ItemStatus::Unknown(why) => DeadLetterReason::Unknown(&why.reason()).line(update),
         };
         line.map(Some)
     }
 
-    fn unreadable_letter(&self) -> Result<Option<String>, Error> {
+    fn letter_without_update(&self) -> Result<Option<String>, Error> {
         let ItemStatus::NotAttempted(why) = &self.status else {
             return Ok(None);
         };
@@ -118,7 +123,7 @@ impl Outcome {
         };
         match row {
             Some(row) => row.dead_letter(),
-            None => NotUpdated::NotAttempted(&why.reason()).line_without_update(self.index),
+            None => DeadLetterReason::NotAttempted(&why.reason()).line_without_update(self.index),
         }
         .map(Some)
     }

@@ -1,4 +1,4 @@
-//! The settings of a bulk update.
+//! The settings of a run and the values that derive from them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use crate::id::CollectionId;
 use crate::model::Batch;
 use crate::retry::RetryPolicy;
 
+/// The settings of [`Bulk`](super::Bulk), which documents each.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) skip_invalid_files: Option<bool>,
@@ -42,7 +43,7 @@ impl Settings {
     }
 }
 
-/// A client, a collection and settings: what a run needs beside its source.
+/// A client, a collection and settings: all that a run needs except its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) client: Client,
@@ -85,7 +86,8 @@ impl Job {
         } = &self.settings;
         if *continue_after_unknown && *resend_unknown {
             return Err(InvalidInput::Bulk {
-                reason: "what is in doubt cannot be sent again if later updates of the same items were attempted",
+                reason: "resend_unknown and continue_after_unknown conflict: an unknown update would be sent after later updates \
+                         of the same item and locale, and overwrite them",
             }
             .into());
         }
@@ -113,7 +115,7 @@ impl Job {
         }
     }
 
-    /// The settings on which the decisions of a run depend.
+    /// Returns the settings that the decisions of a run depend on.
     pub(super) fn rules(&self) -> Rules {
         let settings = &self.settings;
         Rules {
@@ -130,7 +132,7 @@ impl Job {
         }
     }
 
-    /// The request of a batch, with the settings of the run.
+    /// Creates the request of a batch, with the settings of the run.
     pub(super) fn request(&self, batch: Batch) -> UpdateRequest {
         let retry = match &self.settings.retry {
             Some(policy) => policy.clone(),

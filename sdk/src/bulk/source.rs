@@ -1,4 +1,4 @@
-//! The source of a run: a stream of updates, of which one at a time is polled.
+//! The source of a run: a stream of item updates.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,33 +7,34 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
 
 use super::InvalidRow;
 use crate::model::ItemUpdate;
 use crate::text::panic_text;
 use crate::time::{Clock, Sleep};
 
-/// How long a source may keep its thread from other tasks without a warning.
+/// The time for which a source may block its thread without a warning.
 const BLOCKING: Duration = Duration::from_millis(100);
 
-/// What a source gives in place of an update.
+/// An error that a source gives in place of an update.
 pub(crate) type SourceError = Arc<dyn std::error::Error + Send + Sync>;
 
-/// The source of a run, until it ends.
+/// The source of a run until its end.
 pub(crate) struct Source {
     updates: Option<Updates>,
     has_blocked: bool,
-    /// Runs out when the source was silent for long enough.
+    /// Completes when the source has been idle for the requested time.
     silence: Option<Sleep>,
     silent_since: Option<Duration>,
 }
 
-/// What a source has come up with.
+/// The result of polling a source.
 pub(crate) enum Polled {
-    /// The next update, an error in its place, or the end; and how long it was waited for.
+    /// The next update, an error in its place, or `None` at the end; and how long the run waited for it.
     Given(Option<Result<ItemUpdate, SourceError>>, Duration),
-    /// Nothing, for as long as it was to be waited for.
+    /// The source was idle for the requested time.
     Silent,
 }
 
@@ -74,12 +75,12 @@ impl Source {
         self.updates = None;
     }
 
-    /// Waits for the source as if it had been silent for no time until now.
+    /// Restarts the measurement of the idle time.
     pub(crate) fn forget_silence(&mut self) {
         (self.silence, self.silent_since) = (None, None);
     }
 
-    /// What the source gives, or that it gives nothing for so long.
+    /// Polls the source. With `patience`, also returns when the source has been idle for that time.
     pub(crate) fn poll(
         &mut self,
         clock: &dyn Clock,
@@ -102,8 +103,10 @@ impl Source {
         Poll::Ready(Polled::Silent)
     }
 
-    /// The next update, or the end. A source that panics has ended with an error, which tells of the panic. The first
-    /// time that a source blocks its thread for 0.1 seconds, a warning says so.
+    /// Returns the next update or `None` at the end.
+    ///
+    /// A panic of the source ends it with an error. The first time that the source blocks its thread for 0.1 seconds, a
+    /// warning is emitted.
     pub(crate) fn poll_next(
         &mut self,
         clock: &dyn Clock,
@@ -119,7 +122,7 @@ impl Source {
             self.has_blocked = true;
             tracing::warn!(
                 ?took,
-                "the source of a bulk run blocks its thread, and other tasks wait meanwhile"
+                "the source of a bulk run blocks its thread, so other tasks of the thread wait"
             );
         }
         let polled = polled.unwrap_or_else(|panic| {

@@ -1,4 +1,4 @@
-//! The hooks of a call that keep the journal ahead of the network.
+//! The hooks of a call that write the journal ahead of the network.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use super::journal::Writer;
 use crate::http::attempts::Watch;
 use crate::retry::Failed;
 
-/// Records each attempt of a call before it leaves, and takes the record back if the attempt changed nothing.
+/// Records each attempt of a call before it is sent, and reverts the record if the attempt changed nothing.
 #[derive(Debug)]
 pub(crate) struct WriteAhead {
     writer: Writer,
@@ -40,12 +40,12 @@ impl WriteAhead {
         }
     }
 
-    /// Whether an attempt is under way, from before its record is written until it is known what the attempt changed.
+    /// Returns `true` while an attempt is in flight: from before its record is written until its result is recorded.
     pub(crate) fn is_under_way(&self) -> bool {
         self.is_under_way.load(Ordering::Relaxed)
     }
 
-    /// Whether an attempt has left of which it is not known that it changed nothing.
+    /// Returns `true` if an attempt was sent that may have changed an item.
     pub(crate) fn may_have_acted(&self) -> bool {
         self.is_under_way() || self.has_acted.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a journal.
+//! The errors of journals.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::id::CollectionId;
 
-/// The number of the format of a journal that this version writes and reads.
-pub(crate) const FORMAT: u64 = 2;
+/// The journal format that this version writes and reads.
+pub(crate) const FORMAT: u64 = 3;
 
-/// Why a journal cannot be used: one word wide, with the file's path in its text.
+/// The error of a journal that cannot be used, one word wide. Its text contains the path of the file.
 ///
-/// After an error of a method that records, the journal takes nothing more: its last line may be torn, and what was to
-/// be recorded is not. Resuming it mends that.
+/// After a failed write, the journal accepts no further record, and its last line may be incomplete. A run that resumes it
+/// repairs that.
 pub struct JournalError(Box<Inner>);
 
 struct Inner {
@@ -20,67 +20,72 @@ struct Inner {
     failure: Failure,
 }
 
-/// A fault before it is known in which file it is.
+/// A failure without the path of the file.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: JournalErrorKind,
     source: Option<io::Error>,
 }
 
-/// What is wrong with a journal.
+/// The category of a [`JournalError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JournalErrorKind {
-    /// There is no file to read.
+    /// The file does not exist.
     Missing,
-    /// The path leads to a directory, or to anything else that is not a file.
+    /// The path leads to a directory, or to something else that is not a file.
     NotAFile,
-    /// Another run holds the journal, in this process or in another one.
+    /// Another run uses the journal, in this process or another one.
     InUse,
-    /// The file is not a journal. It is left as it is.
+    /// The file is not a journal. It is unchanged.
     NotAJournal,
-    /// The journal has a format that this version of the crate does not know.
-    OtherFormat {
-        /// The number of the format.
+    /// Another version of this crate wrote the journal, in a format that this version does not support. It is unchanged.
+    ///
+    /// Finish the run with the version that wrote the journal, whose number is in the first line of the file, or choose another
+    /// file to start a new one.
+    UnsupportedFormat {
+        /// The format of the journal.
         found: u64,
+        /// The format that this version supports.
+        supported: u64,
     },
-    /// The journal is of a run on another collection.
+    /// The journal belongs to a run on another collection.
     OtherCollection {
         /// The collection of the journal.
         recorded: CollectionId,
     },
-    /// The journal is of a run with other parameters.
+    /// The journal belongs to a run with another parameter.
     OtherParameter {
-        /// The parameter's name.
+        /// The name of the parameter.
         name: &'static str,
-        /// Its value in the journal; none if it was not set.
+        /// Its value in the journal. `None` if it was not set.
         recorded: Option<bool>,
     },
-    /// Something in the file has changed since it was written.
+    /// The file has changed since it was written.
     Damaged {
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The fault.
         reason: Box<str>,
     },
-    /// Nothing of the beginning of the input is known to the journal, so it is likely to be of another input.
+    /// The journal has none of the items at the beginning of the input, so it is likely to belong to another input.
     OtherInput {
-        /// How many updates the input begins with, none of which is of an item in a locale that the journal knows.
+        /// The number of updates that were looked up.
         updates: u64,
     },
-    /// Something was to be recorded that contradicts what is recorded: a fault of the program.
+    /// A record contradicts earlier records. This is a defect of the crate.
     Contradiction {
-        /// The item's position in the input, counted from 0; the text counts from 1.
+        /// The position of the item in the input, counted from 0. The text counts from 1.
         index: u64,
-        /// What is recorded of it.
+        /// The contradiction.
         reason: &'static str,
     },
-    /// The operating system failed; the source says how.
+    /// An I/O operation failed. The source of the error is the [`io::Error`].
     Io {
-        /// What it was to do.
+        /// The operation, as the end of a sentence that begins with `cannot`.
         doing: &'static str,
     },
-    /// An earlier write failed, so that nothing more is written behind it.
+    /// An earlier write failed, so nothing more is written.
     Broken,
 }
 
@@ -92,13 +97,13 @@ impl JournalError {
         }))
     }
 
-    /// What is wrong.
+    /// Returns the category of the error.
     #[must_use]
     pub fn kind(&self) -> &JournalErrorKind {
         &self.0.failure.kind
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
@@ -138,24 +143,23 @@ impl fmt::Display for JournalError {
 impl fmt::Display for JournalErrorKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => formatter.write_str("there is no such file"),
+            Self::Missing => formatter.write_str("the file does not exist"),
             Self::NotAFile => formatter.write_str("the path does not lead to a file"),
             Self::InUse => formatter.write_str("another run is using it"),
-            Self::NotAJournal => {
-                formatter.write_str("the file is not a journal, and was left as it is")
-            }
-            Self::OtherFormat { found } => write!(
+            Self::NotAJournal => formatter.write_str("the file is not a journal; it is unchanged"),
+            Self::UnsupportedFormat { found, supported } => write!(
                 formatter,
-                "it is written in format {found}, and this version of webflow-cms knows format {FORMAT} only"
+                "it has format {found}, and this version of webflow-cms supports format {supported}; finish the run \
+                 with the version that wrote it, or start a new journal in another file"
             ),
             Self::OtherCollection { recorded } => {
                 write!(
                     formatter,
-                    "it is of a run on another collection, {recorded}"
+                    "it belongs to a run on another collection, {recorded}"
                 )
             }
             Self::OtherParameter { name, recorded } => {
-                write!(formatter, "it is of a run in which {name} was ")?;
+                write!(formatter, "it belongs to a run in which {name} was ")?;
                 match recorded {
                     Some(value) => write!(formatter, "{value}"),
                     None => formatter.write_str("not set"),
@@ -164,20 +168,19 @@ impl fmt::Display for JournalErrorKind {
             Self::Damaged { line, reason } => write!(formatter, "line {line} is damaged: {reason}"),
             Self::OtherInput { updates } => write!(
                 formatter,
-                "it knows none of the items that the input begins with ({updates} looked at), so it looks like that of another \
-                 input; \
-                 choose another file for it, or accept_other_input(true) goes on with it"
+                "it has none of the items of the first {updates} updates, so it seems to belong to another input; choose \
+                 another file, or set accept_other_input(true) to continue with it"
             ),
             Self::Contradiction { index, reason } => {
                 write!(
                     formatter,
-                    "item {} cannot be recorded so: {reason}",
+                    "the record of item {} contradicts earlier ones: {reason}",
                     index.saturating_add(1)
                 )
             }
             Self::Io { doing } => write!(formatter, "cannot {doing}"),
             Self::Broken => formatter.write_str(
-                "an earlier record could not be written, so nothing more is; resume it to go on",
+                "an earlier write failed, so nothing more is written; resume the run to continue",
             ),
         }
     }

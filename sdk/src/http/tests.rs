@@ -174,7 +174,7 @@ fn the_reason_in_a_body_is_in_the_text_and_in_dead_letters() {
     ] {
         let error = rejected(404, body);
         assert_eq!(error.to_string(), text);
-        let kept = crate::bulk::Reason::of(&error);
+        let kept = crate::bulk::Reason::from_error(&error);
         assert_eq!(serde_json::to_string(&kept).expect("JSON"), reason);
     }
 }

@@ -55,7 +55,7 @@ impl Bulk for TimedSdk {
     ) -> Result<JournalContents, String> {
         let reported = |error: webflow_cms::Error| error.to_string();
         let mut journal = JournalReader::open(journal).map_err(reported)?;
-        let tally = journal.tally();
+        let tally = journal.counts();
         let mut recorded = Vec::with_capacity(entries.len());
         for (_, entry) in entries {
             let update = update(entry).map_err(reported)?;
@@ -136,7 +136,7 @@ fn item_report(outcome: &Outcome) -> ItemReport {
         SdkStatus::Updated(_) => (ItemStatus::Updated, String::new()),
         SdkStatus::AlreadyUpdated => (ItemStatus::AlreadyUpdated, String::new()),
         SdkStatus::Rejected(error) => (ItemStatus::Rejected, error.to_string()),
-        SdkStatus::RejectedBefore(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
+        SdkStatus::AlreadyRejected(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
         SdkStatus::NotAttempted(why) => (
             ItemStatus::NotAttempted(not_attempted(why)),
             why.to_string(),
@@ -147,7 +147,7 @@ fn item_report(outcome: &Outcome) -> ItemReport {
     };
     let may_have_acted = match &outcome.status {
         SdkStatus::Rejected(error) => error.may_have_acted(),
-        SdkStatus::RejectedBefore(reason) => reason.may_have_acted(),
+        SdkStatus::AlreadyRejected(reason) => reason.may_have_acted(),
         _ => false,
     };
     ItemReport {

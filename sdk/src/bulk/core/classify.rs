@@ -1,4 +1,4 @@
-//! The classification of failed requests: what each says of the items in it.
+//! The classification of failed requests by their meaning for the items in them.
 
 use http::StatusCode;
 
@@ -8,25 +8,27 @@ use crate::retry::Failed;
 /// The meaning of a failed request for the items in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// The service accepts not all of the items, or nothing at all.
+    /// The service does not accept some of the items, or does not accept anything.
     Refused,
     /// The request had too many bytes.
     TooLarge,
     /// No request of this run can succeed.
     Hopeless,
-    /// Nothing was changed, for reasons that have nothing to do with the items.
+    /// Nothing was changed, for a reason that does not concern the items.
     NotSent,
     /// Some items may have been changed.
     Unknown,
 }
 
-/// Whether no request of this token can succeed.
+/// Returns `true` if no request with this token can succeed.
 pub(super) fn is_hopeless(kind: ErrorKind) -> bool {
     kind == ErrorKind::Unauthorized
 }
 
-/// Whether such a refusal is about items, unless it is about everything. Another one, such as a 403, may be the whim of a
-/// firewall, so an item is sent alone a second time before it counts as rejected.
+/// Returns `true` if a refusal with this status is about the items, unless it is about everything.
+///
+/// Any other refusal, such as a 403, may come from a firewall and not repeat. An item then counts as rejected only if it is
+/// refused alone twice.
 pub(super) fn is_of_items(error: &Error) -> bool {
     matches!(
         error.status().map(|status| status.as_u16()),
@@ -34,10 +36,10 @@ pub(super) fn is_of_items(error: &Error) -> bool {
     )
 }
 
-/// The meaning of a failed request with so many items, its earlier attempts included.
+/// Returns the meaning of a failed request with this number of items, including its earlier attempts.
 pub(super) fn meaning(error: &Error, items: usize) -> Meaning {
     match error.kind() {
-        // The service can never accept such a batch, so nothing was changed and it can be split.
+        // The service cannot accept such a batch at all, so it changed nothing and can be split.
         ErrorKind::PayloadTooLarge if items > 1 => Meaning::TooLarge,
         ErrorKind::PayloadTooLarge => Meaning::Refused,
         kind if is_of_content(kind, error.status()) => Meaning::Refused,
@@ -48,14 +50,14 @@ pub(super) fn meaning(error: &Error, items: usize) -> Meaning {
     }
 }
 
-/// Whether a failed attempt with so many items may have changed any of them.
+/// Returns `true` if a failed attempt with this number of items may have changed any of them.
 pub(crate) fn may_have_changed(failed: &Failed, items: usize, assume_atomic: bool) -> bool {
     let in_part = !assume_atomic && items > 1 && is_of_content(failed.kind, failed.status);
     failed.may_have_acted() || in_part
 }
 
-/// Whether a request may have been refused for the items in it. The service may have changed those before the one at
-/// fault.
+/// Returns `true` if the request may have been refused for its content. The service may then have changed the items before
+/// the one at fault.
 fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool {
     match kind {
         ErrorKind::BadRequest

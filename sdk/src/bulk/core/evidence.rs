@@ -1,47 +1,47 @@
-//! Whether refusals speak of single items, or of everything: the token, the collection or the site.
+//! The evidence whether refusals are about single items, or about everything: the token, the collection or the site.
 //!
-//! The status does not tell: a 404 can be about one item that has no variant in a locale, and about a collection that
-//! does not exist. So what is refused is taken apart, and as soon as anything is accepted, refusals speak of items. After
-//! six refusals in a row that are alike, items of different batches are asked alone, one at a time. If all of them are
-//! refused like the others, it is concluded that everything is: after 12 refusals, at least 3 of them of an item alone.
+//! The status does not distinguish them: a 404 can be about an item without a variant in a locale, and about a collection
+//! that does not exist. So a refused batch is split, and once anything is accepted, refusals are about items. After six
+//! consecutive refusals with the same error, items of different batches are sent alone, one at a time. If all of them are
+//! refused with that error, everything is: after 12 refusals, at least 3 of them with a single item.
 
 use super::group::GroupId;
 use crate::error::Error;
 
-/// After how many refusals in a row items are asked alone.
+/// The number of consecutive refusals after which items are sent alone.
 const SUSPICIOUS: u32 = 6;
 
-/// After how many refusals in a row it is concluded that everything is refused, provided that enough were of an item alone.
+/// The number of consecutive refusals that prove that everything is refused, if [`ALONE`] of them had a single item.
 const CONCLUSIVE: u32 = 12;
 const ALONE: usize = 3;
 
-/// What was refused since something was accepted.
+/// The refusals since the last success.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     alike: Option<Signature>,
-    /// How many requests were refused.
+    /// The number of refused requests.
     refused: u32,
-    /// The groups of which an item was refused alone, one for each such item.
+    /// The group of each item that was refused alone.
     alone: Vec<GroupId>,
 }
 
 impl Evidence {
-    /// Whether items are to be asked alone.
+    /// Returns `true` if items should be sent alone.
     pub(crate) fn is_suspicious(&self) -> bool {
         self.refused >= SUSPICIOUS
     }
 
-    /// Whether an item of this group was refused alone.
-    pub(crate) fn has_asked(&self, group: GroupId) -> bool {
+    /// Returns `true` if an item of this group was refused alone.
+    pub(crate) fn has_sent_alone(&self, group: GroupId) -> bool {
         self.alone.contains(&group)
     }
 
-    /// A request was refused, with so many items of a group. Whether it is unlike the refusals before it, so that those
-    /// speak of items.
+    /// Adds the refusal of a request with this number of items of a group. Returns `true` if it differs from the
+    /// refusals before it, which are then about items.
     pub(crate) fn refused(&mut self, group: GroupId, items: usize, error: &Error) -> bool {
         let signature = Signature::of(error);
-        let is_unlike = self.alike.as_ref().is_some_and(|alike| *alike != signature);
-        if is_unlike {
+        let differs = self.alike.as_ref().is_some_and(|alike| *alike != signature);
+        if differs {
             self.clear();
         }
         self.alike = Some(signature);
@@ -49,31 +49,31 @@ impl Evidence {
         if items == 1 {
             self.alone.push(group);
         }
-        is_unlike
+        differs
     }
 
-    /// Something was accepted, or there is nothing left to be asked.
+    /// Removes all evidence, after a success or when no request remains.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// How many items were refused alone, and how many requests in all.
+    /// Returns the number of items that were refused alone, and of requests that were refused.
     pub(crate) fn refusals(&self) -> (usize, u32) {
         (self.alone.len(), self.refused)
     }
 
-    /// Whether it can be concluded that everything is refused.
+    /// Returns `true` if everything is refused.
     pub(crate) fn is_conclusive(&self) -> bool {
         self.refused >= CONCLUSIVE && self.alone.len() >= ALONE
     }
 }
 
-/// What two refusals have in common that speak of the same.
+/// The part of a refusal by which two of them count as the same.
 #[derive(Debug, PartialEq, Eq)]
 struct Signature {
     status: Option<u16>,
     code: Option<Box<str>>,
-    /// Without the numbers and ids in it.
+    /// Without numbers and ids.
     text: String,
 }
 
@@ -92,7 +92,7 @@ impl Signature {
     }
 }
 
-/// A text without what looks like a number or an id in it.
+/// Removes the words of a text that look like numbers or ids.
 fn without_ids(text: &str) -> String {
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric());
     words.filter(|word| !is_like_an_id(word)).collect()
@@ -130,8 +130,8 @@ mod tests {
         Error::refused(&head, body)
     }
 
-    /// Takes a batch of 100 apart until items are asked alone, as a run does of which nothing is accepted; how many requests
-    /// it takes to conclude, and how many of them with an item alone.
+    /// Splits a batch of 100 until items are sent alone, as a run does if nothing is accepted. Returns the number of
+    /// refused items and requests at the conclusion.
     fn concluded_after(refusals: impl Iterator<Item = Error>) -> Option<(usize, u32)> {
         let mut evidence = Evidence::default();
         let mut items = 100;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_that_differ_in_ids_and_numbers_only_are_alike() {
+    fn refusals_that_differ_in_ids_and_numbers_only_are_the_same() {
         let named = (0..100).map(|number| {
             refusal(
                 404,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_that_are_unlike_speak_of_items() {
+    fn different_refusals_are_about_items() {
         let mut evidence = Evidence::default();
         for number in 0..100 {
             let (one, other) = (
@@ -194,15 +194,15 @@ mod tests {
         for number in 0..11 {
             evidence.refused(number, 1, &refusal(404, "no"));
         }
-        assert!(evidence.is_suspicious() && evidence.has_asked(3));
+        assert!(evidence.is_suspicious() && evidence.has_sent_alone(3));
         evidence.clear();
-        assert!(!evidence.is_suspicious() && !evidence.has_asked(3));
+        assert!(!evidence.is_suspicious() && !evidence.has_sent_alone(3));
         evidence.refused(11, 1, &refusal(404, "no"));
         assert!(!evidence.is_conclusive());
     }
 
     #[test]
-    fn batches_that_were_never_asked_in_part_conclude_nothing() {
+    fn batches_that_were_never_split_conclude_nothing() {
         let mut evidence = Evidence::default();
         for number in 0..50 {
             evidence.refused(number, 100, &refusal(403, "no"));

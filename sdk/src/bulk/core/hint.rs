@@ -1,16 +1,18 @@
-//! Which entries of a batch a refusal seems to speak of.
+//! The entries of a batch that an error names.
 
 use crate::error::Error;
 use crate::model::Batch;
 use crate::model::ItemUpdate;
 
-/// A field that more entries have than one in so many tells nothing.
+/// A named field is a hint only if at most one entry in this many has it.
 const RARE: usize = 4;
 
 impl Error {
-    /// The positions of the entries of a batch that this refusal seems to speak of, in ascending order: those that it names
-    /// by their id, or as `items[3]`, and those with a field that it names, if few have it. Webflow names no entry as a
-    /// rule, so it may be empty, and it is a guess in any case; a [bulk run](crate::Client::bulk) confirms it by a request.
+    /// Returns the positions of the entries of a batch that this refusal seems to be about, in ascending order.
+    ///
+    /// These are the entries that it names by their id or as `items[3]`, or else those with a field that it names, if few
+    /// entries have that field. Webflow usually names no entry, so the list may be empty. It is a guess in any case: a
+    /// [bulk run](crate::Client::bulk) confirms it with a request.
     ///
     /// ```no_run
     /// # async fn example(client: webflow_cms::Client, batch: webflow_cms::Batch) -> Result<(), webflow_cms::Error> {
@@ -52,7 +54,7 @@ pub(crate) fn named(error: &Error, batch: &[&ItemUpdate]) -> Vec<usize> {
     }
 }
 
-/// The entries with a field that a detail is about, if they are few.
+/// Returns the entries with a field that a detail names, if they are few.
 fn with_named_field(error: &Error, batch: &[&ItemUpdate]) -> Vec<usize> {
     let fields: Vec<&str> = error
         .details()
@@ -68,7 +70,7 @@ fn with_named_field(error: &Error, batch: &[&ItemUpdate]) -> Vec<usize> {
     }
 }
 
-/// The numbers that stand behind `items` in a text: `items[3]`, `items.3`, `items/3`.
+/// Returns the numbers after `items` in a text: `items[3]`, `items.3`, `items/3`.
 fn indices(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices("items").filter_map(|(place, word)| {
         let rest = text.get(place + word.len()..)?;

@@ -1,22 +1,22 @@
 //! The state machine of a bulk run: events in, commands out.
 //!
-//! The driver tells the machine what happened, and performs what the machine decides:
+//! The driver passes each event to the machine, and performs the commands that the machine returns:
 //!
 //! ```text
 //!            Given, Silent      ┌───────────┐      Send, Stop
 //!   source ───────────────────▶ │           │ ───────────────────▶ requests
 //!                               │  Machine  │
 //! requests ───────────────────▶ │           │ ───────────────────▶ journal, then outcomes
-//!          Response, Aborted    └───────────┘     Settle, HandOut
+//!          Response, Aborted    └───────────┘     Record, Emit
 //! ```
 //!
-//! An item that the source gives is settled at once, or planned ([`Planner`]). A batch becomes a [`Group`], of which one
-//! request at a time is under way: the whole batch first, and parts of it if the service refuses it ([`Isolation`]).
-//! While nothing is accepted, refusals may be about everything rather than about items ([`Evidence`]); items refused
-//! alone are held until that is decided. What a group leaves unsettled at its end goes back to the planner.
+//! An item of the source gets its status at once, or is planned ([`Planner`]). A batch becomes a [`Group`] with at most one
+//! request in flight: first the whole batch, then parts of it if the service refuses it ([`Isolation`]). While nothing is
+//! accepted, refusals may be about everything rather than about items ([`Evidence`]). Items that are refused alone are
+//! held until that is decided. The items without a status at the end of a group return to the planner.
 //!
-//! The decisions are in four files: `intake` (an item is taken), `launch` (what is sent next), `responses` (what a
-//! response means) and `account` (an item is settled).
+//! The decisions are in four files: `intake` (an item is taken), `launch` (what to send next), `responses` (the meaning of
+//! a response) and `account` (an item gets its status).
 //!
 //! [`Isolation`]: super::isolate::Isolation
 
@@ -44,10 +44,10 @@ use crate::model::Batch;
 use crate::model::ItemUpdate;
 use crate::response::UpdateResponse;
 
-/// For how long the source of a stopped run may give nothing before the rest of it is left.
+/// The time for which the source of a stopped run may be idle before it is dropped.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// The settings on which decisions depend. Each is a method of [`Bulk`](crate::bulk::Bulk), which documents it.
+/// The settings that decisions depend on. Each is a method of [`Bulk`](crate::bulk::Bulk), which documents it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) limits: Limits,
@@ -63,72 +63,71 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Whether items of a refused batch may be sent again to find those at fault.
+    /// Returns `true` if items of a refused batch may be resent for isolation.
     fn may_isolate(&self) -> bool {
         self.assume_atomic || self.resend_unknown
     }
 }
 
-/// Something that happened.
+/// An input of the machine.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The source gave something, after the run had waited for it.
+    /// The source gave something. `waited` is the time that the run waited for it.
     Given { given: Given, waited: Duration },
-    /// The source gave nothing for [`Machine::patience`].
+    /// The source was idle for [`Machine::patience`].
     Silent,
-    /// The journal is of this input, as far as can be told: requests may be sent.
+    /// The journal belongs to this input, as far as is known. Requests may be sent.
     Admitted,
-    /// The request of a group ended, retries included.
+    /// The request of a group ended, including its retries.
     Response {
         group: GroupId,
         result: Box<Result<UpdateResponse, Error>>,
     },
-    /// The request of a group ended before there was a response, since the run has stopped. Whether an attempt of it may
-    /// have acted.
+    /// The request of a group ended without a response, because the run has stopped.
     Aborted {
         group: GroupId,
         may_have_acted: bool,
     },
-    /// The run has to stop, for a reason outside of the machine.
+    /// The run must stop, for a reason outside of the machine.
     Stop(StopReason),
 }
 
-/// What a source gives.
+/// An item of a source, or its end.
 #[derive(Debug)]
 pub(crate) enum Given {
-    /// An update, the length of its JSON in bytes, and what earlier runs have recorded of it.
+    /// An update, the length of its JSON in bytes, and its record in the journal of earlier runs.
     Update {
         update: ItemUpdate,
         bytes: usize,
         recorded: Recorded,
     },
-    /// An update that no request can hold.
+    /// An update that no request can contain.
     Invalid { update: ItemUpdate, error: Error },
-    /// An error in place of an update; `is_last` if the source ends with it.
+    /// An error in place of an update. `is_last` if the source ends with it.
     Failed {
         error: Arc<dyn std::error::Error + Send + Sync>,
         is_last: bool,
     },
-    /// Nothing more.
+    /// The end of the source.
     End,
 }
 
-/// Something to be done. Commands are performed in their order, each to its end.
+/// An output of the machine. Commands are performed in order, each to its end.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Send a request. It ends with one [`Response`](Event::Response) or one [`Aborted`](Event::Aborted).
     Send(Request),
-    /// Record the settlements of sent items in one write, and hand the outcomes out after that.
-    Settle(Vec<SettledItem>),
-    /// Hand an outcome out. There is nothing to record.
-    HandOut(SettledItem),
-    /// The run has stopped: no request leaves from now on, and those that wait are aborted. Comes once.
+    /// Record the results of sent items in one write, then return their outcomes.
+    Record(Vec<ItemResult>),
+    /// Return an outcome. There is nothing to record.
+    Emit(ItemResult),
+    /// The run has stopped. No further attempt may be sent, and waiting requests are aborted. Returned once.
     Stop,
-    /// Drop the source. Comes once at the most.
-    LeaveSource,
+    /// Drop the source. Returned at most once.
+    DropSource,
 }
 
-/// A batch to be sent for a group.
+/// A batch to send for a group.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) group: GroupId,
@@ -137,9 +136,9 @@ pub(crate) struct Request {
     pub(crate) indices: Vec<u64>,
 }
 
-/// The settlement of one item.
+/// The result of one item.
 #[derive(Debug)]
-pub(crate) struct SettledItem {
+pub(crate) struct ItemResult {
     /// The position in the source, counted from 0.
     pub(crate) index: u64,
     /// `None` if the source gave an error in its place.
@@ -147,42 +146,43 @@ pub(crate) struct SettledItem {
     pub(crate) status: ItemStatus,
 }
 
-/// The numbers of a run so far.
+/// The counters of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     /// Items taken from the source, errors included.
     pub(crate) taken: u64,
-    /// Settled items that a request was sent for.
+    /// Items with a status that were in a request.
     pub(crate) sent_items: u64,
-    /// Requests made to find items at fault.
+    /// Requests sent for isolation.
     pub(crate) isolation_requests: u64,
-    /// Batches whose items are all settled or planned anew.
+    /// Batches whose items all have a status or are planned anew.
     batches: u64,
     rejected: u64,
 }
 
+/// The state of a bulk run.
 pub(crate) struct Machine {
     rules: Rules,
     planner: Planner<Item>,
     groups: BTreeMap<GroupId, Group>,
     next_group: GroupId,
-    /// Groups with something to be sent and no request under way.
+    /// Groups with items to send and no request in flight.
     ready: VecDeque<GroupId>,
     evidence: Evidence,
     odds: Odds,
-    /// How many items of each locale were rejected.
+    /// The number of rejected items of each locale.
     rejected_in: BTreeMap<Option<CmsLocaleId>, u64>,
     totals: Totals,
-    /// Whether the service has accepted a batch, of this run or of an earlier one with the same journal.
+    /// Whether the service has accepted a batch of this run, or of an earlier one with the same journal.
     has_accepted: bool,
     is_admitted: bool,
-    /// Consecutive batches of which nothing was updated, and how many items they held.
+    /// The number of consecutive batches without a success, and of the items in them.
     failures: (u32, usize),
-    /// The keys of which an update could not be sent.
+    /// The keys with an update that could not be sent.
     not_sent: HashSet<ItemKey>,
-    /// Whether a batch is sent although it is not full, since the source gives nothing.
+    /// Whether to send batches that are not full, because the source is idle.
     flush: bool,
-    /// How long the stopped run has waited for its source, and how many items it has read of it.
+    /// The time that the stopped run has waited for its source, and the number of items it has read since.
     waited: Duration,
     read_after_stop: u64,
     source_end: Option<SourceEnd>,
@@ -191,8 +191,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A run that has taken nothing. `has_accepted` says whether the service has accepted a batch of an earlier run with
-    /// the same journal; nothing is sent before [`Event::Admitted`] unless `is_admitted`.
+    /// Creates the machine of a run at its start.
+    ///
+    /// `has_accepted` is `true` if the service has accepted a batch of an earlier run with the same journal. Nothing is
+    /// sent before [`Event::Admitted`] unless `is_admitted`.
     pub(crate) fn new(rules: Rules, has_accepted: bool, is_admitted: bool) -> Self {
         Self {
             rules,
@@ -217,7 +219,7 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened, and decides what is to be done.
+    /// Handles an event, and returns the commands that follow.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Given { given, waited } => self.take(given, waited),
@@ -234,12 +236,12 @@ impl Machine {
         std::mem::take(&mut self.commands)
     }
 
-    /// Whether the source is to be read on.
+    /// Returns `true` if the source should be read.
     pub(crate) fn wants_more(&self) -> bool {
         self.source_end.is_none() && (self.stopped.is_some() || self.planner.wants_more())
     }
 
-    /// For how long the source may give nothing before [`Event::Silent`]; `None` if it does not matter.
+    /// Returns the idle time of the source after which [`Event::Silent`] is due. `None` is no limit.
     pub(crate) fn patience(&self) -> Option<Duration> {
         let has_something_to_send = || {
             !self.planner.is_empty() || (self.requests_under_way() == 0 && !self.groups.is_empty())
@@ -250,12 +252,12 @@ impl Machine {
         }
     }
 
-    /// Whether the items at hand are all for now: the source has ended, is silent, or is not read on.
+    /// Returns `true` if no further items are expected for now: the source has ended, is idle, or is not read.
     pub(crate) fn is_all_for_now(&self) -> bool {
         self.source_end.is_some() || self.flush || !self.planner.wants_more()
     }
 
-    /// Whether every item is settled and no more is taken.
+    /// Returns `true` if the source has ended and every item has a status.
     pub(crate) fn is_over(&self) -> bool {
         self.source_end.is_some() && self.planner.is_empty() && self.groups.is_empty()
     }
@@ -272,9 +274,9 @@ impl Machine {
         self.stopped.as_ref()
     }
 
-    /// How the source ended; as not read on, as long as it has not.
+    /// Returns how the source ended; [`SourceEnd::Abandoned`] while it has not.
     pub(crate) fn source_end(&self) -> SourceEnd {
-        self.source_end.clone().unwrap_or(SourceEnd::NotReadOn)
+        self.source_end.clone().unwrap_or(SourceEnd::Abandoned)
     }
 
     fn requests_under_way(&self) -> usize {
@@ -282,7 +284,7 @@ impl Machine {
         groups.filter(|group| group.is_under_way()).count()
     }
 
-    /// Stops the run: nothing more is sent, and the items that are not under way are not attempted.
+    /// Stops the run: nothing more is sent, and items that are not in flight are not attempted.
     fn stop(&mut self, why: StopReason) {
         if self.stopped.is_some() {
             return;
@@ -296,7 +298,7 @@ impl Machine {
         let groups = self.groups.iter();
         let idle = groups.filter(|(_, group)| !group.is_under_way());
         for id in idle.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.give_up(id);
+            self.abandon_group(id);
         }
     }
 
@@ -309,22 +311,22 @@ impl Machine {
             true => ItemStatus::Unknown(Unknown::Cancelled),
             false => ItemStatus::NotAttempted(self.why_not_attempted()),
         };
-        self.settle_each(id, &places, &status);
+        self.record_each(id, &places, &status);
         self.request_ended(id);
     }
 
-    /// The places of the items in the request under way for a group.
+    /// Returns the places of the items in the request in flight for a group.
     fn under_way(&self, id: GroupId) -> Option<Vec<usize>> {
         self.groups.get(&id)?.under_way.clone()
     }
 
-    /// All that follows from a response is done.
+    /// Continues after everything that follows from a response is done.
     fn request_ended(&mut self, id: GroupId) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.under_way = None;
         }
         match self.stopped {
-            Some(_) => self.give_up(id),
+            Some(_) => self.abandon_group(id),
             None => self.go_on(id),
         }
     }

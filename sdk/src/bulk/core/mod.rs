@@ -1,13 +1,13 @@
 //! The core of a bulk run: a state machine without async, clock and IO.
 //!
-//! All of it takes plain data and returns plain data, so that it can be tested with any order of events and in no time.
+//! It takes and returns plain data, so tests can run it with any order of events and in no time.
 //!
 //! - [`machine`]: events in, commands out.
-//! - [`plan`]: which updates share a batch, and in which order batches go.
-//! - [`isolate`]: which items of a refused batch are at fault, in few requests.
+//! - [`plan`]: the batches and their order.
+//! - [`isolate`]: the search for the items at fault in a refused batch.
 //! - [`evidence`]: whether refusals are about items or about everything.
-//! - [`classify`] and [`hint`]: what a failed request says, and of which items.
-//! - [`status`], [`stop`] and [`reason`]: the data that comes out.
+//! - [`classify`] and [`hint`]: the meaning of a failed request, and the items that its error names.
+//! - [`status`], [`stop`] and [`reason`]: the results.
 
 pub(crate) mod classify;
 mod evidence;

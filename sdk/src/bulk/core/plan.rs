@@ -1,55 +1,57 @@
-//! Which updates share a batch, and in which order the batches go.
+//! The planner: which updates share a batch, and in which order the batches are sent.
 //!
-//! A batch takes the oldest entries, up to its limits, one for each key. **At any moment one batch at the most holds a
-//! key**: the next entry of that key waits until the key is [`released`](Planner::release), and then takes its place by
-//! age, so the updates of one key reach the server in the order of the input, however many batches are under way.
-//! Entries of other keys do not wait for it.
+//! A batch takes the oldest entries up to its limits, one for each key. **At most one batch at a time holds a key.** The
+//! next entry of that key waits until the key is [`released`](Planner::release), and then takes its place by age. So the
+//! updates of one key reach the service in the order of the input, however many batches are in flight. Entries of other
+//! keys do not wait for it.
 //!
-//! A planner holds what was pushed and not handed out, and asks for no more than four batches of that: enough to fill
-//! batches past a few repeated keys, and little enough to forget about, however long the input is. Where most entries
-//! have the same key, batches are small, for no order of sending is both faster and right.
+//! A planner holds the entries that were pushed and not returned, and asks for at most four batches of them. That fills
+//! batches past a few repeated keys, and memory use does not grow with the input. If most entries have the same key,
+//! batches are small, because a faster order would be wrong.
 
 use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::id::ItemKey;
 
-/// What is in a body besides the entries and the commas between them.
+/// The length of a body without the entries and the commas between them.
 const ENVELOPE: usize = br#"{"items":[]}"#.len();
 
-/// How many batches of entries are read ahead.
+/// The number of batches that are read ahead.
 const READ_AHEAD: usize = 4;
 
-/// How much a batch may hold.
+/// The limits of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) items: usize,
-    /// The length of the whole body.
+    /// The maximum length of the body.
     pub(crate) bytes: usize,
 }
 
-/// An update that is to be sent.
+/// An update to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<T> {
     pub(crate) key: ItemKey,
     /// The length of its JSON.
     pub(crate) bytes: usize,
-    /// What the caller wants to have with it.
+    /// The data that the caller attaches.
     pub(crate) payload: T,
 }
 
-/// Turns a stream of entries into batches. Every entry that is pushed comes out once: from [`push`](Self::push) itself,
-/// in a batch, from [`block`](Self::block), or from [`into_entries`](Self::into_entries).
+/// Groups a stream of entries into batches.
+///
+/// Every entry that is pushed is returned once: by [`push`](Self::push) itself, in a batch, by [`block`](Self::block), or by
+/// [`into_entries`](Self::into_entries).
 #[derive(Debug)]
 pub(crate) struct Planner<T> {
     limits: Limits,
-    /// No batch that is to be filled is larger. It starts as the limit, and is lowered by what turned out too large.
+    /// The maximum length of a new batch. It starts as the limit, and decreases when a batch is too large.
     bytes: usize,
-    /// For each key that is anything but free, where it is and what waits for it.
+    /// The state of each key that is not free.
     keys: HashMap<ItemKey, Key<T>>,
-    /// The entries that a batch may take, by age.
+    /// The entries that the next batch may take, by age.
     ready: BTreeMap<u64, Entry<T>>,
-    /// Batches that were handed out once, and go out again before anything else.
+    /// Batches that were put back, which are sent before anything else.
     again: VecDeque<Vec<Entry<T>>>,
     pushed: u64,
     ready_bytes: usize,
@@ -60,13 +62,13 @@ pub(crate) struct Planner<T> {
 #[derive(Debug)]
 struct Key<T> {
     state: State,
-    /// The entries behind the one that holds the key, by age.
+    /// The entries after the one that holds the key, by age.
     waiting: VecDeque<(u64, Entry<T>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// One of its entries is ready, the one of this age.
+    /// The entry of this age is ready.
     Ready(u64),
     /// One of its entries is in a batch.
     InBatch,
@@ -88,20 +90,19 @@ impl<T> Planner<T> {
         }
     }
 
-    /// Whether another entry should be pushed. If not, enough is here for now; a push is taken all the same.
+    /// Returns `true` if another entry should be pushed. Otherwise a push is still accepted.
     pub(crate) fn wants_more(&self) -> bool {
         self.ready.len() + self.waiting < READ_AHEAD.saturating_mul(self.limits.items)
             && self.ready_bytes.saturating_add(self.waiting_bytes)
                 < READ_AHEAD.saturating_mul(self.limits.bytes)
     }
 
-    /// Whether a batch could hold an entry of so many bytes, if only alone.
+    /// Returns `true` if a batch can hold an entry of this many bytes.
     pub(crate) fn can_hold(&self, bytes: usize) -> bool {
         body(1, bytes) <= self.limits.bytes
     }
 
-    /// Takes an entry, which is younger than all that were pushed before and small enough to be held by a batch. It is given
-    /// back if its key was [`blocked`](Self::block).
+    /// Adds an entry, which must be small enough for a batch. It is returned if its key was [`blocked`](Self::block).
     pub(crate) fn push(&mut self, entry: Entry<T>) -> Result<(), Entry<T>> {
         let age = self.pushed;
         match self.keys.entry(entry.key) {
@@ -126,10 +127,10 @@ impl<T> Planner<T> {
         Ok(())
     }
 
-    /// The next batch, whose keys it holds until they are [released](Self::release) or [blocked](Self::block).
+    /// Returns the next batch. It holds its keys until they are [released](Self::release) or [blocked](Self::block).
     ///
-    /// Unless `flush` is set, a batch is handed out only if nothing could join it: it is full, or no more entries are
-    /// [wanted](Self::wants_more).
+    /// Unless `flush` is set, a batch is returned only if nothing can join it: it is full, or the planner
+    /// [wants](Self::wants_more) no more entries.
     pub(crate) fn next_batch(&mut self, flush: bool) -> Option<Vec<Entry<T>>> {
         if let Some(batch) = self.again.pop_front() {
             return Some(batch);
@@ -145,7 +146,7 @@ impl<T> Planner<T> {
             let Some(next) = self.ready.first_entry() else {
                 break;
             };
-            // What is too large for a lowered limit can still be tried alone.
+            // An entry that exceeds a lowered limit can still be sent alone.
             let fits = body(batch.len() + 1, bytes + next.get().bytes) <= self.bytes;
             if !(fits || batch.is_empty()) {
                 break;
@@ -161,7 +162,7 @@ impl<T> Planner<T> {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// The entry of a batch that held this key is done with, so the next one may go.
+    /// Frees a key whose entry in a batch has its status, so that its next entry can be sent.
     pub(crate) fn release(&mut self, key: ItemKey) {
         let Place::Occupied(mut place) = self.keys.entry(key) else {
             return;
@@ -180,8 +181,8 @@ impl<T> Planner<T> {
         }
     }
 
-    /// No entry of this key is to be sent any more, since it is not known what became of the last one. Hands out what
-    /// is here of it, by age; what is pushed of it from now on is refused.
+    /// Blocks a key whose last entry is unknown or could not be sent. Returns its entries by age. Later entries of the key
+    /// are refused.
     pub(crate) fn block(&mut self, key: ItemKey) -> Vec<Entry<T>> {
         let blocked = Key {
             state: State::Blocked,
@@ -205,15 +206,14 @@ impl<T> Planner<T> {
         entries
     }
 
-    /// Takes a batch back that is to be sent again as it is. It keeps its keys.
+    /// Puts a batch back to be resent unchanged. It keeps its keys.
     pub(crate) fn put_back(&mut self, batch: Vec<Entry<T>>) {
         if !batch.is_empty() {
             self.again.push_back(batch);
         }
     }
 
-    /// Takes a batch back that was too large for the server, to be sent in two halves, and fills none with more bytes
-    /// than a half from now on.
+    /// Puts a batch back that was too large for the service, in two halves. Later batches have at most half of its length.
     pub(crate) fn halve(&mut self, mut batch: Vec<Entry<T>>) {
         let bytes = batch.iter().map(|entry| entry.bytes).sum();
         self.bytes = self.bytes.min(body(batch.len(), bytes) / 2);
@@ -222,12 +222,12 @@ impl<T> Planner<T> {
         self.put_back(half);
     }
 
-    /// Whether all entries are handed out.
+    /// Returns `true` if all entries are returned.
     pub(crate) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.waiting == 0 && self.again.is_empty()
     }
 
-    /// Gives up: the entries that are here. First those of batches that were taken back, then the others by age.
+    /// Returns all entries: first those of batches that were put back, then the others by age.
     pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
         let mut others = self.ready;
         others.extend(self.keys.into_values().flat_map(|key| key.waiting));
@@ -239,7 +239,7 @@ impl<T> Planner<T> {
     }
 }
 
-/// The length of a body with so many entries, of so many bytes together.
+/// Returns the length of a body with this many entries of this many bytes in total.
 fn body(entries: usize, bytes: usize) -> usize {
     bytes
         .saturating_add(ENVELOPE)

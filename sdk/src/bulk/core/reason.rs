@@ -1,4 +1,4 @@
-//! Why an item was not updated, in a size that fits a line.
+//! The reason why an item was not updated, of bounded size.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Printable};
 use crate::text::beginning;
 
-const MOST_OF_A_NAME: usize = 100;
-const MOST_OF_A_MESSAGE: usize = 500;
-const MOST_DETAILS: usize = 10;
+const MAX_NAME: usize = 100;
+const MAX_MESSAGE: usize = 500;
+const MAX_DETAILS: usize = 10;
 
-/// Why an item was not updated: what of an [`Error`] is worth to be kept in a file.
+/// The reason why an item was not updated: the part of an [`Error`] that journals and dead letters keep.
 ///
-/// A message is kept to 500 characters, and of the details the first 10.
+/// It has at most 500 characters of the message, and the first 10 details with at most 500 characters each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reason {
@@ -30,92 +30,89 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason that is not an [`Error`], such as a run that was stopped. The kind is a name for programs, in
-    /// `snake_case`; the message is for people.
+    /// Creates a reason that is not an [`Error`], such as a run that stopped. The kind is a name for programs, in
+    /// `snake_case`. The message is for people.
     #[must_use]
     pub fn new(kind: &str, message: &str) -> Self {
         Self {
-            kind: beginning(kind, MOST_OF_A_NAME),
+            kind: beginning(kind, MAX_NAME),
             status: None,
             code: None,
-            message: beginning(message, MOST_OF_A_MESSAGE),
+            message: beginning(message, MAX_MESSAGE),
             details: Vec::new(),
             may_have_acted: false,
         }
     }
 
-    /// What an error says, with what a terminal would act on as escapes.
+    /// Creates the reason of an error. Characters that control a terminal are escaped.
     #[must_use]
-    pub fn of(error: &Error) -> Self {
+    pub fn from_error(error: &Error) -> Self {
         let message = match error.message() {
             Some(message) => message.to_owned(),
             None => error.to_string(),
         };
         Self {
             status: error.status().map(|status| status.as_u16()),
-            code: error.code().map(|code| printable(code, MOST_OF_A_NAME)),
+            code: error.code().map(|code| printable(code, MAX_NAME)),
             details: error
                 .details()
                 .iter()
-                .take(MOST_DETAILS)
-                .map(|detail| beginning(&detail.to_string(), MOST_OF_A_MESSAGE))
+                .take(MAX_DETAILS)
+                .map(|detail| beginning(&detail.to_string(), MAX_MESSAGE))
                 .collect(),
             may_have_acted: error.may_have_acted(),
-            ..Self::new(
-                error.kind().as_str(),
-                &printable(&message, MOST_OF_A_MESSAGE),
-            )
+            ..Self::new(error.kind().as_str(), &printable(&message, MAX_MESSAGE))
         }
     }
 
-    /// The same, of an update that an attempt may have changed or not.
-    pub(crate) fn knowing(self, may_have_acted: bool) -> Self {
+    /// Returns the reason with another value of [`may_have_acted`](Self::may_have_acted).
+    pub(crate) fn with_may_have_acted(self, may_have_acted: bool) -> Self {
         Self {
             may_have_acted,
             ..self
         }
     }
 
-    /// What went wrong, as a name such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in
-    /// `snake_case`, or the name that was given to [`new`](Self::new).
+    /// Returns the kind, such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in `snake_case`, or the name
+    /// that [`new`](Self::new) was called with.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The status of the answer, if there was one.
+    /// Returns the status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Webflow's name of the error, if it gave one.
+    /// Returns Webflow's code of the error, if the response has one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// What Webflow said, or else this crate, for people to read.
+    /// Returns the message for people: that of the response, or else of this crate.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether an attempt with the item may have changed it all the same.
+    /// Returns `true` if an attempt with the item may have changed it.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         self.may_have_acted
     }
 
-    /// The single reasons that Webflow gave, each with the field in front that it is about.
+    /// Returns the details of the response, each with the field that it concerns in front.
     pub fn details(&self) -> impl ExactSizeIterator<Item = &str> {
         self.details.iter().map(|detail| &**detail)
     }
 }
 
-/// At most so many characters of a text, with what a terminal would act on as escapes.
-fn printable(text: &str, most: usize) -> Box<str> {
-    beginning(&Printable::truncated(text, most).to_string(), most)
+/// Truncates a text to a number of characters, and escapes characters that control a terminal.
+fn printable(text: &str, max: usize) -> Box<str> {
+    beginning(&Printable::truncated(text, max).to_string(), max)
 }
 
 impl fmt::Display for Reason {
@@ -145,7 +142,7 @@ mod tests {
     #[test]
     fn a_reason_has_the_name_and_the_text_of_its_error() {
         let error = Error::from(ItemId::new("a/b").expect_err("a refusal"));
-        let reason = Reason::of(&error);
+        let reason = Reason::from_error(&error);
         assert_eq!(reason.kind(), "invalid_input");
         assert_eq!(reason.message(), error.to_string());
         assert_eq!((reason.status(), reason.code()), (None, None));
@@ -168,7 +165,7 @@ mod tests {
             bytes: body.into(),
             end: End::Complete,
         };
-        let reason = Reason::of(&Error::refused(&head, body));
+        let reason = Reason::from_error(&Error::refused(&head, body));
         let line = r#"{"kind":"bad_request","status":400,"code":"validation_error","message":"Validation Error","details":["slug: taken","too long","{\"x\":1}"]}"#;
         assert_eq!(serde_json::to_string(&reason).expect("JSON"), line);
         let read: Reason = serde_json::from_str(line).expect("a reason");

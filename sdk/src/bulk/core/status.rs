@@ -1,4 +1,4 @@
-//! What comes of an item, and why.
+//! The status of an item.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,80 +8,79 @@ use super::stop::StopReason;
 use crate::error::Error;
 use crate::model::CollectionItem;
 
-/// How an item is settled.
+/// The status of an item at the end of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ItemStatus {
-    /// The service accepted a request with the item, and the response has it, with what it holds now.
+    /// The service accepted a request with the item. The response contains the item in its new state.
     ///
-    /// If files may be skipped, which is the service's default, a file or an image of it may have been: the service
-    /// does not say so. See [`Bulk::skip_invalid_files`](crate::bulk::Bulk::skip_invalid_files).
+    /// Unless [`skip_invalid_files(false)`](crate::bulk::Bulk::skip_invalid_files) is set, the service may have skipped files or
+    /// images of the item without reporting it.
     Updated(Box<CollectionItem>),
-    /// An earlier run with the same journal has updated it. It was not sent again.
+    /// An earlier run with the same journal updated the item. This run did not send it.
     AlreadyUpdated,
-    /// It was refused: by the service, as the one that made a request be refused, or by this crate, because no request
-    /// can hold it. Sent again as it is, it will be refused again.
+    /// The service refused the item, or no request can hold it. Sent unchanged, it will be rejected once more.
     ///
-    /// Where [`Error::may_have_acted`] is `true`, an earlier attempt with it, of this run or of one before, may have
-    /// changed the item all the same: look at it.
+    /// If [`Error::may_have_acted`] is `true`, an earlier attempt, of this run or an earlier one, may have changed the item:
+    /// check it.
     Rejected(Arc<Error>),
-    /// An earlier run with the same journal has found that it is refused. It was not sent again.
-    RejectedBefore(Reason),
-    /// No request with it was sent, or none that can have changed it. It can be sent as if nothing had been.
+    /// An earlier run with the same journal recorded the item as rejected. This run did not send it.
+    AlreadyRejected(Reason),
+    /// No request with the item was sent, or none that can have changed it. It is safe to send.
     NotAttempted(NotAttempted),
-    /// A request may have changed it, and it cannot be told whether one has. Who sends it again ends up with the same
-    /// values, but Webflow imports files and images again.
+    /// A request may have changed the item, and no response confirms it. If you resend it, the values end up the same, but
+    /// Webflow imports files and images again.
     Unknown(Unknown),
 }
 
-/// Why an item was not attempted.
+/// The reason why an item was not attempted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NotAttempted {
-    /// The source gave this error in its place.
+    /// The source gave this error in place of the item.
     Source(Arc<dyn std::error::Error + Send + Sync>),
-    /// The run has stopped before it was sent.
+    /// The run stopped before the item was sent.
     Stopped(StopReason),
-    /// Every attempt of its request failed in a way that changed nothing.
+    /// Every attempt of its request failed without changing anything.
     NotSent(Arc<Error>),
-    /// What became of an earlier update of the same item in the same locale is unknown, and that one could arrive late.
+    /// The result of an earlier update of the same item in the same locale is unknown. That update could arrive late.
     AfterUnknown,
-    /// An earlier update of the same item in the same locale could not be sent. It has to come first: sent later, by a
-    /// resumed run or from a file of dead letters, it would overwrite this one.
+    /// An earlier update of the same item in the same locale could not be sent. Updates keep their order: sent later, by a
+    /// resumed run or from a dead-letter file, the earlier one would overwrite this one.
     AfterNotSent,
 }
 
-/// Why it cannot be told whether an item was changed.
+/// The reason why the result of an item is unknown.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Unknown {
-    /// The request failed with this error after the service may have acted, on this request or on one of an earlier run.
+    /// The request failed with this error, and an attempt of this run or an earlier one may have acted.
     Failed(Arc<Error>),
-    /// The service refused the batch with this error, and the run does not assume that a refused batch changed nothing.
+    /// The service refused the batch, and the run does not assume that a refused batch changed nothing.
     Refused(Arc<Error>),
-    /// The service accepted the batch, and its response lacks the item.
+    /// The service accepted the batch, and the response lacks the item.
     NotReturned,
-    /// The service accepted the batch, and its response has the item, but does not tell in which locale.
+    /// The service accepted the batch, and the response has the item without its locale.
     Ambiguous,
-    /// The run was cancelled, or has stopped, after a try that may have acted.
+    /// The run was cancelled or stopped after an attempt that may have acted.
     Cancelled,
-    /// An earlier request with it may have changed it: one of this run that failed, or one of an earlier run with the
-    /// same journal, which was ended before it knew what came of it.
-    InDoubt,
+    /// An earlier request with the item may have changed it: a failed request of this run, or a request of an earlier run with
+    /// the same journal that has no recorded result.
+    EarlierRequest,
 }
 
-/// What the journal of earlier runs holds of an update.
+/// The record of an update in the journal of earlier runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recorded {
-    /// Nothing, or that it was sent only in requests that have certainly changed nothing. A run sends it.
+    /// No record, or only requests that changed nothing. A run sends the update.
     New,
-    /// It is updated.
+    /// The update is made.
     Updated,
-    /// The service has rejected it, for this reason.
+    /// The service rejected the update, for this reason.
     Rejected(Reason),
-    /// A request with it may have changed the item, and it is not known whether one has. There is no reason where the
-    /// run was ended before it knew what came of that request.
+    /// A request may have made the update, and no result is recorded. The reason is `None` if the run ended before the request
+    /// did.
     Unknown(Option<Reason>),
 }
 
@@ -89,10 +88,10 @@ impl fmt::Display for ItemStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Updated(_) => formatter.write_str("updated"),
-            Self::AlreadyUpdated => formatter.write_str("updated by an earlier run"),
+            Self::AlreadyUpdated => formatter.write_str("already updated by an earlier run"),
             Self::Rejected(error) => write!(formatter, "rejected: {error}"),
-            Self::RejectedBefore(reason) => {
-                write!(formatter, "rejected by an earlier run: {reason}")
+            Self::AlreadyRejected(reason) => {
+                write!(formatter, "already rejected by an earlier run: {reason}")
             }
             Self::NotAttempted(why) => write!(formatter, "not attempted: {why}"),
             Self::Unknown(why) => write!(formatter, "unknown: {why}"),
@@ -101,13 +100,13 @@ impl fmt::Display for ItemStatus {
 }
 
 impl NotAttempted {
-    /// The reason as it stands in a file of dead letters.
+    /// Returns the reason for dead letters.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
             Self::Source(_) => Reason::new("source", &self.to_string()),
             Self::Stopped(why) => why.reason(),
-            Self::NotSent(error) => Reason::of(error),
+            Self::NotSent(error) => Reason::from_error(error),
             Self::AfterUnknown => Reason::new("after_unknown", &self.to_string()),
             Self::AfterNotSent => Reason::new("after_not_sent", &self.to_string()),
         }
@@ -121,7 +120,7 @@ impl fmt::Display for NotAttempted {
             Self::Stopped(why) => why.fmt(formatter),
             Self::NotSent(error) => error.fmt(formatter),
             Self::AfterUnknown => formatter.write_str(
-                "what became of an earlier update of the same item in the same locale is unknown",
+                "the result of an earlier update of the same item in the same locale is unknown",
             ),
             Self::AfterNotSent => formatter.write_str(
                 "an earlier update of the same item in the same locale could not be sent",
@@ -131,15 +130,15 @@ impl fmt::Display for NotAttempted {
 }
 
 impl Unknown {
-    /// The reason as it stands in a journal and in a file of dead letters.
+    /// Returns the reason for journals and dead letters.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Failed(error) | Self::Refused(error) => Reason::of(error),
+            Self::Failed(error) | Self::Refused(error) => Reason::from_error(error),
             Self::NotReturned => Reason::new("not_returned", &self.to_string()),
             Self::Ambiguous => Reason::new("ambiguous", &self.to_string()),
             Self::Cancelled => Reason::new("cancelled", &self.to_string()),
-            Self::InDoubt => Reason::new("in_doubt", &self.to_string()),
+            Self::EarlierRequest => Reason::new("earlier_request", &self.to_string()),
         }
     }
 }
@@ -149,14 +148,12 @@ impl fmt::Display for Unknown {
         match self {
             Self::Failed(error) | Self::Refused(error) => error.fmt(formatter),
             Self::NotReturned => formatter.write_str("the response lacks the item"),
-            Self::Ambiguous => formatter.write_str(
-                "the response has the item, but does not tell in which locale",
-            ),
+            Self::Ambiguous => formatter.write_str("the response has the item without its locale"),
             Self::Cancelled => {
-                formatter.write_str("the run was ended after a try that may have acted")
+                formatter.write_str("the run ended after an attempt that may have acted")
             }
-            Self::InDoubt => formatter.write_str(
-                "an earlier request with it may have changed it, and it is not known what came of that",
+            Self::EarlierRequest => formatter.write_str(
+                "an earlier request with the item may have changed it, and its result is unknown",
             ),
         }
     }

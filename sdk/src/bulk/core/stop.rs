@@ -1,4 +1,4 @@
-//! How a run ends before all is sent, and how its source ends.
+//! The ends of a run: why it stopped, and how its source ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,55 +6,56 @@ use std::sync::Arc;
 use super::reason::Reason;
 use crate::error::{Error, ErrorKind, JournalError};
 
-/// Why a run stopped before everything was sent. Nothing else stops one.
+/// The reason why a run stopped before everything was sent. There is no other.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StopReason {
     /// [`Handle::cancel`](crate::bulk::Handle::cancel) was called.
     Cancelled,
-    /// The service does not accept the token (401).
+    /// The service rejected the token (401).
     Unauthorized(Arc<Error>),
-    /// Everything that was asked was refused alike and nothing was accepted in between, so that the cause is likely to be
-    /// the collection, the rights of the token or the site, or the same fault in all items. This is concluded after 12
-    /// refusals in a row, at least 3 of them of an item alone; a [403](ErrorKind::Forbidden) also at the end of the source,
-    /// if nothing was accepted after it.
-    RefusedAlike {
-        /// How many items were refused alone.
+    /// Consecutive requests were refused with the same error, and none was accepted in between. The likely cause is the
+    /// collection, the permissions of the token, the site, or an error that all items have.
+    ///
+    /// It takes 12 refusals, at least 3 of them with a single item. For a [403](ErrorKind::Forbidden), the end of the source is
+    /// also enough if nothing was accepted after it.
+    RepeatedRefusal {
+        /// The number of items that were refused alone.
         items: usize,
-        /// How many requests were refused.
+        /// The number of requests that were refused.
         requests: u32,
-        /// The refusal.
+        /// The error of the last refusal.
         error: Arc<Error>,
     },
-    /// Nothing was updated by one batch after the other; see [`max_consecutive_failures`](crate::bulk::Bulk::max_consecutive_failures).
+    /// Consecutive batches had no success; see
+    /// [`max_consecutive_failures`](crate::bulk::Bulk::max_consecutive_failures).
     ConsecutiveFailures {
-        /// How many batches in a row.
+        /// The number of batches.
         batches: u32,
-        /// How many items they held.
+        /// The number of items in them.
         items: usize,
-        /// The last failure; `None` if the responses lacked the items.
+        /// The error of the last batch. `None` if the responses lacked the items.
         error: Option<Arc<Error>>,
     },
-    /// So many items are rejected that finding them takes more requests than
-    /// [`isolation_limit`](crate::bulk::Bulk::isolation_limit) grants.
+    /// Isolation took more requests than the [`isolation_limit`](crate::bulk::Bulk::isolation_limit).
     TooManyRejected {
-        /// How many items were rejected.
+        /// The number of rejected items.
         rejected: u64,
-        /// How many items the batches held that are settled.
+        /// The number of items that were sent and have a status.
         items: u64,
-        /// How many requests it took to find the rejected ones.
+        /// The number of requests that isolation took.
         requests: u64,
-        /// The last refusal.
+        /// The error of the last refusal.
         error: Arc<Error>,
     },
     /// The journal cannot be used.
     Journal(Arc<JournalError>),
-    /// A request could not be made at all.
+    /// A request could not be built or sent at all.
     Failed(Arc<Error>),
 }
 
 impl StopReason {
-    /// The reason for an error with which no request of the run can succeed.
+    /// Returns the reason for an error after which no request of the run can succeed.
     pub(crate) fn of(error: Arc<Error>) -> Self {
         match error.kind() {
             ErrorKind::Unauthorized => Self::Unauthorized(error),
@@ -62,26 +63,26 @@ impl StopReason {
         }
     }
 
-    /// What the service, or this crate, said last.
+    /// Returns the error of the last failed request.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         match self {
             Self::Cancelled | Self::Journal(_) => None,
             Self::ConsecutiveFailures { error, .. } => error.as_deref(),
             Self::Unauthorized(error)
-            | Self::RefusedAlike { error, .. }
+            | Self::RepeatedRefusal { error, .. }
             | Self::TooManyRejected { error, .. }
             | Self::Failed(error) => Some(error),
         }
     }
 
-    /// The reason as it stands in a file of dead letters.
+    /// Returns the reason for journals and dead letters.
     #[must_use]
     pub fn reason(&self) -> Reason {
         let kind = match self {
             Self::Cancelled => "cancelled",
-            Self::Unauthorized(error) | Self::Failed(error) => return Reason::of(error),
-            Self::RefusedAlike { .. } => "refused_alike",
+            Self::Unauthorized(error) | Self::Failed(error) => return Reason::from_error(error),
+            Self::RepeatedRefusal { .. } => "repeated_refusal",
             Self::ConsecutiveFailures { .. } => "consecutive_failures",
             Self::TooManyRejected { .. } => "too_many_rejected",
             Self::Journal(_) => "journal",
@@ -95,17 +96,17 @@ impl fmt::Display for StopReason {
         match self {
             Self::Cancelled => formatter.write_str("the run was cancelled"),
             Self::Unauthorized(error) | Self::Failed(error) => {
-                write!(formatter, "the run stopped: {error}")
+                write!(formatter, "stopped: {error}")
             }
-            Self::RefusedAlike {
+            Self::RepeatedRefusal {
                 items,
                 requests,
                 error,
             } => write!(
                 formatter,
-                "the run stopped, since {requests} requests in a row were refused alike, {items} of them with one item \
-                 alone: the collection, the rights of the token or the site may be at fault, or all items in the same \
-                 way; {error}"
+                "stopped after {requests} consecutive requests were refused with the same error, {items} of them with a \
+                 single item; check the collection, the permissions of the token and what all items have in common: \
+                 {error}"
             ),
             Self::ConsecutiveFailures {
                 batches,
@@ -114,10 +115,10 @@ impl fmt::Display for StopReason {
             } => {
                 write!(
                     formatter,
-                    "the run stopped after {batches} consecutive batches with {items} items of which none was updated"
+                    "stopped after {batches} consecutive batches without a success ({items} items)"
                 )?;
                 match error {
-                    Some(error) => write!(formatter, "; {error}"),
+                    Some(error) => write!(formatter, ": {error}"),
                     None => Ok(()),
                 }
             }
@@ -128,10 +129,10 @@ impl fmt::Display for StopReason {
                 error,
             } => write!(
                 formatter,
-                "the run stopped, since {rejected} of {items} items were rejected and it took {requests} requests to \
-                 find them: correct what they have in common, or set isolation_limit; {error}"
+                "stopped after {requests} requests to isolate {rejected} rejected items of {items}; correct what they \
+                 have in common, or raise isolation_limit: {error}"
             ),
-            Self::Journal(error) => write!(formatter, "the run stopped: {error}"),
+            Self::Journal(error) => write!(formatter, "stopped: {error}"),
         }
     }
 }
@@ -140,9 +141,9 @@ impl fmt::Display for StopReason {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SourceEnd {
-    /// It was read to its end.
+    /// The source was read to its end.
     Ended,
-    /// It was read up to an error, and what comes behind it is not in the account. See
+    /// The source was read up to an error. The items behind it have no status. See
     /// [`continue_after_source_error`](crate::bulk::Bulk::continue_after_source_error).
     Failed {
         /// The position of the error, counted from 0.
@@ -150,22 +151,22 @@ pub enum SourceEnd {
         /// The error.
         error: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// It was not read on: the run stopped, and the source gave nothing for a second, or for ten in all, or did not end within 100,000
-    /// items. What is left of it is not in the account.
-    NotReadOn,
+    /// The run stopped, and did not read the source to its end: the source was idle for 1 second, or for 10 seconds in total, or
+    /// had more than 100,000 further items. The items that were not read have no status.
+    Abandoned,
 }
 
 impl fmt::Display for SourceEnd {
-    /// Positions are counted from 1.
+    /// Writes positions counted from 1.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended => formatter.write_str("the source was read to its end"),
             Self::Failed { index, error } => write!(
                 formatter,
-                "the source was read up to row {} and no further: {error}",
+                "the source failed at row {} and was not read further: {error}",
                 index.saturating_add(1)
             ),
-            Self::NotReadOn => formatter.write_str("the source was not read to its end"),
+            Self::Abandoned => formatter.write_str("the source was not read to its end"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A journal to which a run appends.
+//! The journal of a run, which appends to its file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,45 +9,47 @@ use super::file::LockedFile;
 use super::fingerprint::Fingerprint;
 use super::format::{self, Record, Seal};
 use super::in_flight::{Contradiction, InFlight};
-use super::parameters::{Parameters, Position, Settled};
+use super::parameters::{Parameters, Position, RecordedStatus};
 use super::past::{Claim, Kind, Past, Resend};
-use super::reader::{reason_at, rejected_for_no_reason};
+use super::reader::{reason_at, rejected_without_reason};
 use super::replay::Replay;
 use crate::bulk::core::reason::Reason;
 use crate::bulk::core::status::Recorded;
 use crate::error::{JournalError, JournalErrorKind, JournalFailure as Failure};
 
-/// How many updates of an input are looked at to tell whether the journal is of it.
-const LOOKED_AT: u64 = 100;
+/// The number of updates of an input that decide whether the journal belongs to it.
+const MAX_JUDGED: u64 = 100;
 
-/// A journal that is written by one run at a time. It locks its file until it is dropped or its process ends in whatever
-/// way. The lock is advisory on Unix; on Windows the file cannot be read by others in the meantime.
+/// A journal that one run at a time writes.
 ///
-/// The methods block on the file: without `fsync` for as long as it takes to copy some kilobytes, with it for the disk.
+/// It locks its file until it is dropped or its process ends. On Unix the lock is advisory. On Windows others cannot read
+/// the file in the meantime.
+///
+/// The methods block on the file: without `fsync` for the time to copy some kilobytes, with `fsync` for the disk.
 pub(crate) struct Journal {
     pub(super) file: LockedFile,
     pub(super) past: Past,
     reasons: BTreeMap<Fingerprint, u64>,
     pub(super) in_flight: InFlight,
     seal: Seal,
-    /// The record that this run begins with, until it is written.
+    /// The first record of this run, until it is written.
     beginning: Option<Record<'static>>,
     is_broken: bool,
     fault: Option<JournalError>,
-    /// How many updates of the input were looked up, and how many of them are of a known item and locale.
+    /// The number of updates of the input that were looked up, and of those with a recorded item and locale.
     looked_up: u64,
     known: u64,
 }
 
 impl Journal {
-    /// Goes on with a journal of earlier runs with the same parameters, or begins one where there is none.
+    /// Opens the journal of earlier runs with the same parameters, or creates one.
     ///
-    /// What a killed run has left of its last line is cut off. An empty file is begun, as is one in which not even the
-    /// first line is whole.
+    /// An incomplete last line, left by a killed run, is removed. A file that is empty, or whose first line is incomplete,
+    /// becomes a new journal.
     ///
     /// # Errors
     ///
-    /// [`JournalErrorKind`] says it all; but for an [`Io`](JournalErrorKind::Io) on the way the file is left as it is.
+    /// Each [`JournalErrorKind`] can occur. Except after [`Io`](JournalErrorKind::Io), the file is unchanged.
     pub(crate) fn open(path: &Path, parameters: &Parameters) -> Result<Self, JournalError> {
         Self::opened(path, parameters).map_err(|failure| JournalError::new(path, failure))
     }
@@ -58,7 +60,7 @@ impl Journal {
         if let Some(recorded) = &replay.parameters {
             parameters.agree(recorded)?;
         }
-        file.go_on_at(replay.len)?;
+        file.truncate(replay.len)?;
         if replay.parameters.is_none() {
             let mut line = Vec::new();
             format::write_header(&mut line, &mut replay.seal, parameters).map_err(unwritable)?;
@@ -79,25 +81,26 @@ impl Journal {
         })
     }
 
-    /// Whether each record is to be on the disk before its method returns; `false` unless called.
+    /// Sets whether each record reaches the disk before its method returns. Default: `false`.
     pub(crate) fn fsync(mut self, fsync: bool) -> Self {
         self.file.fsync = fsync;
         self
     }
 
-    /// Whether an earlier run has updated anything.
+    /// Returns `true` if an earlier run has updated an item.
     pub(crate) fn has_updated(&self) -> bool {
         self.past.count(Kind::Updated) > 0
     }
 
-    /// How many updates may have changed an item in an earlier run and are not in the input, once all of it was looked up.
-    pub(crate) fn left_out(&self) -> u64 {
+    /// Returns the number of updates of earlier runs that may have changed an item and are not in the input, once all of
+    /// it was looked up.
+    pub(crate) fn not_in_input(&self) -> u64 {
         self.past.unclaimed()
     }
 
-    /// Looks up what earlier runs have recorded of the next update of the input, and places it behind what is recorded of
-    /// its item and locale. If the reason cannot be read, the journal records nothing more, and [`fault`](Self::take_fault)
-    /// says why.
+    /// Looks up the record of the next update of the input, and returns its position behind the recorded updates of its
+    /// item and locale. If the reason cannot be read, the journal accepts no further record, and
+    /// [`take_fault`](Self::take_fault) returns the error.
     pub(crate) fn look_up(
         &mut self,
         index: u64,
@@ -122,24 +125,24 @@ impl Journal {
             Some(Kind::Updated) => Recorded::Updated,
             Some(Kind::Rejected) => Recorded::Rejected(
                 self.reason(fingerprint)
-                    .unwrap_or_else(rejected_for_no_reason)
-                    .knowing(may_have_acted),
+                    .unwrap_or_else(rejected_without_reason)
+                    .with_may_have_acted(may_have_acted),
             ),
             Some(Kind::Unknown) => Recorded::Unknown(self.reason(fingerprint)),
         };
         (position, recorded)
     }
 
-    /// Whether enough of the input was looked up to tell whether the journal is of it.
+    /// Returns `true` if enough of the input was looked up to decide whether the journal belongs to it.
     pub(crate) fn is_judged(&self) -> bool {
-        self.past.is_empty() || self.known > 0 || self.looked_up >= LOOKED_AT
+        self.past.is_empty() || self.known > 0 || self.looked_up >= MAX_JUDGED
     }
 
-    /// Says, when enough of the input was looked up or no more can be, whether the journal is of another input.
+    /// Checks that the journal belongs to the input, when enough of the input was looked up or no more is available.
     ///
     /// # Errors
     ///
-    /// [`OtherInput`](JournalErrorKind::OtherInput).
+    /// [`OtherInput`](JournalErrorKind::OtherInput) if none of the items is recorded.
     pub(crate) fn judge(&self) -> Result<(), JournalError> {
         if self.past.is_empty() || self.known > 0 || self.looked_up == 0 {
             return Ok(());
@@ -148,12 +151,12 @@ impl Journal {
         Err(self.error(JournalErrorKind::OtherInput { updates }))
     }
 
-    /// Records that a request with these items is about to leave.
+    /// Records that a request with these items is about to be sent.
     ///
     /// # Errors
     ///
     /// [`Contradiction`](JournalErrorKind::Contradiction); [`Io`](JournalErrorKind::Io) or
-    /// [`Broken`](JournalErrorKind::Broken). The request must not be sent then.
+    /// [`Broken`](JournalErrorKind::Broken). The request must then not be sent.
     pub(crate) fn sent(&mut self, items: &[Position]) -> Result<(), JournalError> {
         self.recording(|journal| {
             for item in items {
@@ -166,14 +169,14 @@ impl Journal {
         })
     }
 
-    /// Takes back what [`sent`](Self::sent) has recorded of a request with these items: it did not leave, or was
-    /// answered in a way that tells that nothing has changed.
+    /// Reverts the record of [`sent`](Self::sent) for a request with these items that was not sent, or that certainly
+    /// changed nothing.
     ///
-    /// An item that was unknown before that request still is.
+    /// An item that was unknown before that request is still unknown.
     ///
     /// # Errors
     ///
-    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is settled or was not sent;
+    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them has a status or was not sent;
     /// [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken).
     pub(crate) fn unsent(&mut self, items: &[Position]) -> Result<(), JournalError> {
         self.recording(|journal| {
@@ -186,40 +189,42 @@ impl Journal {
         })
     }
 
-    /// Records what came of items, all in one write.
+    /// Records the statuses of items in one write.
     ///
     /// # Errors
     ///
-    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is to be updated or unknown without having been
-    /// sent; [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the next
-    /// run, whatever came of them.
-    pub(crate) fn settled(&mut self, items: &[(Position, Settled)]) -> Result<(), JournalError> {
+    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is updated or unknown without having been sent;
+    /// [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the next run.
+    pub(crate) fn finished(
+        &mut self,
+        items: &[(Position, RecordedStatus)],
+    ) -> Result<(), JournalError> {
         self.recording(|journal| {
             let mut updated = Vec::new();
             let mut others = Vec::new();
-            for (item, settled) in items {
+            for (item, status) in items {
                 let index = item.index;
-                let with = |reason| format::Settled {
+                let with = |reason| format::ItemReason {
                     index,
-                    item: item.fingerprint,
+                    fingerprint: item.fingerprint,
                     after: item.after,
                     reason: Cow::Borrowed(reason),
                 };
-                match settled {
-                    Settled::Updated => {
+                match status {
+                    RecordedStatus::Updated => {
                         journal.in_flight.updated(index)?;
                         updated.push(*item);
                     }
-                    Settled::Rejected(reason) => others.push(Record::Rejected(with(reason))),
-                    Settled::Unknown(reason) => {
+                    RecordedStatus::Rejected(reason) => others.push(Record::Rejected(with(reason))),
+                    RecordedStatus::Unknown(reason) => {
                         if !(item.was_unknown || journal.in_flight.is_open(index)) {
-                            let reason = "no request with it has left";
+                            let reason = "no request with it was sent";
                             return Err(Contradiction { index, reason }.into());
                         }
                         others.push(Record::Unknown(with(reason)));
                     }
                 }
-                journal.in_flight.settled(index);
+                journal.in_flight.finished(index);
             }
             let updated = updated
                 .chunks(format::MAX_ITEMS)
@@ -236,8 +241,7 @@ impl Journal {
             return Err(self.error(JournalErrorKind::Broken));
         }
         let recorded = record(self);
-        // Half a record may be in the file, or a whole one in memory only; either way what comes next must not build
-        // on it.
+        // Half a record may be in the file, or a whole one in memory only. No later record may follow it.
         self.is_broken = recorded.is_err();
         recorded.map_err(|failure| self.error(failure))
     }
@@ -250,20 +254,20 @@ impl Journal {
         self.file.append(&lines)
     }
 
-    /// Why an update was rejected, or is unknown, in an earlier run.
+    /// Returns the reason for which an earlier run recorded an update as rejected or unknown.
     fn reason(&mut self, fingerprint: Fingerprint) -> Option<Reason> {
         let offset = self.reasons.get(&fingerprint).copied()?;
         let read = reason_at(self.file.file(), offset)
             .and_then(|reason| self.file.go_to_end().map(|()| reason));
         read.map_err(|error| {
-            // Without the way back to the end, the next record would overwrite others.
+            // The position may not be at the end any more, and the next record would overwrite others.
             self.is_broken = true;
             self.fault = Some(self.error(Failure::io("read it")(error)));
         })
         .ok()
     }
 
-    /// Why a reason could not be read, once.
+    /// Takes the error of reading a reason.
     pub(crate) fn take_fault(&mut self) -> Option<JournalError> {
         self.fault.take()
     }

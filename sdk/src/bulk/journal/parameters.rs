@@ -1,4 +1,4 @@
-//! What a journal records of a run and of an item.
+//! The data that a journal records of a run and of an item.
 
 use super::fingerprint::Fingerprint;
 use crate::bulk::core::reason::Reason;
@@ -6,10 +6,10 @@ use crate::bulk::core::status::ItemStatus;
 use crate::error::JournalErrorKind;
 use crate::id::CollectionId;
 
-/// The parameters of a run by which its journal is known again: what an item comes to depends on them.
+/// The parameters that all runs of a journal must share, because the result of an item depends on them.
 ///
-/// The token and the base URL are not among them. The first is a secret, and the second may change between two runs
-/// without a change of what is updated, as when a proxy is put in between.
+/// The token and the base URL are not among them. The token is a secret. The base URL may change without a change of the
+/// items, for example with a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) collection: CollectionId,
@@ -33,35 +33,35 @@ impl Parameters {
     }
 }
 
-/// An update and its place in the input.
+/// An update and its position in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Position {
-    /// The place, counted from 0.
+    /// The position, counted from 0.
     pub(crate) index: u64,
     pub(crate) fingerprint: Fingerprint,
-    /// How many updates of the same item and locale stand before it that earlier runs have settled.
+    /// The number of updates of the same item and locale before it that earlier runs have recorded.
     pub(crate) after: u32,
-    /// Whether it is unknown what came of it in an earlier run.
+    /// Whether its result in an earlier run is unknown.
     pub(crate) was_unknown: bool,
 }
 
-/// The settlement of an update that was sent. One that was not attempted is not recorded: a resumed run attempts it.
+/// The recorded status of an update. One that was not attempted is not recorded: a resumed run attempts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
+pub(crate) enum RecordedStatus {
     Updated,
     Rejected(Reason),
     Unknown(Reason),
 }
 
-impl Settled {
-    /// The record of a settlement, if it has one.
+impl RecordedStatus {
+    /// Returns the record of a status, if it has one.
     pub(crate) fn of(status: &ItemStatus) -> Option<Self> {
         match status {
             ItemStatus::Updated(_) => Some(Self::Updated),
-            ItemStatus::Rejected(error) => Some(Self::Rejected(Reason::of(error))),
+            ItemStatus::Rejected(error) => Some(Self::Rejected(Reason::from_error(error))),
             ItemStatus::Unknown(why) => Some(Self::Unknown(why.reason())),
             ItemStatus::AlreadyUpdated
-            | ItemStatus::RejectedBefore(_)
+            | ItemStatus::AlreadyRejected(_)
             | ItemStatus::NotAttempted(_) => None,
         }
     }

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use super::append::{Journal, spans};
 use super::fingerprint::Fingerprint;
 use super::format::{self, Record, Seal};
-use super::parameters::{Parameters, Position, Settled};
+use super::parameters::{Parameters, Position, RecordedStatus};
 use super::past::{Kind, Past, Resend};
-use super::reader::{JournalReader, Tally};
+use super::reader::{JournalCounts, JournalReader};
 use super::replay::Replay;
 use super::writer::Writer;
 use crate::bulk::core::reason::Reason;
@@ -95,14 +95,14 @@ fn small_run(journal: &mut Journal) -> Result<(), JournalError> {
     let silent = Reason::new("timeout", "the time for the request ran out");
     journal.sent(&items([0, 1, 2, 5, 6, 4]))?;
     journal.unsent(&items([5, 6, 4]))?;
-    journal.settled(&[
-        (item(0), Settled::Updated),
-        (item(1), Settled::Rejected(refused.clone())),
-        (item(2), Settled::Unknown(silent.clone())),
-        (item(7), Settled::Rejected(refused.clone())),
+    journal.finished(&[
+        (item(0), RecordedStatus::Updated),
+        (item(1), RecordedStatus::Rejected(refused.clone())),
+        (item(2), RecordedStatus::Unknown(silent.clone())),
+        (item(7), RecordedStatus::Rejected(refused.clone())),
     ])?;
     journal.sent(&items([3, 4]))?;
-    journal.settled(&[(item(3), Settled::Updated)])
+    journal.finished(&[(item(3), RecordedStatus::Updated)])
 }
 
 /// What is known of the items of [`small_run`] after each line.

@@ -1,4 +1,4 @@
-//! The journal of a run that goes on, which is written away from the threads of async tasks.
+//! The writer of a journal, which keeps blocking work off the threads of async tasks.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::append::Journal;
 use super::fingerprint::Fingerprint;
-use super::parameters::{Position, Settled};
+use super::parameters::{Position, RecordedStatus};
 use super::past::Resend;
 use crate::bulk::core::machine::{self, Event};
 use crate::bulk::core::status::Recorded;
@@ -20,18 +20,18 @@ use crate::id::ItemKey;
 use crate::observe::Observers;
 use crate::time::Clock;
 
-/// Writes one record after the other, each on a thread that may block. Clones write to the same journal. Without a
-/// journal nothing is known of any item, and nothing is written.
+/// Writes the records of a run to its journal, one after the other, each on a thread for blocking work.
 ///
-/// After a record that could not be written there is a [fault](Self::take_fault), and the run has to stop.
+/// Clones write to the same journal. Without a journal, every item is new and nothing is written. If a write fails,
+/// [`take_fault`](Self::take_fault) returns the error, and the run must stop.
 #[derive(Clone)]
 pub(crate) struct Writer(Arc<Inner>);
 
 struct Inner {
-    /// `None` without a journal, and once the writer is closed. Locked for as long as a write takes.
+    /// `None` without a journal, and after the writer is closed. Locked during a write.
     journal: Arc<Mutex<Option<Journal>>>,
     has_journal: bool,
-    /// The places in the journal of the items that are not settled, by their position in the source.
+    /// The positions of the items without a status, by their index in the source.
     positions: Mutex<HashMap<u64, Position>>,
     fault: Mutex<Option<JournalError>>,
     observers: Observers,
@@ -54,7 +54,7 @@ impl Writer {
         }))
     }
 
-    /// What earlier runs have recorded of the next update of the source.
+    /// Looks up the record of the next update of the source.
     pub(crate) async fn look_up(
         &self,
         index: u64,
@@ -78,7 +78,8 @@ impl Writer {
         recorded
     }
 
-    /// Whether the journal is of this input, if that can be told by now; it has to be if the updates looked up are all.
+    /// Returns the event that the journal belongs to this input or does not, or `None` if that is not known yet. With
+    /// `is_all`, no further updates are looked up, and it is known.
     pub(crate) async fn judge(&self, is_all: bool) -> Option<Event> {
         let can_tell = |journal: &Journal| is_all || journal.is_judged();
         let judge = |journal: &mut Journal| can_tell(journal).then(|| journal.judge());
@@ -88,56 +89,56 @@ impl Writer {
         }
     }
 
-    /// Records that a request with these items is about to leave. Whether it is recorded.
+    /// Records that a request with these items is about to be sent. Returns `true` if it is recorded.
     pub(crate) async fn sent(&self, indices: &[u64]) -> bool {
         let positions = self.positions(indices);
         self.write(move |journal| journal.sent(&positions)).await
     }
 
-    /// Records that a request with these items has changed nothing.
+    /// Records that a request with these items changed nothing.
     pub(crate) async fn unsent(&self, indices: &[u64]) {
         let positions = self.positions(indices);
         self.write(move |journal| journal.unsent(&positions)).await;
     }
 
-    /// Records the settlements of sent items, in one write.
-    pub(crate) async fn settle(&self, settled: &[machine::SettledItem]) {
+    /// Records the statuses of sent items in one write.
+    pub(crate) async fn record(&self, results: &[machine::ItemResult]) {
         let records: Vec<_> = {
             let positions = lock(&self.0.positions);
-            let record = |settled: &machine::SettledItem| {
-                let position = positions.get(&settled.index)?;
-                Some((*position, Settled::of(&settled.status)?))
+            let record = |result: &machine::ItemResult| {
+                let position = positions.get(&result.index)?;
+                Some((*position, RecordedStatus::of(&result.status)?))
             };
-            settled.iter().filter_map(record).collect()
+            results.iter().filter_map(record).collect()
         };
-        for settled in settled {
-            self.forget(settled.index);
+        for result in results {
+            self.forget(result.index);
         }
         if !records.is_empty() {
-            self.write(move |journal| journal.settled(&records)).await;
+            self.write(move |journal| journal.finished(&records)).await;
         }
     }
 
-    /// Forgets the place of an item that is settled.
+    /// Forgets the position of an item with a status.
     pub(crate) fn forget(&self, index: u64) {
         if self.0.has_journal {
             lock(&self.0.positions).remove(&index);
         }
     }
 
-    /// The first record that could not be written or read stops the run, once.
+    /// Takes the event that stops the run after the first failed write or read.
     pub(crate) fn take_fault(&self) -> Option<Event> {
         lock(&self.0.fault).take().map(stop)
     }
 
-    /// How many updates of earlier runs are not in the input, once all of it was looked up.
-    pub(crate) fn left_out(&self) -> u64 {
+    /// Returns the number of updates of earlier runs that are not in the input, once all of it was looked up.
+    pub(crate) fn not_in_input(&self) -> u64 {
         let journal = lock(&self.0.journal);
-        journal.as_ref().map_or(0, Journal::left_out)
+        journal.as_ref().map_or(0, Journal::not_in_input)
     }
 
-    /// Closes the journal, so that another run can use it. Waits for the write under way; writes that have not begun are
-    /// left out.
+    /// Closes the journal, so that another run can use it. It waits for a write in progress, and drops writes that have not
+    /// begun.
     pub(crate) fn close(&self) {
         drop(lock(&self.0.journal).take());
     }
@@ -148,7 +149,7 @@ impl Writer {
         indices.iter().filter_map(place).collect()
     }
 
-    /// Writes a record. A write that has begun is finished even if this future is dropped. Whether it is written.
+    /// Writes a record, and returns `true` if it is written. A write that has begun finishes even if this future is dropped.
     pub(super) async fn write<F>(&self, record: F) -> bool
     where
         F: FnOnce(&mut Journal) -> Result<(), JournalError> + Send + 'static,
@@ -159,7 +160,7 @@ impl Writer {
         let _writing = self.0.observers.write_started(&*self.0.clock);
         self.note(match self.off_thread(record).await {
             Ok(written) => written.unwrap_or(Ok(())),
-            // The runtime has shut down before the write began.
+            // The runtime shut down before the write began.
             Err(error) => {
                 let failure = Failure::io("write to it")(io::Error::other(error));
                 let unwritten = |journal: &Journal| Err(journal.error(failure));
@@ -168,7 +169,7 @@ impl Writer {
         })
     }
 
-    /// Reads from the journal: at once, unless a write is under way. `None` if there is no journal.
+    /// Reads from the journal: at once, unless a write is in progress. Returns `None` if there is no journal.
     async fn read<T>(&self, read: impl FnOnce(&mut Journal) -> T) -> Option<T> {
         loop {
             match self.0.journal.try_lock() {
@@ -178,7 +179,7 @@ impl Writer {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            // The lock is waited for where that blocks nobody.
+            // Waits for the lock on a thread that may block.
             let _ = self.off_thread(|_| ()).await;
         }
     }
@@ -196,7 +197,7 @@ impl Writer {
         })
     }
 
-    /// Keeps the first fault. Whether there is none.
+    /// Keeps the first error. Returns `true` if there is none.
     fn note(&self, done: Result<(), JournalError>) -> bool {
         let Err(fault) = done else { return true };
         lock(&self.0.fault).get_or_insert(fault);
@@ -208,7 +209,7 @@ fn stop(error: JournalError) -> Event {
     Event::Stop(StopReason::Journal(Arc::new(error)))
 }
 
-/// Nothing is left half-changed by a panic under these locks: a journal that is broken knows it.
+/// Locks a mutex, also a poisoned one: a panic leaves nothing half-changed under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -246,10 +246,10 @@ fn a_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
     let reason = row.reason().to_string();
     let letter = letter(row);
     let read: serde_json::Value = serde_json::from_str(&letter).expect("JSON");
-    assert_eq!(read["unreadable"], "{\"id\":\"\u{1b}\\ud800\",}");
+    assert_eq!(read["invalid"], "{\"id\":\"\u{1b}\\ud800\",}");
     assert_eq!(read["line"], 3);
     assert_eq!(read["error"]["outcome"], "not_attempted");
-    assert_eq!(read["error"]["kind"], "unreadable_row");
+    assert_eq!(read["error"]["kind"], "invalid_row");
     assert_eq!(read["error"]["message"], *reason);
     assert_eq!(read.get("exact"), None);
     assert_eq!(letter.lines().count(), 1);
@@ -263,13 +263,13 @@ fn a_row_inside_an_error_of_ones_own_is_found() {
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert_eq!(
         letter,
-        r#"{"unreadable":"1;2","line":12,"error":{"outcome":"not_attempted","kind":"unreadable_row","message":"three cells are missing"}}"#
+        r#"{"invalid":"1;2","line":12,"error":{"outcome":"not_attempted","kind":"invalid_row","message":"three cells are missing"}}"#
     );
     let why = NotAttempted::Source(std::sync::Arc::new(io::Error::other("no row")));
     let outcome = Outcome::new(7, None, ItemStatus::NotAttempted(why));
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert!(
-        letter.starts_with(r#"{"unreadable":null,"row":8,"error":{"#),
+        letter.starts_with(r#"{"invalid":null,"row":8,"error":{"#),
         "{letter}"
     );
 }
@@ -285,7 +285,7 @@ fn a_dead_letter_is_read_as_the_same_row_until_somebody_corrects_it() {
         "{said}"
     );
     let second = letter(row);
-    assert!(second.contains(r#""unreadable":"{\"id\":5}""#), "{second}");
+    assert!(second.contains(r#""invalid":"{\"id\":5}""#), "{second}");
     assert!(letter(unreadable(second.as_bytes())).len() < 2_000);
 
     let corrected = first.replace("{\\\"id\\\":5}", &update(3).replace('"', "\\\""));

@@ -28,7 +28,7 @@ fn bodies(encoded: &str) -> Vec<String> {
 
 /// Returns everything that an error shows.
 fn shown(error: &Error) -> Vec<String> {
-    let reason = serde_json::to_string(&Reason::of(error)).expect("JSON");
+    let reason = serde_json::to_string(&Reason::from_error(error)).expect("JSON");
     let mut shown = vec![
         error.to_string(),
         format!("{error:?}"),

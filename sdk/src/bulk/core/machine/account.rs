@@ -1,14 +1,14 @@
-//! The account: each item is settled once.
+//! The account: each item gets exactly one status.
 
 use super::super::group::{Group, GroupId, Item};
 use super::super::status::{ItemStatus, NotAttempted};
 use super::super::stop::StopReason;
-use super::{Command, Machine, SettledItem};
+use super::{Command, ItemResult, Machine};
 use crate::id::ItemKey;
 use crate::model::Batch;
 use crate::model::ItemUpdate;
 
-/// Whether the next update of a key may be sent when one is settled.
+/// Whether the next update of a key may be sent when the one before has its status.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NextOfKey {
     Free,
@@ -16,7 +16,7 @@ enum NextOfKey {
 }
 
 impl Machine {
-    /// Ends a group with nothing left to send. Its unsettled items go into a batch again.
+    /// Ends a group without items to send. Its items without a status return to the planner.
     pub(super) fn end_group(&mut self, id: GroupId) {
         let Some(mut group) = self.groups.remove(&id) else {
             return;
@@ -29,18 +29,18 @@ impl Machine {
         self.count_failures(&group);
     }
 
-    /// Ends a group of a run that has stopped.
-    pub(super) fn give_up(&mut self, id: GroupId) {
+    /// Ends a group of a stopped run.
+    pub(super) fn abandon_group(&mut self, id: GroupId) {
         let Some(mut group) = self.groups.remove(&id) else {
             return;
         };
-        group.doubt_held();
+        group.release_held();
         for entry in group.take_rest() {
             self.not_attempted(entry.payload);
         }
     }
 
-    /// Stops the run if one batch after the other fails.
+    /// Stops the run after too many consecutive batches without a success.
     fn count_failures(&mut self, group: &Group) {
         if group.has_updated {
             self.failures = (0, 0);
@@ -58,45 +58,45 @@ impl Machine {
         }
     }
 
-    /// Settles items of a group, all as the same.
-    pub(super) fn settle_each(&mut self, id: GroupId, places: &[usize], status: &ItemStatus) {
+    /// Gives the same status to items of a group.
+    pub(super) fn record_each(&mut self, id: GroupId, places: &[usize], status: &ItemStatus) {
         let places = places.iter();
-        let settled = places.map(|place| (*place, status.clone())).collect();
-        self.settle_places(id, settled);
+        let results = places.map(|place| (*place, status.clone())).collect();
+        self.record_places(id, results);
     }
 
-    /// Settles items of a group, in one write.
-    pub(super) fn settle_places(&mut self, id: GroupId, settled: Vec<(usize, ItemStatus)>) {
+    /// Gives items of a group their status, in one write.
+    pub(super) fn record_places(&mut self, id: GroupId, results: Vec<(usize, ItemStatus)>) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
-        let mut items = Vec::with_capacity(settled.len());
-        for (place, status) in settled {
+        let mut items = Vec::with_capacity(results.len());
+        for (place, status) in results {
             group.has_updated |= matches!(status, ItemStatus::Updated(_));
             if let Some(entry) = group.take(place) {
                 items.push((entry.payload, status));
             }
         }
-        self.settle_all(items);
+        self.record_all(items);
     }
 
-    /// Settles items, which hold their keys, and lets the next of each key go.
-    fn settle_all(&mut self, items: Vec<(Item, ItemStatus)>) {
-        let mut settled = Vec::with_capacity(items.len());
+    /// Gives items their status, and frees or blocks their keys.
+    fn record_all(&mut self, items: Vec<(Item, ItemStatus)>) {
+        let mut results = Vec::with_capacity(items.len());
         let mut keys = Vec::with_capacity(items.len());
         for (item, status) in items {
-            let status = item.over_all(status);
+            let status = item.status_after(status);
             let key = item.update.key();
             self.count(key, &status);
             keys.push((key, self.next_of_key(key, &status)));
-            settled.push(SettledItem {
+            results.push(ItemResult {
                 index: item.index,
                 update: Some(item.update),
                 status,
             });
         }
-        if !settled.is_empty() {
-            self.commands.push(Command::Settle(settled));
+        if !results.is_empty() {
+            self.commands.push(Command::Record(results));
         }
         for (key, next) in keys {
             match next {
@@ -110,7 +110,7 @@ impl Machine {
         match status {
             ItemStatus::Unknown(_) if self.rules.continue_after_unknown => NextOfKey::Free,
             ItemStatus::Unknown(_) => NextOfKey::Blocked,
-            // A resumed run sends it, and must not do so after a later one.
+            // A resumed run sends it, which must not happen after a later update.
             ItemStatus::NotAttempted(_) => {
                 self.not_sent.insert(key);
                 NextOfKey::Blocked
@@ -131,14 +131,14 @@ impl Machine {
         }
     }
 
-    /// Lets no later update of a key go.
+    /// Blocks later updates of a key.
     pub(super) fn block(&mut self, key: ItemKey) {
         for entry in self.planner.block(key) {
             self.hold_back_after_earlier(entry.payload);
         }
     }
 
-    /// Hands out an item that has to wait for an earlier one of its key.
+    /// Returns an item that must not be sent before an earlier one of its key.
     pub(super) fn hold_back_after_earlier(&mut self, item: Item) {
         let why = match self.not_sent.contains(&item.update.key()) {
             true => NotAttempted::AfterNotSent,
@@ -147,7 +147,7 @@ impl Machine {
         self.hold_back(item, why);
     }
 
-    /// Hands out an item of a run that has stopped.
+    /// Returns an item of a stopped run.
     pub(super) fn not_attempted(&mut self, item: Item) {
         self.hold_back(item, self.why_not_attempted());
     }
@@ -157,14 +157,14 @@ impl Machine {
         NotAttempted::Stopped(why.unwrap_or(StopReason::Cancelled))
     }
 
-    /// Hands out an item that is not sent, or not sent again. The journal has all that is known of it.
+    /// Returns an item that is not sent or not resent. Nothing is recorded: the journal is complete.
     fn hold_back(&mut self, item: Item, why: NotAttempted) {
-        let status = item.over_all(ItemStatus::NotAttempted(why));
-        self.hand_out(item.index, Some(item.update), status);
+        let status = item.status_after(ItemStatus::NotAttempted(why));
+        self.emit(item.index, Some(item.update), status);
     }
 
-    pub(super) fn hand_out(&mut self, index: u64, update: Option<ItemUpdate>, status: ItemStatus) {
-        self.commands.push(Command::HandOut(SettledItem {
+    pub(super) fn emit(&mut self, index: u64, update: Option<ItemUpdate>, status: ItemStatus) {
+        self.commands.push(Command::Emit(ItemResult {
             index,
             update,
             status,

@@ -1,4 +1,4 @@
-//! What the source gives, on its way into batches.
+//! The intake: items of the source on their way into batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::{Command, Given, Machine};
 use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
 
-/// For how long a stopped run waits for its source in all, so that one which gives something now and then ends too.
+/// The time that a stopped run waits for its source in total, so that a slow source ends too.
 const SILENCE_IN_ALL: Duration = Duration::from_secs(10);
 
-/// How many updates of the source are read once the run has stopped, only to be accounted for.
-const ACCOUNTED_FOR: u64 = 100_000;
+/// The number of updates that a stopped run reads only to give them a status.
+const MAX_READ_AFTER_STOP: u64 = 100_000;
 
 impl Machine {
-    /// The line of JSON of an update.
+    /// Returns the line of JSON of an update.
     ///
     /// # Errors
     ///
-    /// No request can hold the update: it has no JSON, or too much of it.
+    /// If no request can contain the update: it does not serialize, or is too large.
     pub(crate) fn line(&self, update: &ItemUpdate) -> Result<String, Error> {
         let line = update.to_json()?;
         if self.planner.can_hold(line.len()) {
@@ -32,14 +32,14 @@ impl Machine {
         Err(InvalidInput::UpdateTooLarge { bytes, most }.into())
     }
 
-    /// Takes what the source gave, after it was waited for.
+    /// Handles an item of the source or its end.
     pub(super) fn take(&mut self, given: Given, waited: Duration) {
         self.flush = false;
         if self.stopped.is_some() {
             self.waited += waited;
             self.read_after_stop += 1;
-            if self.read_after_stop >= ACCOUNTED_FOR || self.waited >= SILENCE_IN_ALL {
-                self.leave_source();
+            if self.read_after_stop >= MAX_READ_AFTER_STOP || self.waited >= SILENCE_IN_ALL {
+                self.drop_source();
             }
         }
         let index = self.totals.taken;
@@ -49,18 +49,18 @@ impl Machine {
             Given::Failed { error, is_last } => {
                 let ends = is_last || !self.rules.continue_after_source_error;
                 if ends || self.source_end.is_some() {
-                    self.leave_source();
+                    self.drop_source();
                     self.source_end = Some(SourceEnd::Failed {
                         index,
                         error: error.clone(),
                     });
                 }
                 let why = NotAttempted::Source(error);
-                self.hand_out(index, None, ItemStatus::NotAttempted(why));
+                self.emit(index, None, ItemStatus::NotAttempted(why));
             }
             Given::Invalid { update, error } => {
                 let rejected = ItemStatus::Rejected(Arc::new(error));
-                self.hand_out(index, Some(update), rejected);
+                self.emit(index, Some(update), rejected);
             }
             Given::Update {
                 update,
@@ -71,7 +71,7 @@ impl Machine {
     }
 
     fn take_update(&mut self, index: u64, update: ItemUpdate, bytes: usize, recorded: Recorded) {
-        let in_doubt = match &recorded {
+        let may_have_changed = match &recorded {
             Recorded::Unknown(_) => true,
             Recorded::Rejected(reason) => reason.may_have_acted(),
             Recorded::New | Recorded::Updated => false,
@@ -82,16 +82,16 @@ impl Machine {
                 if !self.rules.continue_after_unknown {
                     self.block(update.key());
                 }
-                Some(ItemStatus::Unknown(Unknown::InDoubt))
+                Some(ItemStatus::Unknown(Unknown::EarlierRequest))
             }
             Recorded::Updated => Some(ItemStatus::AlreadyUpdated),
             Recorded::Rejected(_) if self.rules.resend_rejected => None,
-            Recorded::Rejected(reason) => Some(ItemStatus::RejectedBefore(reason)),
+            Recorded::Rejected(reason) => Some(ItemStatus::AlreadyRejected(reason)),
             Recorded::New => None,
         };
-        let item = Item::new(index, update, in_doubt);
+        let item = Item::new(index, update, may_have_changed);
         match status {
-            Some(status) => self.hand_out(index, Some(item.update), status),
+            Some(status) => self.emit(index, Some(item.update), status),
             None if self.stopped.is_some() => self.not_attempted(item),
             None => self.plan(item, bytes),
         }
@@ -108,20 +108,19 @@ impl Machine {
         }
     }
 
-    /// The source has given nothing for a while: the items at hand are sent; or, if the run has stopped, the rest of the
-    /// source is left.
+    /// Handles an idle source: sends batches that are not full, or drops the source if the run has stopped.
     pub(super) fn silent(&mut self) {
         match self.stopped {
-            Some(_) => self.leave_source(),
+            Some(_) => self.drop_source(),
             None => self.flush = true,
         }
     }
 
-    /// Reads no more of the source.
-    fn leave_source(&mut self) {
+    /// Stops reading the source.
+    fn drop_source(&mut self) {
         if self.source_end.is_none() {
-            self.source_end = Some(SourceEnd::NotReadOn);
-            self.commands.push(Command::LeaveSource);
+            self.source_end = Some(SourceEnd::Abandoned);
+            self.commands.push(Command::DropSource);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent next.
+//! The decision what to send next.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use super::{Command, Machine, Request};
 use crate::error::Error;
 use crate::model::Batch;
 
-/// How many requests may be spent on finding the items at fault before their number is held against the limit.
+/// The number of isolation requests before the limit is checked.
 const ISOLATION_GRACE: u64 = 200;
 
 impl Machine {
-    /// Sends what can be sent.
+    /// Sends all requests that may be sent now.
     pub(super) fn launch(&mut self) {
         while self.is_admitted
             && self.stopped.is_none()
-            && (self.launch_one() || self.get_unstuck())
+            && (self.launch_one() || self.decide_if_idle())
         {}
     }
 
-    /// Sends a request, if one may be sent now. Whether it is worth to try again.
+    /// Sends a request if one may be sent now. Returns `true` if another one may follow.
     fn launch_one(&mut self) -> bool {
         let under_way = self.requests_under_way();
         match self.evidence.is_suspicious() {
@@ -33,12 +33,12 @@ impl Machine {
         }
     }
 
-    /// Decides on the held items, if nothing else can happen any more. Whether it has.
-    fn get_unstuck(&mut self) -> bool {
+    /// Decides on the held items if nothing else can happen. Returns `true` if there were any.
+    fn decide_if_idle(&mut self) -> bool {
         self.requests_under_way() == 0 && self.is_all_for_now() && self.decide_on_held()
     }
 
-    /// Until the service has accepted a request, one at a time is enough to learn whether it accepts any.
+    /// Returns the maximum number of concurrent requests. Until the service has accepted one, it is one.
     fn requests_at_once(&self) -> usize {
         match self.has_accepted {
             true => self.rules.concurrency,
@@ -51,10 +51,10 @@ impl Machine {
         next.map(|id| self.send(id)).is_some()
     }
 
-    /// Sends one item alone: of a group of which none was, if there is one.
+    /// Sends one item alone, preferably of a group of which none was sent alone.
     fn launch_alone(&mut self) -> bool {
         let mut ready = self.ready.iter();
-        let place = ready.position(|id| !self.evidence.has_asked(*id));
+        let place = ready.position(|id| !self.evidence.has_sent_alone(*id));
         let next = match place {
             Some(place) => self.ready.remove(place),
             None if !self.is_all_for_now() && self.planner.is_empty() => return false,
@@ -72,7 +72,7 @@ impl Machine {
     fn new_group(&mut self) -> Option<GroupId> {
         let flush = self.flush || self.source_end.is_some();
         let mut batch = self.planner.next_batch(flush)?;
-        // Items of the locales with the most rejections go first, since the search begins at the front.
+        // Locales with the most rejected items come first, because isolation begins at the front.
         if !self.rejected_in.is_empty() {
             batch.sort_by_key(|entry| std::cmp::Reverse(self.rejected_like(entry)));
         }
@@ -113,12 +113,12 @@ impl Machine {
                     indices,
                 }));
             }
-            // A fault of the planner: its batches are within the limits.
+            // A defect of the planner, whose batches are within the limits.
             Err(error) => self.stop(StopReason::Failed(Arc::new(error))),
         }
     }
 
-    /// Sends the next part of a group when its turn comes, or ends the group.
+    /// Queues the next part of a group, or ends the group.
     pub(super) fn go_on(&mut self, id: GroupId) {
         match self.groups.get(&id) {
             Some(group) if group.has_probe() => self.ready.push_back(id),
@@ -127,7 +127,7 @@ impl Machine {
         }
     }
 
-    /// Ends a group with nothing left to send, unless it holds items until it is decided why they were refused.
+    /// Ends a group without items to send, unless it holds items that were refused alone.
     fn rest(&mut self, id: GroupId) {
         let group = self.groups.get(&id);
         if group.is_some_and(|group| group.held.is_empty()) {
@@ -135,8 +135,8 @@ impl Machine {
         }
     }
 
-    /// Decides on the held items when nothing is left to send and nothing was accepted since they were refused alone.
-    /// Whether there were any.
+    /// Decides on the held items when no request is left and none was accepted since they were refused alone. Returns
+    /// `true` if there were any.
     fn decide_on_held(&mut self) -> bool {
         let held = |group: &Group| group.held.first().map(|(_, error)| error.clone());
         let Some(error) = self.groups.values().find_map(held) else {
@@ -147,7 +147,7 @@ impl Machine {
             return true;
         }
         let (items, requests) = self.evidence.refusals();
-        self.stop(StopReason::RefusedAlike {
+        self.stop(StopReason::RepeatedRefusal {
             items,
             requests,
             error,
@@ -155,7 +155,7 @@ impl Machine {
         true
     }
 
-    /// Rejects the held items: refusals are about items, not about everything.
+    /// Rejects the held items, because refusals are about items and not about everything.
     pub(super) fn reject_held(&mut self) {
         self.evidence.clear();
         let groups = self.groups.iter();
@@ -169,25 +169,25 @@ impl Machine {
             let held = std::mem::take(&mut group.held).into_iter();
             let rejected = held.map(|(place, error)| (place, ItemStatus::Rejected(error)));
             let rejected = rejected.collect();
-            self.settle_places(id, rejected);
+            self.record_places(id, rejected);
             if is_at_rest {
                 self.end_group(id);
             }
         }
     }
 
-    /// Whether finding the items at fault takes more requests than are granted.
-    fn is_isolation_too_costly(&self) -> bool {
+    /// Returns `true` if isolation took more requests than the limit.
+    fn exceeds_isolation_limit(&self) -> bool {
         let granted = u64::from(self.rules.isolation_limit);
         let spent = self.totals.isolation_requests;
-        // The batches that are not at their end count as one.
+        // Batches in progress count as one.
         let batches = self.totals.batches.saturating_add(1);
         spent >= ISOLATION_GRACE && spent > granted.saturating_mul(batches)
     }
 
-    /// Stops the run if finding the items at fault takes too many requests.
+    /// Stops the run if isolation took more requests than the limit.
     pub(super) fn weigh_cost(&mut self, error: &Arc<Error>) {
-        if self.is_isolation_too_costly() {
+        if self.exceeds_isolation_limit() {
             self.stop(StopReason::TooManyRejected {
                 rejected: self.totals.rejected,
                 items: self.totals.sent_items,

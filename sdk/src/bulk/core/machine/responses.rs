@@ -1,4 +1,4 @@
-//! What a response means for the items that were sent.
+//! The meaning of a response for the items that were sent.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::response::Returned;
 use crate::response::UpdateResponse;
 
 impl Machine {
-    /// Takes in how a request ended.
+    /// Handles the end of a request.
     pub(super) fn responded(&mut self, id: GroupId, result: Result<UpdateResponse, Error>) {
         let Some(places) = self.under_way(id) else {
             return;
@@ -28,16 +28,16 @@ impl Machine {
 
     fn accepted(&mut self, id: GroupId, places: &[usize], response: &UpdateResponse) {
         self.has_accepted = true;
-        let mut settled = Vec::with_capacity(places.len());
+        let mut results = Vec::with_capacity(places.len());
         for (entry, place) in places.iter().enumerate() {
             let status = match (response.item_of(entry), response.returned().get(entry)) {
                 (Some(item), _) => ItemStatus::Updated(Box::new(item.clone())),
                 (None, Some(Returned::Ambiguous(_))) => ItemStatus::Unknown(Unknown::Ambiguous),
                 (None, _) => ItemStatus::Unknown(Unknown::NotReturned),
             };
-            settled.push((*place, status));
+            results.push((*place, status));
         }
-        self.settle_places(id, settled);
+        self.record_places(id, results);
         if let Some(group) = self.groups.get_mut(&id) {
             let suspicion = group.suspicion.clone();
             let infer = suspicion.as_deref().is_none_or(is_of_items);
@@ -59,50 +59,50 @@ impl Machine {
             group.failure = Some(error.clone());
         }
         match meaning {
-            Meaning::Refused if self.may_tell_apart(places) => {
+            Meaning::Refused if self.can_isolate(places) => {
                 let bad = self.refused(id, places, &error);
                 if error.may_have_acted() || is_in_part {
                     let others = places.iter().copied().filter(|place| Some(*place) != bad);
-                    self.doubt(id, &others.collect::<Vec<_>>(), &error);
+                    self.add_attempts(id, &others.collect::<Vec<_>>(), &error);
                 }
                 self.weigh(&error);
             }
             Meaning::Refused => {
                 let why = Unknown::Refused(error);
-                self.settle_each(id, places, &ItemStatus::Unknown(why));
+                self.record_each(id, places, &ItemStatus::Unknown(why));
             }
             Meaning::TooLarge => {
                 self.evidence.refused(id, places.len(), &error);
                 if error.may_have_acted() {
-                    self.doubt(id, places, &error);
+                    self.add_attempts(id, places, &error);
                 }
                 self.too_large(id, places);
             }
             Meaning::Unknown => {
                 let why = Unknown::Failed(error.clone());
-                self.settle_each(id, places, &ItemStatus::Unknown(why));
+                self.record_each(id, places, &ItemStatus::Unknown(why));
                 if is_hopeless(error.kind()) {
                     self.stop(StopReason::of(error));
                 }
             }
             Meaning::Hopeless => self.stop(StopReason::of(error)),
             Meaning::NotSent if error.retry_stopped() == Some(RetryStopped::Aborted) => {
-                // The run was cancelled. Had it another reason to stop, it would have stopped before.
+                // The run was cancelled: after any other reason to stop, it has stopped already.
                 self.stop(StopReason::Cancelled);
             }
             Meaning::NotSent => {
                 let why = NotAttempted::NotSent(error);
-                self.settle_each(id, places, &ItemStatus::NotAttempted(why));
+                self.record_each(id, places, &ItemStatus::NotAttempted(why));
             }
         }
     }
 
-    /// Whether refused items can be sent again to find those at fault. An item that was alone is at fault itself.
-    fn may_tell_apart(&self, places: &[usize]) -> bool {
+    /// Returns `true` if refused items can be isolated. An item that was sent alone is at fault itself.
+    fn can_isolate(&self, places: &[usize]) -> bool {
         self.rules.may_isolate() || places.len() == 1
     }
 
-    /// Takes in that the service refused a group or a part of it. The item, if it was alone and is not sent again.
+    /// Handles a refusal of a group or a part of it. Returns the item if it was alone and is not resent.
     fn refused(&mut self, id: GroupId, places: &[usize], error: &Arc<Error>) -> Option<usize> {
         if self.evidence.refused(id, places.len(), error) {
             self.reject_held();
@@ -116,7 +116,7 @@ impl Machine {
             && !is_of_items(error)
             && group.refused_once != Some(*place)
         {
-            // The refusal of a busy firewall, say: the same request is sent once more.
+            // The refusal may come from a busy firewall and not repeat, so the request is sent once more.
             group.refused_once = Some(*place);
             return None;
         }
@@ -132,7 +132,7 @@ impl Machine {
         Some(place)
     }
 
-    /// Concludes from the refusals so far what can be concluded.
+    /// Stops the run if the refusals so far justify it.
     fn weigh(&mut self, error: &Arc<Error>) {
         self.weigh_cost(error);
         if self.rules.max_consecutive_failures == u32::MAX {
@@ -142,25 +142,25 @@ impl Machine {
             return;
         }
         let (items, requests) = self.evidence.refusals();
-        self.stop(StopReason::RefusedAlike {
+        self.stop(StopReason::RepeatedRefusal {
             items,
             requests,
             error: error.clone(),
         });
     }
 
-    /// Settles an item that is at fault itself.
+    /// Rejects an item that is at fault itself.
     fn reject(&mut self, id: GroupId, place: usize, error: Arc<Error>) {
-        self.settle_places(id, vec![(place, ItemStatus::Rejected(error))]);
+        self.record_places(id, vec![(place, ItemStatus::Rejected(error))]);
     }
 
-    /// Sends a request that had too many bytes in two halves.
+    /// Splits a request that had too many bytes into two halves.
     fn too_large(&mut self, id: GroupId, places: &[usize]) {
-        // The planner sends nothing any more; the group is given up as it is.
+        // The planner of a stopped run sends nothing, so the group stays as it is.
         if self.stopped.is_some() {
             return;
         }
-        // The held items were refused alone, so for another reason than their size.
+        // The held items were refused alone, so not for their size.
         self.reject_held();
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -174,9 +174,9 @@ impl Machine {
         self.end_group(id);
     }
 
-    fn doubt(&mut self, id: GroupId, places: &[usize], error: &Error) {
+    fn add_attempts(&mut self, id: GroupId, places: &[usize], error: &Error) {
         if let Some(group) = self.groups.get_mut(&id) {
-            group.doubt(places, error);
+            group.add_attempts(places, error);
         }
     }
 }

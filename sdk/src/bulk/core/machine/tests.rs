@@ -97,7 +97,7 @@ fn what_earlier_runs_have_settled_is_not_sent() {
 
 #[test]
 fn what_earlier_runs_have_settled_is_sent_again_if_it_is_asked_for() {
-    let reason = Reason::new("bad_request", "no").knowing(true);
+    let reason = Reason::new("bad_request", "no").with_may_have_acted(true);
     let mut run = Run::new(Rules {
         resend_unknown: true,
         resend_rejected: true,
@@ -323,7 +323,7 @@ fn a_run_of_which_everything_is_refused_alike_stops_after_twelve_requests() {
     run.assert_over();
     assert!(matches!(
         why(&run),
-        StopReason::RefusedAlike {
+        StopReason::RepeatedRefusal {
             items: 3..,
             requests: 12,
             ..
@@ -338,7 +338,7 @@ fn a_firewall_that_lets_nothing_through_rejects_no_item_at_the_end_of_the_source
     let mut run = given(rules(1), [0, 1]);
     run.serve(403, |_| true);
     run.assert_over();
-    assert!(matches!(why(&run), StopReason::RefusedAlike { .. }));
+    assert!(matches!(why(&run), StopReason::RepeatedRefusal { .. }));
     assert_eq!(run.words(), ["stopped"; 2]);
 }
 
@@ -447,7 +447,7 @@ fn a_stopped_run_reads_its_source_only_to_account_for_it() {
     assert!(run.machine.wants_more());
     run.handle(Event::Silent);
     assert!(run.has_left_source && !run.machine.wants_more());
-    assert!(matches!(run.machine.source_end(), SourceEnd::NotReadOn));
+    assert!(matches!(run.machine.source_end(), SourceEnd::Abandoned));
     run.assert_over();
     assert_eq!(run.words(), ["cancelled", "updated before"]);
 }

@@ -149,7 +149,7 @@ fn the_longest_record_fits_a_line() {
         journal.sent(&far_apart)?;
         journal.unsent(&far_apart)?;
         journal.sent(&far_apart[..1])?;
-        journal.settled(&[(far_apart[0], Settled::Unknown(reason.clone()))])
+        journal.finished(&[(far_apart[0], RecordedStatus::Unknown(reason.clone()))])
     });
     let longest = lines(&bytes).iter().map(|line| line.len()).max();
     assert!(longest < Some(format::MAX_LINE / 2), "{longest:?}");
@@ -179,7 +179,7 @@ fn a_first_line_of_another_file_is_told_from_a_torn_one() {
     let other = other.replace("\"format\":2", "\"format\":12");
     assert_eq!(
         replay(other.as_bytes()).expect_err("another format"),
-        JournalErrorKind::OtherFormat { found: 12 }
+        JournalErrorKind::UnsupportedFormat { found: 12 }
     );
     let overflow = other.replace("\"format\":12", "\"format\":99999999999999999999");
     assert_eq!(damaged_line(overflow.as_bytes()), 1);

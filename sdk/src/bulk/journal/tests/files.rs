@@ -14,8 +14,8 @@ fn refused(path: &Path, parameters: &Parameters) -> (JournalErrorKind, String) {
 }
 
 /// What a file holds, if it is a journal.
-fn tally(path: &Path) -> Tally {
-    JournalReader::open(path).expect("a journal").tally()
+fn counts(path: &Path) -> JournalCounts {
+    JournalReader::open(path).expect("a journal").counts()
 }
 
 #[test]
@@ -110,7 +110,11 @@ fn a_journal_that_is_held_is_refused_until_it_is_dropped() {
     let (kind, text) = refused(&path, &parameters());
     assert_eq!(kind, JournalErrorKind::InUse);
     assert_eq!(text, "another run is using it");
-    assert_eq!(tally(&path), Tally::default(), "it can be looked at");
+    assert_eq!(
+        tally(&path),
+        JournalCounts::default(),
+        "it can be looked at"
+    );
     drop(journal);
     open(&path);
 }
@@ -216,7 +220,7 @@ fn nothing_is_written_behind_a_failed_write() {
     journal.sent(&items([0])).expect("a record");
     journal.file.forbid_writing();
     let error = journal
-        .settled(&[(item(0), Settled::Updated)])
+        .finished(&[(item(0), RecordedStatus::Updated)])
         .expect_err("a failure");
     assert_eq!(
         error.kind(),
@@ -300,7 +304,7 @@ fn a_journal_holds_no_content_of_the_items() {
     };
     let bytes = written(|journal| {
         journal.sent(&[position])?;
-        journal.settled(&[(position, Settled::Updated)])
+        journal.finished(&[(position, RecordedStatus::Updated)])
     });
     let text = String::from_utf8(bytes).expect("text");
     assert!(

@@ -74,9 +74,9 @@ fn take(journal: &mut Journal, item: Position, step: Step) -> Result<(), Journal
     match step {
         Step::Sent => journal.sent(&[item]),
         Step::Unsent => journal.unsent(&[item]),
-        Step::Updated => journal.settled(&[(item, Settled::Updated)]),
-        Step::Rejected => journal.settled(&[(item, Settled::Rejected(reason.clone()))]),
-        Step::Unknown => journal.settled(&[(item, Settled::Unknown(reason.clone()))]),
+        Step::Updated => journal.finished(&[(item, RecordedStatus::Updated)]),
+        Step::Rejected => journal.finished(&[(item, RecordedStatus::Rejected(reason.clone()))]),
+        Step::Unknown => journal.finished(&[(item, RecordedStatus::Unknown(reason.clone()))]),
         Step::Resumed => Ok(()),
     }
 }
@@ -124,8 +124,8 @@ proptest! {
         }
         drop(journal);
         let mut journal = JournalReader::open(&path).expect("a journal");
-        let tally = journal.tally();
-        let mut counted = Tally::default();
+        let tally = journal.counts();
+        let mut counted = JournalCounts::default();
         for (index, steps) in steps.iter().enumerate() {
             let expected = oracle(steps).expect("a history");
             let settled = steps.iter().rev().find(|step| {
@@ -173,7 +173,7 @@ proptest! {
             reason["status"] = status.into();
         }
         let reason: Reason = serde_json::from_value(reason).expect("a reason");
-        let settled = format::Settled {
+        let settled = format::ItemReason {
             index: items[0].index,
             item: items[0].fingerprint,
             after: items[0].after,

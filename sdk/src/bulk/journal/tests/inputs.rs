@@ -22,7 +22,7 @@ fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<us
         if recorded == Recorded::New && sent.len() < max_consecutive_failures {
             journal.sent(&[position]).expect("a record");
             journal
-                .settled(&[(position, Settled::Updated)])
+                .finished(&[(position, RecordedStatus::Updated)])
                 .expect("a record");
             sent.push(index);
         }
@@ -60,7 +60,7 @@ fn updates_can_be_dropped_added_and_moved_between_others() {
     assert_eq!(run(&path, &[(1, 1), (2, 1), (3, 1)], 9).len(), 3);
     assert_eq!(run(&path, &[(3, 1), (4, 1), (1, 1)], 9), [1]);
     let journal = JournalReader::open(&path).expect("a journal");
-    assert_eq!(journal.tally().updated, 4);
+    assert_eq!(journal.counts().updated, 4);
 }
 
 #[test]
@@ -151,16 +151,16 @@ fn of_updates_that_are_alike_each_knows_for_itself_whether_it_may_have_been_made
         let found = journal.look_up(index, fingerprint((1, 1)), Resend::default());
         let (position, _) = found;
         journal.sent(&[position]).expect("a record");
-        let reason = refused.clone().knowing(may_have_acted);
-        let rejected = (position, Settled::Rejected(reason.clone()));
-        journal.settled(&[rejected]).expect("a record");
+        let reason = refused.clone().with_may_have_acted(may_have_acted);
+        let rejected = (position, RecordedStatus::Rejected(reason.clone()));
+        journal.finished(&[rejected]).expect("a record");
     }
     drop(journal);
     let mut journal = open(&path);
     for (index, may_have_acted) in [(0, true), (1, false)] {
         let found = journal.look_up(index, fingerprint((1, 1)), Resend::default());
         let (_, recorded) = found;
-        let reason = refused.clone().knowing(may_have_acted);
+        let reason = refused.clone().with_may_have_acted(may_have_acted);
         assert_eq!(recorded, Recorded::Rejected(reason), "{index}");
     }
 }

@@ -19,7 +19,7 @@ fn run(path: &str) {
         journal.sent(&items([index])).expect("a record");
         println!("\nsent {index}");
         journal
-            .settled(&[(item(index), Settled::Updated)])
+            .finished(&[(item(index), RecordedStatus::Updated)])
             .expect("a record");
         println!("\nsettled {index}");
         std::io::stdout().flush().expect("a reader");

@@ -110,7 +110,7 @@ fn recorded(number: u8) -> Recorded {
     match number {
         0 => Recorded::Updated,
         1 => Recorded::Rejected(Reason::new("bad_request", "no")),
-        2 => Recorded::Rejected(Reason::new("bad_request", "no").knowing(true)),
+        2 => Recorded::Rejected(Reason::new("bad_request", "no").with_may_have_acted(true)),
         3 => Recorded::Unknown(None),
         _ => Recorded::New,
     }

@@ -153,24 +153,24 @@ impl Run {
         for command in self.machine.handle(event) {
             match command {
                 Command::Send(request) => self.send(request),
-                Command::Settle(all) => {
+                Command::Record(all) => {
                     assert!(!all.is_empty());
                     for settled in all {
                         let was_sent = !matches!(
                             settled.status,
-                            ItemStatus::AlreadyUpdated | ItemStatus::RejectedBefore(_)
+                            ItemStatus::AlreadyUpdated | ItemStatus::AlreadyRejected(_)
                         );
                         assert!(was_sent, "{settled:?}");
                         self.settle(settled.index, settled.status);
                     }
                 }
-                Command::HandOut(settled) => {
+                Command::Emit(settled) => {
                     let is_updated = matches!(settled.status, ItemStatus::Updated(_));
                     assert!(!is_updated, "it is not recorded: {settled:?}");
                     self.settle(settled.index, settled.status);
                 }
                 Command::Stop => assert!(!std::mem::replace(&mut self.has_stopped, true)),
-                Command::LeaveSource => {
+                Command::DropSource => {
                     assert!(!std::mem::replace(&mut self.has_left_source, true));
                 }
             }
@@ -347,7 +347,7 @@ pub(super) fn word(status: &ItemStatus) -> &'static str {
         ItemStatus::Updated(_) => "updated",
         ItemStatus::AlreadyUpdated => "updated before",
         ItemStatus::Rejected(_) => "rejected",
-        ItemStatus::RejectedBefore(_) => "rejected before",
+        ItemStatus::AlreadyRejected(_) => "rejected before",
         ItemStatus::Unknown(_) => "unknown",
         ItemStatus::NotAttempted(NotAttempted::Source(_)) => "source",
         ItemStatus::NotAttempted(NotAttempted::Stopped(StopReason::Cancelled)) => "cancelled",
