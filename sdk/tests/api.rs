@@ -7,11 +7,14 @@ use std::fmt::{Debug, Display};
 use std::future::IntoFuture;
 use std::str::FromStr;
 
+use futures_util::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use support::{COLLECTION, FRENCH, LAMP, client, collection, lamp, one, site};
 use webflow_cms::bulk::{
-    Bulk, DryRun, Handle, ItemStatus, JournalError, Outcome, Progress, Report, Run,
+    Bulk, Counts, DeadLetterReason, DeadLetters, DryRun, Handle, InvalidRow, ItemStatus,
+    JournalCounts, JournalError, JournalReader, JsonLines, LineNumbers, NotAttempted, Outcome,
+    Progress, Reason, Recorded, Report, Run, SourceEnd, Statistics, StopReason, Unknown,
 };
 use webflow_cms::client::UpdateRequest;
 use webflow_cms::error::{ErrorDetail, FailedAttempt, InvalidInput, RetryStopped};
@@ -33,6 +36,7 @@ use webflow_cms::{
 const fn shared<T: ?Sized + Send + Sync + 'static>() {}
 const fn sent<T: Send + 'static>() {}
 const fn cloned<T: Clone>() {}
+const fn stream<T: Stream<Item = Outcome> + Unpin>() {}
 
 /// The build fails if one of the types loses a trait.
 const _: () = {
@@ -80,15 +84,31 @@ const _: () = {
     shared::<WaitStarted>();
     shared::<WaitEnded>();
 
-    sent::<Bulk>();
+    shared::<Bulk>();
     sent::<Run>();
+    stream::<Run>();
     shared::<DryRun>();
     shared::<Handle>();
     shared::<Progress>();
+    shared::<Counts>();
+    shared::<Statistics>();
     shared::<Outcome>();
     shared::<ItemStatus>();
+    shared::<NotAttempted>();
+    shared::<Unknown>();
+    shared::<Reason>();
+    shared::<DeadLetterReason<'static>>();
+    shared::<DeadLetters<std::fs::File>>();
     shared::<Report>();
+    shared::<SourceEnd>();
+    shared::<StopReason>();
     shared::<JournalError>();
+    shared::<JournalReader>();
+    shared::<JournalCounts>();
+    shared::<Recorded>();
+    shared::<JsonLines<std::io::BufReader<std::fs::File>>>();
+    shared::<LineNumbers>();
+    shared::<InvalidRow>();
 
     sent::<<UpdateRequest as IntoFuture>::IntoFuture>();
     sent::<<UpdateRequest<BTreeMap<String, String>> as IntoFuture>::IntoFuture>();
@@ -96,6 +116,10 @@ const _: () = {
     cloned::<Client>();
     cloned::<Error>();
     cloned::<Batch>();
+    cloned::<Bulk>();
+    cloned::<Handle>();
+    cloned::<Outcome>();
+    cloned::<Report>();
     cloned::<ItemUpdate>();
     cloned::<UpdateResponse>();
     cloned::<RateLimiter>();

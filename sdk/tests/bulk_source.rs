@@ -227,15 +227,15 @@ fn a_report_says_where_the_source_ended_and_why() {
     };
     let world = site(4);
     let stopped = report(&world, bulk(&world), input());
-    let SourceEnd::Failed { index, error } = &stopped.source else {
+    let SourceEnd::Failed { index, error } = &stopped.source_end else {
         panic!("{stopped}");
     };
     assert_eq!((*index, error.to_string().as_str()), (1, "line 2 is cut"));
-    assert_eq!((stopped.taken, stopped.counts.updated), (2, 1));
+    assert_eq!((stopped.items, stopped.counts.updated), (2, 1));
     assert!(!stopped.is_complete());
     let text = stopped.to_string();
     assert!(
-        text.contains("up to row 2 and no further: line 2 is cut"),
+        text.contains("failed at row 2 and was not read further: line 2 is cut"),
         "{text}"
     );
 
@@ -244,9 +244,9 @@ fn a_report_says_where_the_source_ended_and_why() {
         bulk(&world).continue_after_source_error(true),
         input(),
     );
-    assert!(matches!(on.source, SourceEnd::Ended), "{on}");
+    assert!(matches!(on.source_end, SourceEnd::Ended), "{on}");
     assert_eq!(
-        (on.taken, on.counts.updated, on.counts.not_attempted),
+        (on.items, on.counts.updated, on.counts.not_attempted),
         (4, 3, 1)
     );
     assert!(
@@ -273,11 +273,11 @@ fn a_run_is_complete_only_if_as_many_were_read_as_were_expected() {
         let report = report(&world, bulk, updates(there));
         assert_eq!(report.counts.updated, there as u64);
         assert_eq!(report.is_complete(), is_complete, "{report}");
-        let told = format!(
-            "{there} items were read, and {} were expected",
+        let text = format!(
+            "{there} items were read, but {} were expected",
             expected.unwrap_or(0)
         );
-        assert_eq!(report.to_string().contains(&told), !is_complete, "{report}");
+        assert_eq!(report.to_string().contains(&text), !is_complete, "{report}");
     }
 }
 
@@ -321,7 +321,7 @@ fn a_dry_run_reads_past_errors_and_writes_nothing() {
         world.run(plan).expect("it ends").expect("a plan")
     };
     let planned = plan();
-    assert_eq!((planned.items, planned.requests, planned.faults), (5, 1, 2));
+    assert_eq!((planned.items, planned.requests, planned.errors), (5, 1, 2));
     assert_eq!(
         planned.first_errors,
         [(1, "cut".into()), (3, "torn".into())]
@@ -335,7 +335,7 @@ fn a_dry_run_reads_past_errors_and_writes_nothing() {
     let whole = std::fs::read(&path).expect("a journal");
     for torn in [&whole[..], &whole[..whole.len() - 7], &whole[..30], b""] {
         std::fs::write(&path, torn).expect("a file");
-        plan();
+        let _ = plan();
         assert_eq!(std::fs::read(&path).expect("a journal"), torn);
     }
     std::fs::write(&path, &whole).expect("a file");

@@ -161,7 +161,7 @@ fn a_dead_letter_that_nobody_corrected_is_named_as_such() {
     let again = folder.run(&["a.jsonl.not-updated"]);
     again
         .ends_with(1)
-        .says("a.jsonl.not-updated:1: invalid: an earlier run could not read this row: ");
+        .says("a.jsonl.not-updated:1: invalid: an earlier run found this row invalid: ");
     let letters = folder.read("a.jsonl.not-updated.2");
     assert!(
         letters.starts_with(r#"{"invalid":"{\"id\":5}","line":1,"#),

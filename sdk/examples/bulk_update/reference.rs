@@ -65,7 +65,7 @@ impl Reference {
                 continue;
             };
             entries.push(entry);
-            let recorded = journal.as_mut().map(|journal| journal.recorded(&update));
+            let recorded = journal.as_mut().map(|journal| journal.look_up(&update));
             is_updated.push(matches!(recorded, Some(Ok(Recorded::Updated))));
         }
         drop(counter);

@@ -35,7 +35,7 @@ pub(crate) fn of_plan(
         "nothing was sent; without refusals a run takes {} with {} of JSON in {}, one every {:.2} s",
         count(plan.requests, "request"),
         count(plan.bytes, "byte"),
-        time(plan.time),
+        time(plan.duration),
         rate_limiter.as_secs_f64(),
     ));
     for (number, what) in [

@@ -55,11 +55,11 @@ impl Bulk for TimedSdk {
     ) -> Result<JournalContents, String> {
         let reported = |error: webflow_cms::Error| error.to_string();
         let mut journal = JournalReader::open(journal).map_err(reported)?;
-        let tally = journal.counts();
+        let counts = journal.counts();
         let mut recorded = Vec::with_capacity(entries.len());
         for (_, entry) in entries {
             let update = update(entry).map_err(reported)?;
-            recorded.push(match journal.recorded(&update).map_err(reported)? {
+            recorded.push(match journal.look_up(&update).map_err(reported)? {
                 SdkRecorded::New => Recorded::New,
                 SdkRecorded::Updated => Recorded::Updated,
                 SdkRecorded::Rejected(reason) => Recorded::Rejected {
@@ -78,14 +78,14 @@ impl Bulk for TimedSdk {
                 Recorded::Unknown => counted[2] += 1,
             }
         }
-        let pairs = [tally.updated, tally.rejected, tally.unknown]
+        let pairs = [counts.updated, counts.rejected, counts.unknown]
             .into_iter()
             .zip(counted);
         let others = pairs
             .map(|(all, asked)| all.checked_sub(asked))
             .sum::<Option<u64>>();
         let others = others
-            .ok_or_else(|| format!("its tally is {tally:?}, and its records are {counted:?}"))?;
+            .ok_or_else(|| format!("its counts are {counts:?}, and its records are {counted:?}"))?;
         Ok(JournalContents { recorded, others })
     }
 }

@@ -1,4 +1,4 @@
-//! Laws of the journal.
+//! Properties of the journal.
 
 mod bytes;
 mod files;

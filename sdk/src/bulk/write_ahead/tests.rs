@@ -1,4 +1,4 @@
-//! Laws of writing ahead: what the journal holds of a request at each moment.
+//! Properties of the write-ahead hooks: the content of the journal at each moment of a request.
 
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ async fn an_attempt_is_recorded_before_it_leaves() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_changed_nothing_is_taken_back_and_each_other_one_is_not() {
+async fn an_attempt_that_changed_nothing_is_reverted_and_any_other_one_is_not() {
     let too_many = failed(
         ErrorKind::TooManyRequests,
         Some(http::StatusCode::TOO_MANY_REQUESTS),
@@ -97,7 +97,7 @@ async fn an_attempt_that_changed_nothing_is_taken_back_and_each_other_one_is_not
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_while_an_attempt_is_recorded_takes_the_record_back() {
+async fn a_run_that_is_cancelled_while_an_attempt_is_recorded_reverts_the_record() {
     let (_directory, path) = place();
     let writer = writer(&path);
     let (hooks, control) = write_ahead(&writer).await;

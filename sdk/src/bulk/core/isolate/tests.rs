@@ -1,4 +1,4 @@
-//! The laws of isolation: what it settles, and in how many requests.
+//! Properties of isolation: its results, and the number of requests.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -6,12 +6,12 @@ use proptest::sample::select;
 use super::trial::{Random, Summary, bound, hardest, requests, run, scattered, with_odds};
 use super::{Isolation, Odds};
 
-/// What came out of a search.
+/// The result of a search.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     good: Vec<usize>,
     bad: Vec<usize>,
-    unsettled: Vec<usize>,
+    unresolved: Vec<usize>,
     requests: usize,
 }
 
@@ -21,34 +21,34 @@ fn search(bad: &[bool], limit: usize, mut names: impl FnMut(&[usize]) -> Vec<usi
     let mut found = Found {
         good: Vec::new(),
         bad: Vec::new(),
-        unsettled: Vec::new(),
+        unresolved: Vec::new(),
         requests: 0,
     };
     while let Some(group) = isolation.group().filter(|_| found.requests < limit) {
         assert!(group.is_sorted_by(|one, next| one < next), "{group:?}");
         found.requests += 1;
-        let settled = if group.iter().any(|position| bad[*position]) {
+        let resolved = if group.iter().any(|position| bad[*position]) {
             let named = names(group);
             isolation.refused(&named)
         } else {
             isolation.accepted(true)
         };
-        found.good.extend(settled.good);
-        found.bad.extend(settled.bad);
+        found.good.extend(resolved.good);
+        found.bad.extend(resolved.bad);
     }
-    found.unsettled = isolation.into_unsettled();
-    assert!(found.unsettled.is_sorted(), "{:?}", found.unsettled);
+    found.unresolved = isolation.into_unresolved();
+    assert!(found.unresolved.is_sorted(), "{:?}", found.unresolved);
     found
 }
 
-/// What is settled is settled rightly, and each position is there once.
+/// Each position is resolved once and correctly.
 fn assert_right(bad: &[bool], found: &Found) {
     assert!(
         found.good.iter().all(|position| !bad[*position]),
         "{found:?}"
     );
     assert!(found.bad.iter().all(|position| bad[*position]), "{found:?}");
-    let mut all: Vec<_> = [&found.good[..], &found.bad, &found.unsettled].concat();
+    let mut all: Vec<_> = [&found.good[..], &found.bad, &found.unresolved].concat();
     all.sort_unstable();
     assert!(all.into_iter().eq(0..bad.len()), "{found:?}");
 }
@@ -75,50 +75,50 @@ fn patterns() -> impl Strategy<Value = Vec<bool>> {
 proptest! {
     /// Whatever is bad, all of it is found, and nothing else.
     #[test]
-    fn every_position_settles_once_and_rightly(bad in patterns()) {
+    fn every_position_is_resolved_once_and_correctly(bad in patterns()) {
         let found = search(&bad, usize::MAX, no_names);
         assert_right(&bad, &found);
-        prop_assert!(found.unsettled.is_empty());
+        prop_assert!(found.unresolved.is_empty());
     }
 
-    /// Names may help or hinder, but a verdict rests on what was accepted and refused.
+    /// Names may help or hinder, but the result depends on the responses only.
     #[test]
-    fn names_do_not_change_a_verdict(bad in patterns(), names in proptest::collection::vec(0..110_usize, 0..40)) {
+    fn names_do_not_change_the_result(bad in patterns(), names in proptest::collection::vec(0..110_usize, 0..40)) {
         let mut left = names.into_iter();
         let found = search(&bad, usize::MAX, |group| {
             left.by_ref().take(group.len() % 4).collect()
         });
         assert_right(&bad, &found);
-        prop_assert!(found.unsettled.is_empty());
+        prop_assert!(found.unresolved.is_empty());
     }
 
-    /// A search that is given up hands out the rest, so that nothing is lost.
+    /// A search that is abandoned returns the rest, so that nothing is lost.
     #[test]
-    fn what_is_unsettled_is_handed_out_whole_at_any_point(bad in patterns(), limit in 0..60_usize, named: bool) {
+    fn unresolved_positions_are_returned_at_any_point(bad in patterns(), limit in 0..60_usize, named: bool) {
         let mut names = first_bad(&bad);
         let found = search(&bad, limit, |group| if named { names(group) } else { Vec::new() });
         assert_right(&bad, &found);
     }
 
-    /// The search ends though the answers contradict each other, as they do if somebody repairs an item meanwhile.
+    /// The search ends although the responses contradict each other, as after a correction in the meantime.
     #[test]
-    fn answers_without_sense_end_a_search_too(
+    fn contradictory_responses_end_a_search_too(
         len in 0..=100_usize,
         answers in proptest::collection::vec((any::<bool>(), 0..100_usize), 1..50),
     ) {
         let mut isolation = Isolation::new(len, Odds::default());
-        let mut settled = 0;
+        let mut resolved = 0;
         let mut requests = 0;
         for (accepted, named) in answers.iter().cycle() {
             if isolation.group().is_none() {
                 break;
             }
-            let answer = if *accepted { isolation.accepted(true) } else { isolation.refused(&[*named]) };
-            settled += answer.good.len() + answer.bad.iter().len();
+            let response = if *accepted { isolation.accepted(true) } else { isolation.refused(&[*named]) };
+            resolved += response.good.len() + response.bad.iter().len();
             requests += 1;
             prop_assert!(requests <= 2 * len, "still at {:?}", isolation);
         }
-        prop_assert_eq!(settled, len);
+        prop_assert_eq!(resolved, len);
     }
 
     /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had
@@ -307,7 +307,7 @@ fn what_was_learned_of_earlier_batches_saves_requests_where_many_are_bad() {
 }
 
 #[test]
-fn an_entry_that_is_asked_alone_settles_alone_and_the_rest_is_found_all_the_same() {
+fn an_entry_that_is_sent_alone_is_resolved_alone_and_the_rest_is_still_found() {
     let mut random = Random(5);
     for bad in 0..20 {
         let pattern = scattered(&mut random, 30, bad);
@@ -321,13 +321,13 @@ fn an_entry_that_is_asked_alone_settles_alone_and_the_rest_is_found_all_the_same
             }
             turn += 1;
             let group = isolation.group().expect("a group").to_vec();
-            let settled = if group.iter().any(|position| pattern[*position]) {
+            let resolved = if group.iter().any(|position| pattern[*position]) {
                 isolation.refused(&[])
             } else {
                 isolation.accepted(true)
             };
-            good.extend(settled.good);
-            found.extend(settled.bad);
+            good.extend(resolved.good);
+            found.extend(resolved.bad);
         }
         assert!(
             found.iter().all(|place| pattern[*place]) && good.iter().all(|place| !pattern[*place])
@@ -337,7 +337,7 @@ fn an_entry_that_is_asked_alone_settles_alone_and_the_rest_is_found_all_the_same
 }
 
 #[test]
-fn a_stretch_of_bad_neighbours_is_not_all_that_is_asked_alone() {
+fn entries_that_are_sent_alone_are_not_only_bad_neighbours() {
     for (len, bad) in [(48, 29), (100, 60), (20, 12)] {
         for start in 0..=len - bad {
             let pattern = run(len, start, bad);
@@ -363,9 +363,9 @@ fn where_nothing_is_inferred_every_bad_entry_was_refused_alone() {
         let mut found = 0;
         while let Some(group) = isolation.group().map(<[_]>::to_vec) {
             if group.iter().any(|position| pattern[*position]) {
-                let settled = isolation.refused(&[]);
-                assert!(settled.bad.is_none() || group.len() == 1);
-                found += usize::from(settled.bad.is_some());
+                let resolved = isolation.refused(&[]);
+                assert!(resolved.bad.is_none() || group.len() == 1);
+                found += usize::from(resolved.bad.is_some());
             } else {
                 assert_eq!(isolation.accepted(false).bad, None);
             }
@@ -375,11 +375,11 @@ fn where_nothing_is_inferred_every_bad_entry_was_refused_alone() {
 }
 
 #[test]
-fn a_batch_that_was_refused_once_in_passing_has_no_bad_entry() {
+fn a_batch_that_was_refused_once_for_a_passing_reason_has_no_bad_entry() {
     for len in 1..=100 {
         let mut isolation = Isolation::new(len, Odds::default());
-        let settled = isolation.refused(&[]);
-        let mut bad: Vec<_> = settled.bad.into_iter().collect();
+        let resolved = isolation.refused(&[]);
+        let mut bad: Vec<_> = resolved.bad.into_iter().collect();
         while isolation.group().is_some() {
             bad.extend(isolation.accepted(true).bad);
         }

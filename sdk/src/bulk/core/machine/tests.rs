@@ -1,6 +1,6 @@
-//! The transitions of the machine: what follows from each event.
+//! The transitions of the machine: the commands that follow each event.
 
-mod laws;
+mod properties;
 mod support;
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::bulk::core::status::{ItemStatus, Recorded, Unknown};
 use crate::bulk::core::stop::{SourceEnd, StopReason};
 use crate::error::Error;
 
-/// A run that was given updates of these keys, and the end of its source.
+/// A run after updates of these keys and the end of its source.
 fn given(rules: Rules, keys: impl IntoIterator<Item = usize>) -> Run {
     let mut run = Run::new(rules);
     keys.into_iter().for_each(|key| run.give(key));
@@ -78,7 +78,7 @@ fn nothing_is_sent_before_the_journal_is_admitted() {
 }
 
 #[test]
-fn what_earlier_runs_have_settled_is_not_sent() {
+fn what_earlier_runs_have_recorded_is_not_sent() {
     let reason = || Reason::new("bad_request", "no");
     let mut run = Run::new(rules(1));
     run.give_recorded(0, Recorded::Updated);
@@ -96,7 +96,7 @@ fn what_earlier_runs_have_settled_is_not_sent() {
 }
 
 #[test]
-fn what_earlier_runs_have_settled_is_sent_again_if_it_is_asked_for() {
+fn what_earlier_runs_have_recorded_is_resent_if_that_is_set() {
     let reason = Reason::new("bad_request", "no").with_may_have_acted(true);
     let mut run = Run::new(Rules {
         resend_unknown: true,
@@ -106,8 +106,8 @@ fn what_earlier_runs_have_settled_is_sent_again_if_it_is_asked_for() {
     run.give_recorded(0, Recorded::Rejected(reason));
     run.give_recorded(1, Recorded::Unknown(None));
     run.serve(400, |key| key == 0);
-    // The requests of the earlier run may have changed it, and this one's refusal says nothing of them.
-    assert!(matches!(&run.settled[&0], ItemStatus::Rejected(error) if error.may_have_acted()));
+    // A request of the earlier run may have changed it, whatever the refusal of this one.
+    assert!(matches!(&run.statuses[&0], ItemStatus::Rejected(error) if error.may_have_acted()));
     assert_eq!(run.words(), ["rejected", "updated"]);
 }
 
@@ -176,7 +176,7 @@ fn items_that_the_response_lacks_are_unknown_and_hold_later_ones_back() {
 }
 
 #[test]
-fn later_updates_go_on_after_an_unknown_one_if_it_is_asked_for() {
+fn later_updates_are_sent_after_an_unknown_one_if_that_is_set() {
     let go_on = Rules {
         continue_after_unknown: true,
         ..rules(1)
@@ -241,10 +241,10 @@ fn an_item_is_refused_twice_alone_before_it_is_rejected_for_a_status_of_the_whol
 }
 
 #[test]
-fn a_refusal_after_an_attempt_that_may_have_acted_leaves_its_doubt() {
+fn a_refusal_after_an_attempt_that_may_have_acted_keeps_that_mark() {
     let run = failed_once(rules(1), [0], after_a_timeout(refused(400)));
     run.assert_over();
-    assert!(matches!(&run.settled[&0], ItemStatus::Rejected(error) if error.may_have_acted()));
+    assert!(matches!(&run.statuses[&0], ItemStatus::Rejected(error) if error.may_have_acted()));
 
     // The run stops before it is known whether the refusals are about items.
     let mut run = failed_once(rules(2), [0, 1], after_a_timeout(refused(400)));
@@ -309,15 +309,15 @@ fn a_refused_batch_is_unknown_unless_it_is_assumed_to_have_changed_nothing() {
     let run = failed_once(partial, [0, 1], refused(400));
     run.assert_over();
     let is_refused =
-        |settled: &ItemStatus| matches!(settled, ItemStatus::Unknown(Unknown::Refused(_)));
-    assert!(run.settled.values().all(is_refused));
+        |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::Refused(_)));
+    assert!(run.statuses.values().all(is_refused));
     // An item that was alone is at fault itself.
     let run = failed_once(partial, [0], refused(400));
     assert_eq!(run.words(), ["rejected"]);
 }
 
 #[test]
-fn a_run_of_which_everything_is_refused_alike_stops_after_twelve_requests() {
+fn a_run_in_which_everything_is_refused_with_one_error_stops_after_twelve_requests() {
     let mut run = given(rules(100), 0..1_000);
     run.serve(404, |_| true);
     run.assert_over();

@@ -1,4 +1,4 @@
-//! The laws of planning, against a planner that looks at every entry each time.
+//! Properties of planning, against a planner that examines every entry each time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Laws of the input: which updates of another run's input are known again.
+//! Properties of the input: which updates of an earlier input are recognized.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn the_same_input_is_sent_once() {
 }
 
 #[test]
-fn a_corrected_update_is_sent_and_what_stands_behind_it_is_sent_again() {
+fn a_corrected_update_is_sent_and_the_updates_behind_it_are_resent() {
     let (_directory, path) = place();
     assert_eq!(run(&path, &[(1, 1), (2, 1), (1, 3), (3, 1)], 9).len(), 4);
     assert_eq!(run(&path, &[(1, 2), (2, 1), (1, 3), (3, 1)], 9), [0, 2]);
@@ -64,7 +64,7 @@ fn updates_can_be_dropped_added_and_moved_between_others() {
 }
 
 #[test]
-fn a_value_that_comes_back_is_sent_again() {
+fn a_value_that_comes_back_is_resent() {
     let (_directory, path) = place();
     for input in [[(1, 10)], [(1, 12)], [(1, 10)]] {
         assert_eq!(run(&path, &input, 9), [0]);
@@ -80,7 +80,7 @@ fn what_is_not_in_the_input_any_more_is_counted() {
         journal.look_up(index as u64, fingerprint(update), Resend::default());
     }
     // The first item, and the second update of the second one; that of the third one is replaced.
-    assert_eq!(journal.left_out(), 2);
+    assert_eq!(journal.not_in_input(), 2);
 }
 
 #[test]
@@ -130,7 +130,7 @@ proptest! {
         for (index, update) in last.iter().enumerate() {
             journal.look_up(index as u64, fingerprint(*update), Resend::default());
         }
-        let dropped = journal.left_out();
+        let dropped = journal.not_in_input();
         drop(journal);
         let sent = run(&path, last, usize::MAX);
         let holding = holds(&service, sent.iter().map(|index| last[*index]));

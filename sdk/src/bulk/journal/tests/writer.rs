@@ -1,4 +1,4 @@
-//! Laws of the writer: what waits for what, and what a dropped run leaves.
+//! Properties of the writer: what waits for what, and what a dropped run leaves.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -45,7 +45,7 @@ async fn look_up(writer: &Writer, indices: impl IntoIterator<Item = u64>) -> Vec
     recorded
 }
 
-/// A write that tells when it has begun, and ends when it is told to.
+/// A write that signals its beginning, and ends on a signal.
 fn held(writer: &Writer) -> (impl Future<Output = bool>, Receiver<()>, Sender<()>) {
     let (begins, has_begun) = mpsc::channel();
     let (end, may_end) = mpsc::channel::<()>();
@@ -53,7 +53,7 @@ fn held(writer: &Writer) -> (impl Future<Output = bool>, Receiver<()>, Sender<()
     let write = async move {
         let record = move |journal: &mut Journal| {
             begins.send(()).expect("somebody waits");
-            may_end.recv_timeout(PATIENCE).expect("it is told to end");
+            may_end.recv_timeout(PATIENCE).expect("the signal to end");
             journal.sent(&items([9]))
         };
         writer.write(record).await
@@ -120,7 +120,7 @@ async fn without_a_journal_every_item_is_new_and_everything_is_written() {
     let writer = Writer::new(None, Observers::default(), Arc::new(SystemClock));
     assert_eq!(look_up(&writer, 0..2).await, [Recorded::New, Recorded::New]);
     assert!(writer.sent(&[0, 1]).await);
-    assert!(writer.take_fault().is_none() && writer.left_out() == 0);
+    assert!(writer.take_fault().is_none() && writer.not_in_input() == 0);
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ impl Observer for Writes {
 }
 
 #[tokio::test]
-async fn observers_hear_of_each_write_when_it_begins_and_when_it_ends_or_is_dropped() {
+async fn observers_are_called_when_a_write_begins_and_when_it_ends_or_is_dropped() {
     let (_directory, path) = place();
     let writes = Arc::new(Writes::default());
     let writer = writer_with(&path, Observers::default().and(writes.clone()));

@@ -109,14 +109,14 @@ pub(super) fn response(batch: &Batch, has: impl Fn(usize) -> bool) -> UpdateResp
     )
 }
 
-/// A run of a machine. Each command is held against the laws that hold at any moment.
+/// A run of a machine, which asserts the properties that hold after any command.
 pub(super) struct Run {
     pub(super) machine: Machine,
     pub(super) rules: Rules,
     /// The keys of the updates taken, by their position.
     pub(super) keys: BTreeMap<u64, usize>,
     pub(super) under_way: BTreeMap<u64, Request>,
-    pub(super) settled: BTreeMap<u64, ItemStatus>,
+    pub(super) statuses: BTreeMap<u64, ItemStatus>,
     /// The positions of items that a request, perhaps of an earlier run, may have changed.
     pub(super) acted: BTreeSet<u64>,
     /// The positions of items whose request was refused with no other item in it.
@@ -140,7 +140,7 @@ impl Run {
             machine,
             keys: BTreeMap::new(),
             under_way: BTreeMap::new(),
-            settled: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             acted: BTreeSet::new(),
             refused_alone: BTreeSet::new(),
             sizes: Vec::new(),
@@ -155,19 +155,19 @@ impl Run {
                 Command::Send(request) => self.send(request),
                 Command::Record(all) => {
                     assert!(!all.is_empty());
-                    for settled in all {
+                    for result in all {
                         let was_sent = !matches!(
-                            settled.status,
+                            result.status,
                             ItemStatus::AlreadyUpdated | ItemStatus::AlreadyRejected(_)
                         );
-                        assert!(was_sent, "{settled:?}");
-                        self.settle(settled.index, settled.status);
+                        assert!(was_sent, "{result:?}");
+                        self.add_status(result.index, result.status);
                     }
                 }
-                Command::Emit(settled) => {
-                    let is_updated = matches!(settled.status, ItemStatus::Updated(_));
-                    assert!(!is_updated, "it is not recorded: {settled:?}");
-                    self.settle(settled.index, settled.status);
+                Command::Emit(result) => {
+                    let is_updated = matches!(result.status, ItemStatus::Updated(_));
+                    assert!(!is_updated, "it is not recorded: {result:?}");
+                    self.add_status(result.index, result.status);
                 }
                 Command::Stop => assert!(!std::mem::replace(&mut self.has_stopped, true)),
                 Command::DropSource => {
@@ -187,20 +187,20 @@ impl Run {
         let Request { batch, indices, .. } = &request;
         assert!(batch.len() <= self.rules.limits.items && batch.len() == indices.len());
         for index in indices {
-            assert!(!self.settled.contains_key(index), "{index} is settled");
+            assert!(!self.statuses.contains_key(index), "{index} has a status");
             let key = self.keys[index];
             for other in self.under_way.values().flat_map(|request| &request.indices) {
                 assert_ne!(self.keys[other], key, "two updates of a key at once");
             }
             let earlier = self.keys.range(..index).filter(|(_, other)| **other == key);
             for (earlier, _) in earlier {
-                let settled = self.settled.get(earlier).expect("the earlier one first");
-                let is_free = match settled {
+                let status = self.statuses.get(earlier).expect("the earlier one first");
+                let is_free = match status {
                     ItemStatus::NotAttempted(_) => false,
                     ItemStatus::Unknown(_) => self.rules.continue_after_unknown,
                     _ => true,
                 };
-                assert!(is_free, "{index} overtakes {earlier}: {settled:?}");
+                assert!(is_free, "{index} overtakes {earlier}: {status:?}");
             }
         }
         self.sizes.push(batch.len());
@@ -208,7 +208,7 @@ impl Run {
         assert!(before.is_none(), "two requests of a group at once");
     }
 
-    fn settle(&mut self, index: u64, status: ItemStatus) {
+    fn add_status(&mut self, index: u64, status: ItemStatus) {
         for request in self.under_way.values() {
             assert!(!request.indices.contains(&index), "{index} is under way");
         }
@@ -225,8 +225,8 @@ impl Run {
             let is_right = is_of_items || self.refused_alone.contains(&index);
             assert!(is_right, "{index} was never refused alone: {error}");
         }
-        let before = self.settled.insert(index, status);
-        assert!(before.is_none(), "{index} is settled twice");
+        let before = self.statuses.insert(index, status);
+        assert!(before.is_none(), "{index} has a second status");
     }
 
     pub(super) fn give(&mut self, key: usize) {
@@ -306,7 +306,7 @@ impl Run {
         self.handle(Event::Response { group, result });
     }
 
-    /// Answers whatever is sent until nothing is under way: a request with a bad key is refused with this status.
+    /// Responds to all requests until none is in flight. A request with a bad key is refused with this status.
     pub(super) fn serve(&mut self, status: u16, is_bad: impl Fn(usize) -> bool) {
         let mut requests = 0;
         while !self.under_way.is_empty() {
@@ -321,20 +321,20 @@ impl Run {
         }
     }
 
-    /// The run is over, and every item that was taken is settled.
+    /// Asserts that the run is over and every item that was taken has a status.
     pub(super) fn assert_over(&self) {
         assert!(self.machine.is_over() && self.under_way.is_empty());
         assert!(
-            self.settled
+            self.statuses
                 .keys()
                 .copied()
                 .eq(0..self.machine.totals().taken)
         );
     }
 
-    /// What came of the items, as words.
+    /// The statuses of the items as words.
     pub(super) fn words(&self) -> Vec<&'static str> {
-        self.settled.values().map(word).collect()
+        self.statuses.values().map(word).collect()
     }
 }
 

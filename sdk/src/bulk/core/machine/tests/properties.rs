@@ -1,4 +1,4 @@
-//! The laws of the machine, for any order of events. What holds at any moment is asserted by [`Run`].
+//! Properties of the machine for any order of events. [`Run`] asserts what holds at any moment.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -10,7 +10,7 @@ use crate::bulk::core::status::Recorded;
 use crate::bulk::core::stop::StopReason;
 use crate::error::Error;
 
-/// Something that happens to a run.
+/// An event of a run.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Give(usize, u8),
@@ -171,9 +171,9 @@ fn perform(run: &mut Run, step: Step) {
 }
 
 proptest! {
-    /// Whatever happens, a run that is driven to the end of its source ends, with one settlement for each item.
+    /// Whatever happens, a run that is driven to the end of its source ends, with one status for each item.
     #[test]
-    fn every_item_that_is_taken_settles_exactly_once(
+    fn every_item_that_is_taken_has_exactly_one_status(
         rules in any_rules(),
         has_accepted: bool,
         is_admitted: bool,
@@ -195,7 +195,7 @@ proptest! {
         prop_assert_eq!(run.has_stopped, run.machine.stopped().is_some());
     }
 
-    /// A service that says the same of an item each time is understood: good items are updated and bad ones rejected.
+    /// With a service that treats an item the same each time, good items are updated and bad ones rejected.
     #[test]
     fn what_a_consistent_service_refuses_is_rejected_and_nothing_else(
         items in select(vec![1_usize, 2, 3, 99, 100]),
@@ -221,7 +221,7 @@ proptest! {
         }
     }
 
-    /// However long the input, no more is read ahead than four batches and what is under way.
+    /// However long the input, at most four batches are read ahead of those in flight.
     #[test]
     fn no_more_is_read_ahead_than_four_batches(items in select(vec![1_usize, 3, 100]), keys in 1..200_usize) {
         let mut run = Run::new(rules(items));
