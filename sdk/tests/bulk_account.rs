@@ -147,7 +147,7 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
+async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_unknown() {
     let refusing = model(4).atomic(false).reject(COLLECTION, &id(2), None);
     let (server, client) = server(refusing).await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -175,10 +175,10 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
     );
     let run = bulk.journal(&path).run(input);
     let settled_then = settled(run.expect("a run")).await;
-    let in_doubt =
+    let is_unknown =
         |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::EarlierRequest));
     assert!(
-        settled_then.iter().take(3).all(in_doubt),
+        settled_then.iter().take(3).all(is_unknown),
         "{settled_then:?}"
     );
     assert_eq!(server.log().len(), 2);
@@ -344,7 +344,7 @@ async fn one_refusal_of_a_whole_batch_in_passing_rejects_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
+async fn a_rejected_update_is_resent_only_if_that_is_set() {
     let refusing = model(3).reject(COLLECTION, &id(1), None);
     let (server, client) = server(refusing).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -14,8 +14,8 @@ use crate::bulk::write_ahead::WriteAhead;
 use crate::error::Error;
 use crate::response::UpdateResponse;
 
-/// A call that completes with an event for the machine: at its end, or, after the run was cancelled, as soon as no attempt
-/// is in flight.
+/// A call that completes with an event for the machine: at its end, or, after the run was cancelled, as soon as no
+/// attempt is in flight.
 pub(super) struct Call {
     group: u64,
     call: BoxFuture<'static, Result<UpdateResponse, Error>>,

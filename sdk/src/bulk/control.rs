@@ -48,17 +48,18 @@ pub struct Handle {
 impl Handle {
     /// Cancels the run. No further request is sent, and waits end at once.
     ///
-    /// Requests in flight finish, at most within the attempt timeout, so that their results are known. All other items are not
-    /// attempted, or unknown if an attempt with them may have acted. With a journal, another run can continue.
+    /// Requests in flight finish, at most within the attempt timeout, so that their results are known. All other items
+    /// are not attempted, or unknown if an attempt with them may have acted. With a journal, another run can continue.
     ///
-    /// The run must still be polled to its end. To give its remaining items a status, it reads the source until one of these:
+    /// The run must still be polled to its end. To give its remaining items a status, it reads the source until one of
+    /// these:
     ///
     /// - the source ends;
     /// - the source is idle for 1 second, or for 10 seconds in total;
     /// - 100,000 more items were read.
     ///
-    /// The report's [`SourceEnd`](super::SourceEnd) says whether the source was read to its end. Cancelling a run that has
-    /// ended, or was cancelled, has no effect.
+    /// The report's [`SourceEnd`](super::SourceEnd) says whether the source was read to its end. Cancelling a run that
+    /// has ended, or was cancelled, has no effect.
     pub fn cancel(&self) {
         self.control.cancel();
     }

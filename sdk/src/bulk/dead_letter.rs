@@ -28,7 +28,8 @@ struct Why<'a> {
 }
 
 impl DeadLetterReason<'_> {
-    /// Returns the line of an item without its line break: [`ItemUpdate::to_json`] with the reason in a last member `error`.
+    /// Returns the line of an item without its line break: [`ItemUpdate::to_json`] with the reason in a last member
+    /// `error`.
     ///
     /// ```text
     /// {"id":"…","fieldData":{…},"error":{"outcome":"rejected","kind":"bad_request","status":400,"message":"…"}}
@@ -77,8 +78,8 @@ impl DeadLetterReason<'_> {
 
 /// Writes the items that were not updated to a dead-letter file.
 ///
-/// [`JsonLines`](super::JsonLines) reads the file as input. Each line is written at once and is complete when the method
-/// returns.
+/// [`JsonLines`](super::JsonLines) reads the file as input. Each line is written at once and is complete when the
+/// method returns.
 #[derive(Debug)]
 pub struct DeadLetters<W>(W);
 

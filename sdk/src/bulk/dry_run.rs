@@ -20,20 +20,21 @@ const KEPT: usize = 100;
 pub struct DryRun {
     /// The number of items in the source, including errors.
     pub items: u64,
-    /// The number of items that an earlier run with the same journal updated or rejected, so that the run would skip them.
+    /// The number of items that an earlier run with the same journal updated or rejected, so that the run would skip
+    /// them.
     pub skipped: u64,
-    /// The number of items whose result is unknown from an earlier run. 0 if [`resend_unknown`](super::Bulk::resend_unknown) is
-    /// set.
+    /// The number of items whose result is unknown from an earlier run. 0 if
+    /// [`resend_unknown`](super::Bulk::resend_unknown) is set.
     pub unknown: u64,
-    /// The number of items that would not be attempted, because an earlier update of the same item in the same locale is
-    /// unknown.
+    /// The number of items that would not be attempted, because an earlier update of the same item in the same locale
+    /// is unknown.
     pub not_attempted: u64,
     /// The minimum number of requests. Refusals and failures add to it.
     pub requests: u64,
     /// The total size of their bodies, in bytes.
     pub bytes: u64,
-    /// The estimated duration at the current rate of the client's rate limiter, without the time for the last response. Before
-    /// its first response, the limiter assumes 60 requests a minute, the lowest limit that Webflow documents.
+    /// The estimated duration at the current rate of the client's rate limiter, without the time for the last response.
+    /// Before its first response, the limiter assumes 60 requests a minute, the lowest limit that Webflow documents.
     pub duration: Duration,
     /// The number of items that cannot be sent: an error of the source in their place, or too large.
     pub errors: u64,

@@ -1,9 +1,9 @@
 //! The journal: the file in which a run records its requests and their results, so that it can be resumed.
 //!
-//! The order of calls makes a run resumable that was killed at any moment: [`sent`](append::Journal::sent) before a request
-//! is sent, and [`finished`](append::Journal::finished) before an outcome is returned. A request that certainly changed
-//! nothing, such as one with status 429, is reverted by [`unsent`](append::Journal::unsent), so that its items are not
-//! unknown while the run waits to retry it.
+//! The order of calls makes a run resumable that was killed at any moment: [`sent`](append::Journal::sent) before a
+//! request is sent, and [`finished`](append::Journal::finished) before an outcome is returned. A request that certainly
+//! changed nothing, such as one with status 429, is reverted by [`unsent`](append::Journal::unsent), so that its items
+//! are not unknown while the run waits to retry it.
 //!
 //! When a method returns, its record has been passed to the operating system in one write, and survives the end of the
 //! process. It survives a crash of the machine only with [`fsync`](append::Journal::fsync).

@@ -31,8 +31,8 @@
 //! - **Updated**: the service accepted a request with the item, and the response contains it. Unless
 //!   [`skip_invalid_files(false)`](Bulk::skip_invalid_files) is set, the service may have skipped files of the item
 //!   without reporting it.
-//! - **Rejected**: the service refused the item, or no batch can hold it. Correct it before you send it once more. If its
-//!   error [may have acted](crate::Error::may_have_acted), an earlier attempt may have changed the item.
+//! - **Rejected**: the service refused the item, or no batch can hold it. Correct it before you send it once more. If
+//!   its error [may have acted](crate::Error::may_have_acted), an earlier attempt may have changed the item.
 //! - **Not attempted**: no request with the item can have changed anything. It is safe to send.
 //! - **Unknown**: a request may have changed the item, and no response confirms it. Check the item, or resend it: the
 //!   values end up the same, but Webflow imports files and images again each time that their field is written.
@@ -50,8 +50,8 @@
 //!
 //! # Speed
 //!
-//! The rate limit of the token is the bottleneck: 60 or 120 requests a minute, which is up to 12,000 items a minute. One
-//! process reaches it, and more processes are not faster. If several use one token, give each a
+//! The rate limit of the token is the bottleneck: 60 or 120 requests a minute, which is up to 12,000 items a minute.
+//! One process reaches it, and more processes are not faster. If several use one token, give each a
 //! [`share`](crate::RateLimiter::share).
 
 mod builder;

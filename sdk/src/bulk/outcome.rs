@@ -18,8 +18,8 @@ pub struct Outcome {
     pub update: Option<ItemUpdate>,
     /// The status of the item.
     pub status: ItemStatus,
-    /// The slugs of fields that were sent and that the response lacks. Webflow drops the value of a field that was added to
-    /// the collection and is not published yet.
+    /// The slugs of fields that were sent and that the response lacks. Webflow drops the value of a field that was
+    /// added to the collection and is not published yet.
     pub missing_fields: Vec<Box<str>>,
 }
 

@@ -48,7 +48,8 @@ impl Counts {
 
 /// The progress of a run.
 ///
-/// It changes when the run takes an item from the source, sends a request, receives a response, or starts or ends a wait.
+/// It changes when the run takes an item from the source, sends a request, receives a response, or starts or ends a
+/// wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {

@@ -20,12 +20,12 @@ const KEPT: usize = 20;
 
 /// A bulk update in progress: a stream of the outcomes of its items. Create it with [`Bulk::run`](super::Bulk::run).
 ///
-/// An outcome is returned as soon as the status of its item is known. The outcomes of one request are in the order of the
-/// source.
+/// An outcome is returned as soon as the status of its item is known. The outcomes of one request are in the order of
+/// the source.
 ///
-/// A run does nothing unless it is polled. Responses to requests in flight wait in the meantime, so spawn a task for the
-/// run if you need time between two outcomes. Dropping a run stops it at once, except for a journal write in progress, for
-/// which the drop waits. With a journal, it can be resumed.
+/// A run does nothing unless it is polled. Responses to requests in flight wait in the meantime, so spawn a task for
+/// the run if you need time between two outcomes. Dropping a run stops it at once, except for a journal write in
+/// progress, for which the drop waits. With a journal, it can be resumed.
 ///
 /// # Panics
 ///
@@ -117,7 +117,8 @@ impl Run {
         self.outcomes.next().await
     }
 
-    /// Drives the run to its end and returns its report: counts, and the first 20 outcomes that are not updated or lack fields.
+    /// Drives the run to its end and returns its report: counts, and the first 20 outcomes that are not updated or lack
+    /// fields.
     pub async fn finish(self) -> Report {
         self.for_each(|_| {}).await
     }
@@ -126,8 +127,8 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// If the function panics. The panic is resumed at the end of the run, which is cancelled. The journal then contains the
-    /// outcomes that the function was not called with.
+    /// If the function panics. The panic is resumed at the end of the run, which is cancelled. The journal then
+    /// contains the outcomes that the function was not called with.
     pub async fn for_each(mut self, mut show: impl FnMut(&Outcome)) -> Report {
         let mut panic: Option<Box<dyn Any + Send>> = None;
         while let Some(outcome) = self.next().await {
@@ -187,23 +188,24 @@ pub struct Report {
     pub expected_items: Option<u64>,
     /// How the source ended.
     pub source_end: SourceEnd,
-    /// The number of updates that earlier runs with the same journal made, or may have made, and that are no longer in the
-    /// input. What they changed stays. An update that was followed by another one of the same item and locale is not counted.
-    /// 0 unless the source was read to its end.
+    /// The number of updates that earlier runs with the same journal made, or may have made, and that are no longer in
+    /// the input. What they changed stays. An update that was followed by another one of the same item and locale is
+    /// not counted. 0 unless the source was read to its end.
     pub not_in_input: u64,
     /// The number of updated items that were returned without a field that was sent; see
     /// [`Outcome::missing_fields`](super::Outcome::missing_fields).
     pub missing_fields: u64,
     /// The reason if the run stopped before everything was sent.
     pub stop_reason: Option<StopReason>,
-    /// The first 20 outcomes that are not updated or lack fields. Their updates contain the id and locale only. Items that
-    /// were not attempted because the run stopped are not among them: [`stop_reason`](Self::stop_reason) gives the reason.
+    /// The first 20 outcomes that are not updated or lack fields. Their updates contain the id and locale only. Items
+    /// that were not attempted because the run stopped are not among them: [`stop_reason`](Self::stop_reason) gives the
+    /// reason.
     pub first_problems: Vec<Outcome>,
 }
 
 impl Report {
-    /// Returns `true` if the source was read to its end, held as many items as expected, and every item is updated, by this run
-    /// or an earlier one with the same journal.
+    /// Returns `true` if the source was read to its end, held as many items as expected, and every item is updated, by
+    /// this run or an earlier one with the same journal.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let Counts {

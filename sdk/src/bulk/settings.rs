@@ -86,8 +86,8 @@ impl Job {
         } = &self.settings;
         if *continue_after_unknown && *resend_unknown {
             return Err(InvalidInput::Bulk {
-                reason: "resend_unknown and continue_after_unknown conflict: an unknown update would be sent after later updates \
-                         of the same item and locale, and overwrite them",
+                reason: "resend_unknown and continue_after_unknown conflict: \
+                         an unknown update would be sent after later ones of the same item, and overwrite them",
             }
             .into());
         }

@@ -11,8 +11,8 @@ pub(crate) const FORMAT: u64 = 3;
 
 /// The error of a journal that cannot be used, one word wide. Its text contains the path of the file.
 ///
-/// After a failed write, the journal accepts no further record, and its last line may be incomplete. A run that resumes it
-/// repairs that.
+/// After a failed write, the journal accepts no further record, and its last line may be incomplete. A run that resumes
+/// it repairs that.
 pub struct JournalError(Box<Inner>);
 
 struct Inner {
@@ -39,10 +39,11 @@ pub enum JournalErrorKind {
     InUse,
     /// The file is not a journal. It is unchanged.
     NotAJournal,
-    /// Another version of this crate wrote the journal, in a format that this version does not support. It is unchanged.
+    /// Another version of this crate wrote the journal, in a format that this version does not support. It is
+    /// unchanged.
     ///
-    /// Finish the run with the version that wrote the journal, whose number is in the first line of the file, or choose another
-    /// file to start a new one.
+    /// Finish the run with the version that wrote the journal, whose number is in the first line of the file, or choose
+    /// another file to start a new one.
     UnsupportedFormat {
         /// The format of the journal.
         found: u64,
@@ -168,8 +169,8 @@ impl fmt::Display for JournalErrorKind {
             Self::Damaged { line, reason } => write!(formatter, "line {line} is damaged: {reason}"),
             Self::OtherInput { updates } => write!(
                 formatter,
-                "it has none of the items of the first {updates} updates, so it seems to belong to another input; choose \
-                 another file, or set accept_other_input(true) to continue with it"
+                "it has none of the items of the first {updates} updates, so it seems to belong to another input; \
+                 choose another file, or set accept_other_input(true) to continue with it"
             ),
             Self::Contradiction { index, reason } => {
                 write!(

@@ -27,8 +27,8 @@ pub(super) fn is_hopeless(kind: ErrorKind) -> bool {
 
 /// Returns `true` if a refusal with this status is about the items, unless it is about everything.
 ///
-/// Any other refusal, such as a 403, may come from a firewall and not repeat. An item then counts as rejected only if it is
-/// refused alone twice.
+/// Any other refusal, such as a 403, may come from a firewall and not repeat. An item then counts as rejected only if
+/// it is refused alone twice.
 pub(super) fn is_of_items(error: &Error) -> bool {
     matches!(
         error.status().map(|status| status.as_u16()),
@@ -56,8 +56,8 @@ pub(crate) fn may_have_changed(failed: &Failed, items: usize, assume_atomic: boo
     failed.may_have_acted() || in_part
 }
 
-/// Returns `true` if the request may have been refused for its content. The service may then have changed the items before
-/// the one at fault.
+/// Returns `true` if the request may have been refused for its content. The service may then have changed the items
+/// before the one at fault.
 fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool {
     match kind {
         ErrorKind::BadRequest

@@ -1,9 +1,9 @@
 //! The evidence whether refusals are about single items, or about everything: the token, the collection or the site.
 //!
-//! The status does not distinguish them: a 404 can be about an item without a variant in a locale, and about a collection
-//! that does not exist. So a refused batch is split, and once anything is accepted, refusals are about items. After six
-//! consecutive refusals with the same error, items of different batches are sent alone, one at a time. If all of them are
-//! refused with that error, everything is: after 12 refusals, at least 3 of them with a single item.
+//! The status does not distinguish them: a 404 can be about an item without a variant in a locale, and about a
+//! collection that does not exist. So a refused batch is split, and once anything is accepted, refusals are about
+//! items. After six consecutive refusals with the same error, items of different batches are sent alone, one at a time.
+//! If all of them are refused with that error, everything is: after 12 refusals, at least 3 of them with a single item.
 
 use super::group::GroupId;
 use crate::error::Error;

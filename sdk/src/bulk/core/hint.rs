@@ -10,9 +10,9 @@ const RARE: usize = 4;
 impl Error {
     /// Returns the positions of the entries of a batch that this refusal seems to be about, in ascending order.
     ///
-    /// These are the entries that it names by their id or as `items[3]`, or else those with a field that it names, if few
-    /// entries have that field. Webflow usually names no entry, so the list may be empty. It is a guess in any case: a
-    /// [bulk run](crate::Client::bulk) confirms it with a request.
+    /// These are the entries that it names by their id or as `items[3]`, or else those with a field that it names, if
+    /// few entries have that field. Webflow usually names no entry, so the list may be empty. It is a guess in any
+    /// case: a [bulk run](crate::Client::bulk) confirms it with a request.
     ///
     /// ```no_run
     /// # async fn example(client: webflow_cms::Client, batch: webflow_cms::Batch) -> Result<(), webflow_cms::Error> {

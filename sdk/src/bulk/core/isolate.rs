@@ -1,33 +1,33 @@
 //! The isolation of the items at fault in a refused batch, in few requests.
 //!
-//! The service accepts or refuses a batch as a whole, and does not name the entry at fault. So groups of its entries are
-//! sent: the entries of an accepted group are good, and a refused group holds a bad entry.
+//! The service accepts or refuses a batch as a whole, and does not name the entry at fault. So groups of its entries
+//! are sent: the entries of an accepted group are good, and a refused group holds a bad entry.
 //!
-//! The unresolved entries form a row. **The next group is taken from the front of the row, with the length at which it is
-//! as likely to be accepted as refused**, because then the response gives the most information. If it is refused, the next
-//! group is taken from the front of it, down to a single entry, which is bad. If all entries of a refused group but one are
-//! accepted, that one is bad without being sent alone. A refused batch of 100 takes 9 requests on average if one entry is
-//! bad, 33 if five are, and 106 if all are. No pattern is known that takes more than 145.
+//! The unresolved entries form a row. **The next group is taken from the front of the row, with the length at which it
+//! is as likely to be accepted as refused**, because then the response gives the most information. If it is refused,
+//! the next group is taken from the front of it, down to a single entry, which is bad. If all entries of a refused
+//! group but one are accepted, that one is bad without being sent alone. A refused batch of 100 takes 9 requests on
+//! average if one entry is bad, 33 if five are, and 106 if all are. No pattern is known that takes more than 145.
 //!
-//! The probability comes from [`Odds`], which models two ways in which entries are bad: few of them or many. It counts how
-//! often a bad entry followed a good one, and how often it followed a bad one. So scattered bad entries are found one by
-//! one, a run of bad neighbours is followed to its end, and a mostly bad batch is sent one by one.
+//! The probability comes from [`Odds`], which models two ways in which entries are bad: few of them or many. It counts
+//! how often a bad entry followed a good one, and how often it followed a bad one. So scattered bad entries are found
+//! one by one, a run of bad neighbours is followed to its end, and a mostly bad batch is sent one by one.
 //!
-//! An error may name entries. Then everything else is sent first. That resolves all of it if the name is right and there is
-//! no other bad entry. The named entries are sent alone after that, if necessary. A wrong name costs two requests, and later
-//! names are ignored.
+//! An error may name entries. Then everything else is sent first. That resolves all of it if the name is right and
+//! there is no other bad entry. The named entries are sent alone after that, if necessary. A wrong name costs two
+//! requests, and later names are ignored.
 //!
-//! The search assumes that a refused batch changed nothing, and that an entry is good or bad on its own. If entries refer to
-//! each other, or somebody corrects an item in the meantime, responses may contradict each other. The result then depends on
-//! the last of them.
+//! The search assumes that a refused batch changed nothing, and that an entry is good or bad on its own. If entries
+//! refer to each other, or somebody corrects an item in the meantime, responses may contradict each other. The result
+//! then depends on the last of them.
 
 use std::ops::Range;
 
 /// The search for the bad entries of one batch. Its first group is the whole batch.
 ///
-/// Each response about [`group`](Self::group) is passed to [`accepted`](Self::accepted) or [`refused`](Self::refused). A group
-/// whose request failed otherwise can be resent. Every position is resolved once, and every response makes progress, so the
-/// search ends whatever the service responds.
+/// Each response about [`group`](Self::group) is passed to [`accepted`](Self::accepted) or [`refused`](Self::refused).
+/// A group whose request failed otherwise can be resent. Every position is resolved once, and every response makes
+/// progress, so the search ends whatever the service responds.
 #[derive(Clone, Debug)]
 pub(crate) struct Isolation {
     /// All positions: the resolved ones, then the others.
@@ -43,8 +43,8 @@ pub(crate) struct Isolation {
     group: Range<usize>,
     /// Unresolved positions that an error named.
     named: Vec<usize>,
-    /// How often everything except the named entries may still be sent. If the service names one bad entry at a time, each
-    /// costs two requests, which pays off only while they are few.
+    /// How often everything except the named entries may still be sent. If the service names one bad entry at a time,
+    /// each costs two requests, which pays off only while they are few.
     patience: usize,
     odds: Odds,
 }
@@ -59,8 +59,8 @@ pub(crate) struct Resolved {
 }
 
 impl Isolation {
-    /// Creates a search in a batch of `len` entries that was not sent yet. Its first group is the whole batch, unless that
-    /// is unlikely to be accepted.
+    /// Creates a search in a batch of `len` entries that was not sent yet. Its first group is the whole batch, unless
+    /// that is unlikely to be accepted.
     pub(crate) fn new(len: usize, odds: Odds) -> Self {
         /// The probability of acceptance below which a batch is split before it is sent.
         const MIN_CHANCE: f64 = 0.05;
@@ -109,8 +109,9 @@ impl Isolation {
             .filter(|group| !group.is_empty())
     }
 
-    /// Resolves the group as accepted. If one entry of a refused group is left now, it is bad. It is sent alone instead if
-    /// `infer` is `false`, or if it was in a single refused request, which may have been refused for a passing reason.
+    /// Resolves the group as accepted. If one entry of a refused group is left now, it is bad. It is sent alone instead
+    /// if `infer` is `false`, or if it was in a single refused request, which may have been refused for a passing
+    /// reason.
     pub(crate) fn accepted(&mut self, infer: bool) -> Resolved {
         let group = self.group.clone();
         let refuted = group.len() == 1 && self.is_named(group.start);
@@ -345,8 +346,8 @@ impl Odds {
         })
     }
 
-    /// Returns the group length at which the probability of acceptance is closest to one half. It is less than the number
-    /// of suspects, if there are any.
+    /// Returns the group length at which the probability of acceptance is closest to one half. It is less than the
+    /// number of suspects, if there are any.
     fn even_group(&self, suspects: usize, unresolved: usize) -> usize {
         // At least one suspect is bad, so each probability is conditional on that.
         let (longest, impossible) = match suspects.checked_sub(1) {

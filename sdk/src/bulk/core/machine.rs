@@ -10,13 +10,13 @@
 //!          Response, Aborted    └───────────┘     Record, Emit
 //! ```
 //!
-//! An item of the source gets its status at once, or is planned ([`Planner`]). A batch becomes a [`Group`] with at most one
-//! request in flight: first the whole batch, then parts of it if the service refuses it ([`Isolation`]). While nothing is
-//! accepted, refusals may be about everything rather than about items ([`Evidence`]). Items that are refused alone are
-//! held until that is decided. The items without a status at the end of a group return to the planner.
+//! An item of the source gets its status at once, or is planned ([`Planner`]). A batch becomes a [`Group`] with at most
+//! one request in flight: first the whole batch, then parts of it if the service refuses it ([`Isolation`]). While
+//! nothing is accepted, refusals may be about everything rather than about items ([`Evidence`]). Items that are refused
+//! alone are held until that is decided. The items without a status at the end of a group return to the planner.
 //!
-//! The decisions are in four files: `intake` (an item is taken), `launch` (what to send next), `responses` (the meaning of
-//! a response) and `account` (an item gets its status).
+//! The decisions are in four files: `intake` (an item is taken), `launch` (what to send next), `responses` (the meaning
+//! of a response) and `account` (an item gets its status).
 //!
 //! [`Isolation`]: super::isolate::Isolation
 

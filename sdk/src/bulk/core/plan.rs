@@ -1,9 +1,9 @@
 //! The planner: which updates share a batch, and in which order the batches are sent.
 //!
-//! A batch takes the oldest entries up to its limits, one for each key. **At most one batch at a time holds a key.** The
-//! next entry of that key waits until the key is [`released`](Planner::release), and then takes its place by age. So the
-//! updates of one key reach the service in the order of the input, however many batches are in flight. Entries of other
-//! keys do not wait for it.
+//! A batch takes the oldest entries up to its limits, one for each key. **At most one batch at a time holds a key.**
+//! The next entry of that key waits until the key is [`released`](Planner::release), and then takes its place by age.
+//! So the updates of one key reach the service in the order of the input, however many batches are in flight. Entries
+//! of other keys do not wait for it.
 //!
 //! A planner holds the entries that were pushed and not returned, and asks for at most four batches of them. That fills
 //! batches past a few repeated keys, and memory use does not grow with the input. If most entries have the same key,
@@ -40,8 +40,8 @@ pub(crate) struct Entry<T> {
 
 /// Groups a stream of entries into batches.
 ///
-/// Every entry that is pushed is returned once: by [`push`](Self::push) itself, in a batch, by [`block`](Self::block), or by
-/// [`into_entries`](Self::into_entries).
+/// Every entry that is pushed is returned once: by [`push`](Self::push) itself, in a batch, by [`block`](Self::block),
+/// or by [`into_entries`](Self::into_entries).
 #[derive(Debug)]
 pub(crate) struct Planner<T> {
     limits: Limits,
@@ -181,8 +181,8 @@ impl<T> Planner<T> {
         }
     }
 
-    /// Blocks a key whose last entry is unknown or could not be sent. Returns its entries by age. Later entries of the key
-    /// are refused.
+    /// Blocks a key whose last entry is unknown or could not be sent. Returns its entries by age. Later entries of the
+    /// key are refused.
     pub(crate) fn block(&mut self, key: ItemKey) -> Vec<Entry<T>> {
         let blocked = Key {
             state: State::Blocked,
@@ -213,7 +213,8 @@ impl<T> Planner<T> {
         }
     }
 
-    /// Puts a batch back that was too large for the service, in two halves. Later batches have at most half of its length.
+    /// Puts a batch back that was too large for the service, in two halves. Later batches have at most half of its
+    /// length.
     pub(crate) fn halve(&mut self, mut batch: Vec<Entry<T>>) {
         let bytes = batch.iter().map(|entry| entry.bytes).sum();
         self.bytes = self.bytes.min(body(batch.len(), bytes) / 2);

@@ -73,8 +73,8 @@ impl Reason {
         }
     }
 
-    /// Returns the kind, such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in `snake_case`, or the name
-    /// that [`new`](Self::new) was called with.
+    /// Returns the kind, such as `bad_request` or `not_found`: an [`ErrorKind`](crate::ErrorKind) in `snake_case`, or
+    /// the name that [`new`](Self::new) was called with.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind

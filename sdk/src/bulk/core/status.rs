@@ -14,22 +14,22 @@ use crate::model::CollectionItem;
 pub enum ItemStatus {
     /// The service accepted a request with the item. The response contains the item in its new state.
     ///
-    /// Unless [`skip_invalid_files(false)`](crate::bulk::Bulk::skip_invalid_files) is set, the service may have skipped files or
-    /// images of the item without reporting it.
+    /// Unless [`skip_invalid_files(false)`](crate::bulk::Bulk::skip_invalid_files) is set, the service may have skipped
+    /// files or images of the item without reporting it.
     Updated(Box<CollectionItem>),
     /// An earlier run with the same journal updated the item. This run did not send it.
     AlreadyUpdated,
     /// The service refused the item, or no request can hold it. Sent unchanged, it will be rejected once more.
     ///
-    /// If [`Error::may_have_acted`] is `true`, an earlier attempt, of this run or an earlier one, may have changed the item:
-    /// check it.
+    /// If [`Error::may_have_acted`] is `true`, an earlier attempt, of this run or an earlier one, may have changed the
+    /// item: check it.
     Rejected(Arc<Error>),
     /// An earlier run with the same journal recorded the item as rejected. This run did not send it.
     AlreadyRejected(Reason),
     /// No request with the item was sent, or none that can have changed it. It is safe to send.
     NotAttempted(NotAttempted),
-    /// A request may have changed the item, and no response confirms it. If you resend it, the values end up the same, but
-    /// Webflow imports files and images again.
+    /// A request may have changed the item, and no response confirms it. If you resend it, the values end up the same,
+    /// but Webflow imports files and images again.
     Unknown(Unknown),
 }
 
@@ -45,8 +45,8 @@ pub enum NotAttempted {
     NotSent(Arc<Error>),
     /// The result of an earlier update of the same item in the same locale is unknown. That update could arrive late.
     AfterUnknown,
-    /// An earlier update of the same item in the same locale could not be sent. Updates keep their order: sent later, by a
-    /// resumed run or from a dead-letter file, the earlier one would overwrite this one.
+    /// An earlier update of the same item in the same locale could not be sent. Updates keep their order: sent later,
+    /// by a resumed run or from a dead-letter file, the earlier one would overwrite this one.
     AfterNotSent,
 }
 
@@ -64,8 +64,8 @@ pub enum Unknown {
     Ambiguous,
     /// The run was cancelled or stopped after an attempt that may have acted.
     Cancelled,
-    /// An earlier request with the item may have changed it: a failed request of this run, or a request of an earlier run with
-    /// the same journal that has no recorded result.
+    /// An earlier request with the item may have changed it: a failed request of this run, or a request of an earlier
+    /// run with the same journal that has no recorded result.
     EarlierRequest,
 }
 
@@ -79,8 +79,8 @@ pub enum Recorded {
     Updated,
     /// The service rejected the update, for this reason.
     Rejected(Reason),
-    /// A request may have made the update, and no result is recorded. The reason is `None` if the run ended before the request
-    /// did.
+    /// A request may have made the update, and no result is recorded. The reason is `None` if the run ended before the
+    /// request did.
     Unknown(Option<Reason>),
 }
 

@@ -17,8 +17,8 @@ pub enum StopReason {
     /// Consecutive requests were refused with the same error, and none was accepted in between. The likely cause is the
     /// collection, the permissions of the token, the site, or an error that all items have.
     ///
-    /// It takes 12 refusals, at least 3 of them with a single item. For a [403](ErrorKind::Forbidden), the end of the source is
-    /// also enough if nothing was accepted after it.
+    /// It takes 12 refusals, at least 3 of them with a single item. For a [403](ErrorKind::Forbidden), the end of the
+    /// source is also enough if nothing was accepted after it.
     RepeatedRefusal {
         /// The number of items that were refused alone.
         items: usize,
@@ -104,8 +104,8 @@ impl fmt::Display for StopReason {
                 error,
             } => write!(
                 formatter,
-                "stopped after {requests} consecutive requests were refused with the same error, {items} of them with a \
-                 single item; check the collection, the permissions of the token and what all items have in common: \
+                "stopped after {requests} consecutive requests were refused with the same error, {items} of them with \
+                 a single item; check the collection, the permissions of the token and what all items have in common: \
                  {error}"
             ),
             Self::ConsecutiveFailures {
@@ -151,8 +151,8 @@ pub enum SourceEnd {
         /// The error.
         error: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The run stopped, and did not read the source to its end: the source was idle for 1 second, or for 10 seconds in total, or
-    /// had more than 100,000 further items. The items that were not read have no status.
+    /// The run stopped, and did not read the source to its end: the source was idle for 1 second, or for 10 seconds in
+    /// total, or had more than 100,000 further items. The items that were not read have no status.
     Abandoned,
 }
 

@@ -22,8 +22,8 @@ const MAX_JUDGED: u64 = 100;
 
 /// A journal that one run at a time writes.
 ///
-/// It locks its file until it is dropped or its process ends. On Unix the lock is advisory. On Windows others cannot read
-/// the file in the meantime.
+/// It locks its file until it is dropped or its process ends. On Unix the lock is advisory. On Windows others cannot
+/// read the file in the meantime.
 ///
 /// The methods block on the file: without `fsync` for the time to copy some kilobytes, with `fsync` for the disk.
 pub(crate) struct Journal {
@@ -44,8 +44,8 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the journal of earlier runs with the same parameters, or creates one.
     ///
-    /// An incomplete last line, left by a killed run, is removed. A file that is empty, or whose first line is incomplete,
-    /// becomes a new journal.
+    /// An incomplete last line, left by a killed run, is removed. A file that is empty, or whose first line is
+    /// incomplete, becomes a new journal.
     ///
     /// # Errors
     ///
@@ -92,8 +92,8 @@ impl Journal {
         self.past.count(Kind::Updated) > 0
     }
 
-    /// Returns the number of updates of earlier runs that may have changed an item and are not in the input, once all of
-    /// it was looked up.
+    /// Returns the number of updates of earlier runs that may have changed an item and are not in the input, once all
+    /// of it was looked up.
     pub(crate) fn not_in_input(&self) -> u64 {
         self.past.unclaimed()
     }
@@ -193,8 +193,9 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is updated or unknown without having been sent;
-    /// [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the next run.
+    /// [`Contradiction`](JournalErrorKind::Contradiction) if one of them is updated or unknown without having been
+    /// sent; [`Io`](JournalErrorKind::Io) or [`Broken`](JournalErrorKind::Broken). The items are then unknown to the
+    /// next run.
     pub(crate) fn finished(
         &mut self,
         items: &[(Position, RecordedStatus)],

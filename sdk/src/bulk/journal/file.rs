@@ -137,8 +137,8 @@ fn require_file(path: &Path) -> Result<(), Failure> {
 }
 
 impl Drop for LockedFile {
-    /// Unlocks the file. Closing it is not enough: a process that was just forked from this one also has it open until it
-    /// executes its own program.
+    /// Unlocks the file. Closing it is not enough: a process that was just forked from this one also has it open until
+    /// it executes its own program.
     fn drop(&mut self) {
         let _ = fs4::FileExt::unlock(&self.file);
     }

@@ -13,13 +13,13 @@ const LEN: usize = KEY + CONTENT;
 
 /// Identifies an update by the item and locale that it addresses, and by its content.
 ///
-/// Both parts are truncated XXH3-64 hashes, of 48 and 40 bits, so that a million of them take 12 MB. Among a million keys,
-/// two share a fingerprint in one of 500 journals; an update that does is sent once more than necessary. A corrected update
-/// is mistaken for the recorded one of its own key once in 2⁴⁰ corrections. The hashes do not protect against somebody who
-/// wants two updates to look the same.
+/// Both parts are truncated XXH3-64 hashes, of 48 and 40 bits, so that a million of them take 12 MB. Among a million
+/// keys, two share a fingerprint in one of 500 journals; an update that does is sent once more than necessary. A
+/// corrected update is mistaken for the recorded one of its own key once in 2⁴⁰ corrections. The hashes do not
+/// protect against somebody who wants two updates to look the same.
 ///
-/// The order of the fields counts. Fields from a `HashMap` have another order in each run, and so another fingerprint. A
-/// `BTreeMap`, a struct and a `serde_json::Value` keep theirs.
+/// The order of the fields counts. Fields from a `HashMap` have another order in each run, and so another fingerprint.
+/// A `BTreeMap`, a struct and a `serde_json::Value` keep theirs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fingerprint([u8; LEN]);
 

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! {"webflow-cms":"bulk journal","format":3,"version":"0.1.0","collection":"580e63fc8c9a982ac9b8b745","crc":"…"}
-//! {"sent":{"indices":[[0,2]],"fingerprints":"0123456789abcdef0123450123456789abcdef0123450123456789abcdef012345"},"crc":"…"}
+//! {"sent":{"indices":[[0,2]],"fingerprints":"0123456789abcdef012345…"},"crc":"…"}
 //! {"unsent":[[2,2]],"crc":"…"}
 //! {"updated":[[0,0]],"crc":"…"}
-//! {"rejected":{"index":1,"fingerprint":"0123456789abcdef012345","reason":{"kind":"bad_request","message":"…"}},"crc":"…"}
-//! {"unknown":{"index":2,"fingerprint":"0123456789abcdef012345","reason":{"kind":"timeout","message":"…"}},"crc":"…"}
+//! {"rejected":{"index":1,"fingerprint":"0123456789abcdef012345","reason":{"kind":"bad_request",…}},"crc":"…"}
+//! {"unknown":{"index":2,"fingerprint":"0123456789abcdef012345","reason":{"kind":"timeout",…}},"crc":"…"}
 //! {"run":2,"crc":"…"}
 //! ```
 //!
-//! Within a run, an item is identified by its position in the input, counted from 0; `[[0,2]]` is the positions 0, 1 and 2.
-//! `{"run":2}` begins the records of the second run, whose input may be another one. Across runs, an item is identified by
-//! its fingerprint. The `crc` of a line is the CRC-32 of the whole file before that member. So a line that is missing,
-//! repeated or moved is detected as well as one that has changed. A line is complete with its line break.
+//! Within a run, an item is identified by its position in the input, counted from 0; `[[0,2]]` is the positions 0, 1
+//! and 2. `{"run":2}` begins the records of the second run, whose input may be another one. Across runs, an item is
+//! identified by its fingerprint. The `crc` of a line is the CRC-32 of the whole file before that member. So a line
+//! that is missing, repeated or moved is detected as well as one that has changed. A line is complete with its line
+//! break.
 
 use std::borrow::Cow;
 
@@ -275,8 +276,8 @@ pub(super) fn is_torn_header(tail: &[u8]) -> bool {
     MAGIC.starts_with(tail) || (tail.starts_with(MAGIC) && is_torn(tail))
 }
 
-/// Returns `true` if bytes without a line break can be an incomplete line, left by a killed run. If anything follows the
-/// checksum, it is a complete line that lost its line break in another way.
+/// Returns `true` if bytes without a line break can be an incomplete line, left by a killed run. If anything follows
+/// the checksum, it is a complete line that lost its line break in another way.
 pub(super) fn is_torn(tail: &[u8]) -> bool {
     let seal = tail.windows(SEAL.len()).position(|bytes| bytes == SEAL);
     tail.len() < MAX_LINE && seal.is_none_or(|start| start + SEAL_LEN >= tail.len())

@@ -8,8 +8,8 @@ use crate::id::CollectionId;
 
 /// The parameters that all runs of a journal must share, because the result of an item depends on them.
 ///
-/// The token and the base URL are not among them. The token is a secret. The base URL may change without a change of the
-/// items, for example with a proxy.
+/// The token and the base URL are not among them. The token is a secret. The base URL may change without a change of
+/// the items, for example with a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) collection: CollectionId,

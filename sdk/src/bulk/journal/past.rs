@@ -1,9 +1,10 @@
 //! The records of earlier runs, in 12 bytes per update, and the lookup of the updates of an input.
 //!
-//! The updates of the input for one item and locale are compared with the recorded ones in order: the first with the first,
-//! the second with the second. If both are the same, the recorded status applies. From the first one that differs, or that
-//! is to be resent, all later records of the item and locale are void. Updates of one item and locale are applied in the
-//! order of the input, so those that follow in the input are sent after it, even if an earlier run has sent them.
+//! The updates of the input for one item and locale are compared with the recorded ones in order: the first with the
+//! first, the second with the second. If both are the same, the recorded status applies. From the first one that
+//! differs, or that is to be resent, all later records of the item and locale are void. Updates of one item and locale
+//! are applied in the order of the input, so those that follow in the input are sent after it, even if an earlier run
+//! has sent them.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub(super) enum Kind {
 pub(super) struct Claim {
     /// `None` if it is not recorded.
     pub(super) recorded: Option<Kind>,
-    /// Whether it was rejected although a request may have changed the item. Equal updates share a reason, but not this.
+    /// Whether it was rejected although a request may have changed the item. Equal updates share a reason, but not
+    /// this.
     pub(super) may_have_acted: bool,
     /// The number of recorded updates of its item and locale before it.
     pub(super) after: u32,
@@ -138,8 +140,8 @@ impl Past {
         }
     }
 
-    /// Adds a request with an update that follows `after` updates of earlier runs, and voids the later ones. Returns `true`
-    /// if the same update was unknown.
+    /// Adds a request with an update that follows `after` updates of earlier runs, and voids the later ones. Returns
+    /// `true` if the same update was unknown.
     pub(super) fn replace(&mut self, fingerprint: Fingerprint, after: u32) -> bool {
         let earlier = self
             .of_key(fingerprint.key())

@@ -62,8 +62,8 @@ impl JournalReader {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`] as its source: the file does not exist, cannot
-    /// be read, is not a journal, has another format, or is damaged.
+    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`] as its source: the file does not
+    /// exist, cannot be read, is not a journal, has another format, or is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::read(path).map_err(|failure| JournalError::new(path, failure).into())

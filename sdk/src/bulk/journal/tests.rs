@@ -50,7 +50,7 @@ fn items(indices: impl IntoIterator<Item = u64>) -> Vec<Position> {
     indices.into_iter().map(item).collect()
 }
 
-/// What is recorded of so many items, each looked up once.
+/// The records of this many items, each looked up once.
 fn recorded(past: &mut Past, count: u64) -> Vec<Option<Kind>> {
     (0..count)
         .map(|index| {
@@ -60,7 +60,7 @@ fn recorded(past: &mut Past, count: u64) -> Vec<Option<Kind>> {
         .collect()
 }
 
-/// A directory that is gone when the test is over, and the path of a file in it that is not there yet.
+/// A directory that is removed at the end of the test, and the path of a new file in it.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("run.journal");
@@ -84,7 +84,7 @@ fn replay(bytes: &[u8]) -> Result<Replay, JournalErrorKind> {
     Replay::read(bytes).map_err(|failure| failure.kind().clone())
 }
 
-/// What is recorded of 8 items in these bytes.
+/// The records of 8 items in these bytes.
 fn known(bytes: &[u8]) -> Vec<Option<Kind>> {
     recorded(&mut replay(bytes).expect("a journal").past, 8)
 }
@@ -105,7 +105,7 @@ fn small_run(journal: &mut Journal) -> Result<(), JournalError> {
     journal.finished(&[(item(3), RecordedStatus::Updated)])
 }
 
-/// What is known of the items of [`small_run`] after each line.
+/// The records of the items of [`small_run`] after each line.
 const AFTER_EACH_LINE: [[Option<Kind>; 8]; 9] = {
     const N: Option<Kind> = None;
     const F: Option<Kind> = Some(Kind::New);

@@ -137,8 +137,8 @@ impl Writer {
         journal.as_ref().map_or(0, Journal::not_in_input)
     }
 
-    /// Closes the journal, so that another run can use it. It waits for a write in progress, and drops writes that have not
-    /// begun.
+    /// Closes the journal, so that another run can use it. It waits for a write in progress, and drops writes that have
+    /// not begun.
     pub(crate) fn close(&self) {
         drop(lock(&self.0.journal).take());
     }
@@ -149,7 +149,8 @@ impl Writer {
         indices.iter().filter_map(place).collect()
     }
 
-    /// Writes a record, and returns `true` if it is written. A write that has begun finishes even if this future is dropped.
+    /// Writes a record, and returns `true` if it is written. A write that has begun finishes even if this future is
+    /// dropped.
     pub(super) async fn write<F>(&self, record: F) -> bool
     where
         F: FnOnce(&mut Journal) -> Result<(), JournalError> + Send + 'static,

@@ -20,8 +20,8 @@ const MAX_MESSAGE: usize = 500;
 /// A row of an input that is not an item update: its line number, its text, and the reason.
 ///
 /// `Display` writes the line number and the reason. [`source`](std::error::Error::source) is the reason alone: a
-/// [`webflow_cms::Error`](crate::Error) if the row is not an update, or an [`io::Error`](std::io::Error) if it could not
-/// be read.
+/// [`webflow_cms::Error`](crate::Error) if the row is not an update, or an [`io::Error`](std::io::Error) if it could
+/// not be read.
 ///
 /// If the source of a bulk update gives it as an error, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter)
 /// contains its text. A reader of another format, such as CSV, creates its own with [`new`](Self::new).
@@ -102,7 +102,8 @@ impl InvalidRow {
         self.0.line
     }
 
-    /// Returns the text of the row without its line break: at most the first 256 KiB, with U+FFFD in place of invalid UTF-8.
+    /// Returns the text of the row without its line break: at most the first 256 KiB, with U+FFFD in place of invalid
+    /// UTF-8.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0.raw.text
@@ -120,14 +121,16 @@ impl InvalidRow {
         &*self.0.reason
     }
 
-    /// Returns `true` if the rows behind it are not read, because of an I/O error or because the input is not JSON Lines.
+    /// Returns `true` if the rows behind it are not read, because of an I/O error or because the input is not JSON
+    /// Lines.
     #[must_use]
     pub fn ends_input(&self) -> bool {
         let fault = self.0.reason.downcast_ref();
         self.0.reason.is::<std::io::Error>() || matches!(fault, Some(RowFault::Format(_)))
     }
 
-    /// Returns the line for a dead-letter file without its line break: the text of the row, its line number, and the reason.
+    /// Returns the line for a dead-letter file without its line break: the text of the row, its line number, and the
+    /// reason.
     ///
     /// ```text
     /// {"invalid":"{\"id\":5}","line":3,"error":{"outcome":"not_attempted","kind":"invalid_row","message":"…"}}

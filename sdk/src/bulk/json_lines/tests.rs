@@ -21,7 +21,7 @@ fn rows(input: &[u8]) -> Vec<Result<String, (u64, String, String)>> {
         .collect()
 }
 
-/// The only row of an input, which is no update.
+/// The only row of an input, which is invalid.
 fn invalid(input: &[u8]) -> InvalidRow {
     let mut rows = JsonLines::new(input);
     let row = rows.next().expect("a row").expect_err("it is no update");

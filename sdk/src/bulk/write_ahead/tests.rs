@@ -14,7 +14,7 @@ use crate::id::{CollectionId, ItemId};
 use crate::observe::Observers;
 use crate::time::SystemClock;
 
-/// A directory that is gone when the test is over, and the path of a file in it that is not there yet.
+/// A directory that is removed at the end of the test, and the path of a new file in it.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("run.journal");
@@ -30,7 +30,7 @@ fn writer(path: &Path) -> Writer {
     Writer::new(Some(journal), Observers::default(), Arc::new(SystemClock))
 }
 
-/// What earlier runs have recorded of the only item.
+/// The record of the only item.
 async fn look_up(writer: &Writer) -> Recorded {
     let key = ItemKey {
         id: ItemId::new("66f6ed9576ddacf3149d5ea6").expect("an id"),
@@ -55,7 +55,7 @@ fn failed(kind: ErrorKind, status: Option<http::StatusCode>) -> Failed {
     }
 }
 
-/// What the next run finds of the item.
+/// The record of the item for the next run.
 async fn found_next(writer: &Writer, path: &Path) -> Recorded {
     writer.close();
     look_up(&self::writer(path)).await

@@ -1,4 +1,5 @@
-//! The table of `cargo xtask bench isolation`: the requests to find the bad entries of a batch of 100, by the kind of fault.
+//! The table of `cargo xtask bench isolation`: the requests to find the bad entries of a batch of 100, by the kind of
+//! fault.
 
 use super::trial::{Random, Summary, bound, hardest, requests, run, scattered};
 
@@ -15,7 +16,7 @@ struct Row {
     name: String,
     ours: Summary,
     halving: Summary,
-    /// What the mean, or the only value, must not exceed.
+    /// The maximum of the mean, or of the only value.
     limit: Option<f64>,
 }
 
@@ -79,7 +80,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// How many requests it takes by sending both halves of whatever was refused.
+/// Returns the number of requests of a search that sends both halves of each refused group.
 fn requests_by_halving(bad: &[bool]) -> usize {
     if bad.len() == 1 || !bad.contains(&true) {
         return 1;
@@ -88,7 +89,7 @@ fn requests_by_halving(bad: &[bool]) -> usize {
     1 + requests_by_halving(left) + requests_by_halving(right)
 }
 
-/// The worst of many short searches, from starts of every density, and of a long one from there.
+/// Returns the worst pattern of many short searches, from starts of every density, and of a long one from there.
 fn hardest_found(random: &mut Random) -> Vec<bool> {
     let searches = (1..=50).map(|half| {
         let start = scattered(random, LEN, 2 * half);

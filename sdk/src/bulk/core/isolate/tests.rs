@@ -15,7 +15,7 @@ struct Found {
     requests: usize,
 }
 
-/// Searches for at most `limit` requests; `names` is what an error says of the group that was refused.
+/// Searches for at most `limit` requests. `names` returns the positions that the error of a refused group names.
 fn search(bad: &[bool], limit: usize, mut names: impl FnMut(&[usize]) -> Vec<usize>) -> Found {
     let mut isolation = Isolation::new(bad.len(), Odds::default());
     let mut found = Found {
@@ -57,7 +57,7 @@ fn no_names(_: &[usize]) -> Vec<usize> {
     Vec::new()
 }
 
-/// A service that names the first bad entry of what it refuses.
+/// A service that names the first bad entry of a refused group.
 fn first_bad(bad: &[bool]) -> impl FnMut(&[usize]) -> Vec<usize> {
     |group| {
         let first = group.iter().find(|position| bad[**position]);
@@ -73,7 +73,7 @@ fn patterns() -> impl Strategy<Value = Vec<bool>> {
 }
 
 proptest! {
-    /// Whatever is bad, all of it is found, and nothing else.
+    /// All bad entries are found, and no other.
     #[test]
     fn every_position_is_resolved_once_and_correctly(bad in patterns()) {
         let found = search(&bad, usize::MAX, no_names);
@@ -121,8 +121,8 @@ proptest! {
         prop_assert_eq!(resolved, len);
     }
 
-    /// It takes one request to send the others and one to send the named alone. The rest goes as if that entry had
-    /// never been in the batch, but that it was refused once more, and no other name is listened to.
+    /// It takes one request for the other entries and one for the named entry alone. The rest takes as many as without
+    /// that entry in the batch, except for one more refusal. Later names are ignored.
     #[test]
     fn a_wrong_name_costs_at_the_most_two_requests((bad, wrong) in patterns().prop_flat_map(|bad| {
         let len = bad.len();
@@ -252,7 +252,7 @@ fn no_pattern_costs_more_than_a_request_and_a_half_an_entry() {
         limit(run(100, 100 - count, count));
         limit(run(100, 0, count));
     }
-    // The hardest that long searches have found looks like this.
+    // The hardest pattern that long searches have found.
     let hard = [
         false, true, true, false, false, true, false, false, false, true, true, false, false, false,
     ];
@@ -261,7 +261,7 @@ fn no_pattern_costs_more_than_a_request_and_a_half_an_entry() {
     assert!(worst <= 150, "{worst}: {bad:?}");
 }
 
-/// The odds after so many batches of 100 in which these many were bad.
+/// The odds after a number of batches of 100 with a number of bad entries.
 fn learned(bad: &[usize]) -> Odds {
     let mut random = Random(7);
     bad.iter().fold(Odds::default(), |odds, count| {
@@ -383,7 +383,7 @@ fn a_batch_that_was_refused_once_for_a_passing_reason_has_no_bad_entry() {
         while isolation.group().is_some() {
             bad.extend(isolation.accepted(true).bad);
         }
-        // An entry that is alone was refused for itself.
+        // An entry that was sent alone is bad itself.
         assert_eq!(bad.is_empty(), len > 1, "{len}: {bad:?}");
     }
 }

@@ -1,13 +1,13 @@
-//! Isolations tried out on batches whose bad entries are known, for the tests.
+//! Trials of isolation on batches whose bad entries are known, for the tests.
 
 use super::{Isolation, Odds};
 
-/// How many requests it takes to settle a batch of which these entries are bad, with the first one.
+/// Returns the number of requests to resolve a batch with these bad entries, including the first.
 pub(crate) fn requests(bad: &[bool]) -> usize {
     with_odds(bad, Odds::default())
 }
 
-/// The same, where something is known of other batches.
+/// Returns the number of requests with the odds of earlier batches.
 pub(crate) fn with_odds(bad: &[bool], odds: Odds) -> usize {
     let mut isolation = Isolation::new(bad.len(), odds);
     let mut requests = 0;
@@ -22,13 +22,13 @@ pub(crate) fn with_odds(bad: &[bool], odds: Odds) -> usize {
     requests
 }
 
-/// 1.25 times what no plan can do without, even if it knows how many are bad, and the first request.
+/// Returns 1.25 times the minimum of any plan that knows the number of bad entries, plus the first request.
 pub(crate) fn bound(len: usize, bad: usize) -> f64 {
     let ways = (0..bad).map(|taken| (len - taken) as f64 / (taken + 1) as f64);
     1.25 * ways.product::<f64>().log2().ceil() + 1.0
 }
 
-/// Bad entries anywhere.
+/// Returns a pattern with bad entries at random places.
 pub(crate) fn scattered(random: &mut Random, len: usize, count: usize) -> Vec<bool> {
     let mut bad = vec![false; len];
     let mut left = count;
@@ -39,15 +39,15 @@ pub(crate) fn scattered(random: &mut Random, len: usize, count: usize) -> Vec<bo
     bad
 }
 
-/// Bad neighbours.
+/// Returns a pattern with a run of bad neighbours.
 pub(crate) fn run(len: usize, start: usize, count: usize) -> Vec<bool> {
     (0..len)
         .map(|place| (start..start + count).contains(&place))
         .collect()
 }
 
-/// The worst that is found by changing a pattern step by step. It goes along with what is no better, and now and then
-/// with what is a little better, so that it doesn't stay where it began.
+/// Returns the worst pattern that a search finds by changing a pattern step by step. It accepts a pattern that is not
+/// easier, and sometimes one that is slightly easier, so that it does not stay at its start.
 pub(crate) fn hardest(random: &mut Random, start: Vec<bool>, steps: usize) -> (usize, Vec<bool>) {
     let mut here = (requests(&start), start);
     let mut hardest = here.clone();
@@ -64,7 +64,7 @@ pub(crate) fn hardest(random: &mut Random, start: Vec<bool>, steps: usize) -> (u
     hardest
 }
 
-/// One entry changed, two exchanged, or a stretch copied to somewhere else.
+/// Changes one entry, exchanges two, or copies a stretch to another place.
 fn changed(random: &mut Random, bad: &[bool]) -> Vec<bool> {
     let mut next = bad.to_vec();
     let (one, other) = (random.below(bad.len()), random.below(bad.len()));
@@ -79,7 +79,7 @@ fn changed(random: &mut Random, bad: &[bool]) -> Vec<bool> {
     next
 }
 
-/// Requests over many runs.
+/// The numbers of requests of many runs.
 pub(crate) struct Summary {
     pub(crate) mean: f64,
     pub(crate) p99: usize,
@@ -98,7 +98,7 @@ impl Summary {
     }
 }
 
-/// Numbers that are the same in each run (SplitMix64).
+/// A generator of the same numbers in each run (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -278,7 +278,7 @@ fn a_token_that_is_not_accepted_stops_the_run() {
     run.assert_over();
     assert!(matches!(why(&run), StopReason::Unauthorized(_)));
     assert_eq!(run.words(), ["stopped"; 3]);
-    // An earlier attempt may have acted all the same.
+    // An earlier attempt may have acted.
     let run = failed_once(rules(1), 0..2, after_a_timeout(refused(401)));
     assert_eq!(run.words(), ["unknown", "stopped"]);
     assert!(matches!(why(&run), StopReason::Unauthorized(_)));

@@ -43,7 +43,7 @@ enum Step {
     Next {
         flush: bool,
     },
-    /// What happens to one of the batches under way.
+    /// An event of one of the batches in flight.
     Release(usize),
     PutBack(usize),
     Halve(usize),
@@ -108,8 +108,8 @@ impl Model {
 }
 
 proptest! {
-    /// The planner does what one does that looks at every entry each time: the oldest free entries, one for each key,
-    /// up to the limits. No entry is lost and none comes out twice.
+    /// The planner agrees with one that examines every entry each time: the oldest free entries, one for each key, up
+    /// to the limits. No entry is lost and none is returned twice.
     #[test]
     fn a_batch_is_the_oldest_free_entries_and_all_come_out_once(
         steps in steps(),
@@ -212,7 +212,7 @@ proptest! {
         prop_assert!(done.into_iter().eq(0..pushed), "an entry is lost or there twice");
     }
 
-    /// The length that is counted is the length of the body that is sent.
+    /// The counted length is the length of the body.
     #[test]
     fn a_batch_that_just_fits_has_the_length_of_its_body(names in proptest::collection::vec(".{0,20}", 1..20)) {
         let updates: Vec<_> = names.iter().enumerate()
@@ -236,7 +236,7 @@ proptest! {
     }
 }
 
-/// Pushes while more is wanted, and takes a batch whenever there is one, with this many under way. Returns the batches.
+/// Pushes while more is wanted, and takes a batch whenever there is one, with this many in flight. Returns the batches.
 fn stream(keys: impl IntoIterator<Item = usize>, together: usize) -> Vec<Vec<Entry<usize>>> {
     let mut planner = Planner::new(limits(100, 100_000));
     let mut input = keys.into_iter().enumerate().peekable();

@@ -261,7 +261,7 @@ fn nothing_is_written_behind_a_failed_write() {
         assert_eq!(error.kind(), &JournalErrorKind::Broken);
         assert!(
             error.to_string().ends_with(
-                "an earlier record could not be written, so nothing more is; resume it to go on"
+                "an earlier write failed, so nothing more is written; resume the run to continue"
             ),
             "{error}"
         );

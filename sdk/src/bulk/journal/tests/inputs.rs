@@ -5,14 +5,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An update: its item, and what it sets.
+/// An update: its item and its content.
 type Update = (u32, u32);
 
 fn fingerprint((item, content): Update) -> Fingerprint {
     Fingerprint::from_numbers(item, content)
 }
 
-/// Runs an input, whose updates are all made unless something stops them; returns what was sent, by position.
+/// Runs an input in which every update succeeds. Returns the positions of the updates that were sent.
 fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<usize> {
     let mut journal = open(path);
     let mut sent = Vec::new();
@@ -30,7 +30,7 @@ fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<us
     sent
 }
 
-/// What the service holds of each item, after updates that are made one after the other.
+/// The content of each item after updates in order.
 fn holds(before: &[Update], updates: impl IntoIterator<Item = Update>) -> Vec<Update> {
     let mut holds: BTreeMap<u32, u32> = before.iter().copied().collect();
     holds.extend(updates);

@@ -16,7 +16,7 @@ use crate::id::ItemKey;
 use crate::observe::{JournalWriteEnded, JournalWriteStarted, Observer, Observers};
 use crate::time::SystemClock;
 
-/// Longer than anything here takes, unless it waits for itself.
+/// Longer than any step of a test, unless it deadlocks.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn writer(path: &Path) -> Writer {

@@ -23,12 +23,12 @@ enum Step {
     Accept(Index),
     /// The response lacks some of the items.
     AcceptPart(Index, usize),
-    /// The service as it is while nothing goes wrong.
+    /// The response of the service without a fault.
     Serve(u16, usize),
     Fail(Index, Failure),
     Abort(Index, bool),
     Cancel,
-    /// A response to a request that nobody has sent.
+    /// A response to a request that was not sent.
     Stray(u64),
 }
 
@@ -60,7 +60,7 @@ impl Failure {
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
-    // Most failures leave the run going.
+    // Most failures do not stop the run.
     let kind = prop_oneof![30 => 0..14_u8, 1 => 14..17_u8];
     (kind, any::<bool>()).prop_map(|(kind, acted)| Failure { kind, acted })
 }
@@ -126,7 +126,7 @@ fn perform(run: &mut Run, step: Step) {
     match step {
         Step::Give(key, number) if can_give => run.give_recorded(key, recorded(number)),
         Step::GiveMany(count) if can_give => {
-            // As a driver does, which reads no further than it is asked to.
+            // As the driver: it reads only while the machine wants more.
             for key in 0..count {
                 if run.machine.wants_more() {
                     run.give(key % 150);

@@ -1,4 +1,4 @@
-//! Updates, responses and errors for the tests, and a run that keeps account of what the machine does.
+//! Updates, responses and errors for the tests, and a run that checks each command of the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::response::ParsedResponse;
 use crate::response::UpdateResponse;
 use crate::retry::RetryPolicy;
 
-/// The defaults of a bulk run, with batches of so many items.
+/// The defaults of a bulk run, with batches of this many items.
 pub(super) fn rules(items: usize) -> Rules {
     Rules {
         limits: Limits {
@@ -42,7 +42,7 @@ pub(super) fn rules(items: usize) -> Rules {
     }
 }
 
-/// What a source gives for a line that it cannot read.
+/// The error of a source in place of an update.
 pub(super) fn torn(is_last: bool) -> Given {
     Given::Failed {
         error: std::sync::Arc::new(std::fmt::Error),
@@ -82,7 +82,7 @@ pub(super) fn after_a_timeout(error: Error) -> Error {
     error.after_earlier(&[], true)
 }
 
-/// The error of a request that was kept from leaving.
+/// The error of a request that was prevented.
 pub(super) fn forbidden() -> Error {
     let options = CallOptions {
         retry: RetryPolicy::disabled(),
@@ -117,7 +117,7 @@ pub(super) struct Run {
     pub(super) keys: BTreeMap<u64, usize>,
     pub(super) under_way: BTreeMap<u64, Request>,
     pub(super) statuses: BTreeMap<u64, ItemStatus>,
-    /// The positions of items that a request, perhaps of an earlier run, may have changed.
+    /// The positions of items that a request, of this run or an earlier one, may have changed.
     pub(super) acted: BTreeSet<u64>,
     /// The positions of items whose request was refused with no other item in it.
     refused_alone: BTreeSet<u64>,
@@ -262,7 +262,7 @@ impl Run {
         self.source(Given::End);
     }
 
-    /// Takes the first request that is under way out.
+    /// Removes the first request in flight.
     pub(super) fn first(&mut self) -> Request {
         self.under_way.pop_first().expect("a request").1
     }
