@@ -283,8 +283,8 @@ impl Bulk {
     ///
     /// - [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`](super::JournalError) as its source,
     ///   if the journal cannot be used.
-    /// - [`InvalidInput::Bulk`] for settings that contradict each other.
-    /// - [`InvalidInput::ZeroTimeout`] for an attempt timeout of zero.
+    /// - [`InvalidInput::Bulk`](crate::error::InvalidInput::Bulk) for settings that contradict each other.
+    /// - [`InvalidInput::ZeroTimeout`](crate::error::InvalidInput::ZeroTimeout) for an attempt timeout of zero.
     pub fn run<I>(self, updates: I) -> Result<Run, Error>
     where
         I: IntoIterator<Item = ItemUpdate>,

@@ -105,7 +105,6 @@ impl Run {
     }
 
     /// Returns a handle that cancels the run and reports its progress.
-    #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
