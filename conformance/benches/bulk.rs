@@ -91,7 +91,7 @@ fn run(world: &World, items: u64) -> Result<Report, Box<dyn Error>> {
         .build()?;
     let updates = (0..items).map(|number| {
         let update = ItemUpdate::new(ItemId::new(id(number)).expect("an id"));
-        update.field("mark", &number).expect("a field")
+        update.field("mark", number).expect("a field")
     });
     let run = client.bulk(CollectionId::new(COLLECTION)?).run(updates)?;
     Ok(world.run(run.finish())?)

@@ -247,7 +247,7 @@ impl<'a> Trial<'a> {
         let time = self.world.time();
         for _ in 0..calls {
             let call = client.update(self.collection, self.batch.clone());
-            time.caller(call.send()).await?;
+            let _ = time.caller(call.send()).await?;
         }
         Ok(())
     }

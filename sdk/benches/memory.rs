@@ -139,7 +139,7 @@ async fn run(base_url: &str, items: u64, journal: Option<&str>) -> Result<()> {
     }
     let updates = (0..items).map(|number| {
         let update = ItemUpdate::new(ItemId::new(id(number)).expect("an id"));
-        update.fields(&article(number)).expect("fields")
+        update.fields(article(number)).expect("fields")
     });
     let began = now();
     let mut run = bulk.run(updates)?;

@@ -2,7 +2,6 @@
 //!
 //! `cargo run --example bulk_stream` runs it on the embedded reference server. Ctrl-C cancels it.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use futures_util::stream;
@@ -27,11 +26,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
 
     // The sender waits while the channel is full, so memory use does not grow with the input.
-    let (sender, receiver) = mpsc::channel::<Result<ItemUpdate, Infallible>>(100);
+    let (sender, receiver) = mpsc::channel::<ItemUpdate>(100);
     tokio::spawn(async move {
         for id in ids {
             let update = ItemUpdate::new(ItemId::new(id)?).field("name", "New")?;
-            if sender.send(Ok(update)).await.is_err() {
+            if sender.send(update).await.is_err() {
                 break; // The run has ended.
             }
         }

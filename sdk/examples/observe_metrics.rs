@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .observer(metrics.clone())
         .build()?;
     let batch = Batch::new([ItemUpdate::new(ItemId::new(LAMP)?).field("name", "Star lamp")?])?;
-    client.update(CollectionId::new(COLLECTION)?, batch).await?;
+    let _ = client.update(CollectionId::new(COLLECTION)?, batch).await?;
 
     let Metrics {
         attempts,

@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (lamp, french) = (ItemId::new(LAMP)?, CmsLocaleId::new(FRENCH)?);
     let english = ItemUpdate::new(lamp)
         .field("name", "Star lamp")?
-        .field("price", &99.5)?;
+        .field("price", 99.5)?;
     let french = ItemUpdate::new(lamp)
         .locale(french)
         .field("name", "Lampe Étoile")?;

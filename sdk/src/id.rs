@@ -214,6 +214,13 @@ pub struct ItemKey {
     pub locale: Option<CmsLocaleId>,
 }
 
+impl From<ItemId> for ItemKey {
+    /// The item in its primary locale.
+    fn from(id: ItemId) -> Self {
+        Self { id, locale: None }
+    }
+}
+
 impl fmt::Display for ItemKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.locale {

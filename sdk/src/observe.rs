@@ -233,12 +233,12 @@ pub enum WaitCause {
 }
 
 impl WaitCause {
-    /// Returns the cause in lower case with dashes, such as `retry-after`. The name is stable, and traces contain it.
+    /// Returns the cause in lower case with underscores, such as `retry_after`. The name is stable, and traces contain it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::RateLimit => "rate-limit",
-            Self::RetryAfter => "retry-after",
+            Self::RateLimit => "rate_limit",
+            Self::RetryAfter => "retry_after",
             Self::Backoff => "backoff",
         }
     }

@@ -149,8 +149,8 @@ async fn calls_and_runs_can_be_spawned() {
     let run = client.bulk(collection()).run([lamp().draft(true)]);
     let run = tokio::spawn(assert_send(run.expect("a run").finish()));
     drop(client);
-    call.await.expect("no panic").expect("an update");
-    send.await.expect("no panic").expect("an update");
+    let _ = call.await.expect("no panic").expect("an update");
+    let _ = send.await.expect("no panic").expect("an update");
     assert!(run.await.expect("no panic").is_complete());
 }
 
@@ -288,8 +288,8 @@ fn names_of_kinds_and_reasons_are_stable() {
         assert_eq!(reason.as_str(), name);
     }
     let causes = [
-        (WaitCause::RateLimit, "rate-limit"),
-        (WaitCause::RetryAfter, "retry-after"),
+        (WaitCause::RateLimit, "rate_limit"),
+        (WaitCause::RetryAfter, "retry_after"),
         (WaitCause::Backoff, "backoff"),
     ];
     for (cause, name) in causes {

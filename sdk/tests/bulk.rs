@@ -18,7 +18,7 @@ fn id(number: usize) -> String {
 fn updates(count: usize) -> Vec<ItemUpdate> {
     let update = |number| {
         let id = ItemId::new(id(number)).expect("an id");
-        ItemUpdate::new(id).field("mark", &number).expect("a field")
+        ItemUpdate::new(id).field("mark", number).expect("a field")
     };
     (0..count).map(update).collect()
 }
@@ -221,7 +221,7 @@ async fn an_error_of_the_source_takes_a_place_and_is_told() {
         let run = client
             .bulk(collection())
             .continue_after_source_error(go_on)
-            .run_stream(futures_util::stream::iter(input))
+            .try_run_stream(futures_util::stream::iter(input))
             .expect("a run");
         let outcomes: Vec<_> = futures_util::StreamExt::collect(run).await;
         let told = outcomes
@@ -275,7 +275,7 @@ async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
     input.push(Err("cut"));
     let plan = client
         .bulk(collection())
-        .dry_run(futures_util::stream::iter(input))
+        .dry_run(input)
         .await
         .expect("a plan");
     assert_eq!((plan.items, plan.requests, plan.errors), (251, 3, 1));

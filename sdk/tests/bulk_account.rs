@@ -88,7 +88,7 @@ async fn an_update_that_no_request_can_hold_does_not_let_a_later_one_go_ahead() 
         .bulk(collection())
         .max_batch_bytes(100)
         .retry(again)
-        .run_stream(input);
+        .try_run_stream(input);
     let settled = settled(run.expect("a run")).await;
     assert!(matches!(settled[2], ItemStatus::Rejected(_)), "{settled:?}");
     assert_eq!(marks_of(&server, 0), ["1", "1", "3"]);

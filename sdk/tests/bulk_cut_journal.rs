@@ -25,7 +25,7 @@ fn id(item: u64) -> String {
 fn updates() -> impl Iterator<Item = ItemUpdate> {
     ITEMS.iter().zip(0_u64..).map(|(item, index)| {
         let id = ItemId::new(id(*item)).expect("an id");
-        ItemUpdate::new(id).field("mark", &index).expect("a field")
+        ItemUpdate::new(id).field("mark", index).expect("a field")
     })
 }
 

@@ -46,7 +46,7 @@ fn id(number: u64) -> String {
 fn updates(count: u64) -> impl Iterator<Item = ItemUpdate> {
     (0..count).map(|index| {
         let id = ItemId::new(id(item_of(index))).expect("an id");
-        ItemUpdate::new(id).field("mark", &index).expect("a field")
+        ItemUpdate::new(id).field("mark", index).expect("a field")
     })
 }
 

@@ -53,7 +53,7 @@ fn a_run_takes_the_time_of_its_pace_and_no_request_too_many() {
             .expect("a client");
         let updates = (0..ITEMS).map(|number| {
             let update = ItemUpdate::new(ItemId::new(id(number)).expect("an id"));
-            update.field("mark", &number).expect("a field")
+            update.field("mark", number).expect("a field")
         });
         let run = client.bulk(collection()).run(updates).expect("a run");
         let report = world.run(run.finish()).expect("time passes");

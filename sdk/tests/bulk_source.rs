@@ -24,7 +24,7 @@ fn id(number: usize) -> String {
 
 fn update(number: usize) -> Result<ItemUpdate, &'static str> {
     let id = ItemId::new(id(number)).expect("an id");
-    Ok(ItemUpdate::new(id).field("mark", &number).expect("a field"))
+    Ok(ItemUpdate::new(id).field("mark", number).expect("a field"))
 }
 
 fn updates(count: usize) -> Updates {
@@ -54,14 +54,16 @@ fn bulk(world: &World) -> Bulk {
 }
 
 fn report(world: &World, bulk: Bulk, source: Updates) -> Report {
-    let run = bulk.run_stream(source).expect("a run");
+    let run = bulk.try_run_stream(source).expect("a run");
     world.run(run.finish()).expect("it ends")
 }
 
 #[test]
 fn a_batch_that_is_not_full_leaves_after_five_seconds_of_silence() {
     let world = site(150);
-    let mut run = bulk(&world).run_stream(silent_after(150)).expect("a run");
+    let mut run = bulk(&world)
+        .try_run_stream(silent_after(150))
+        .expect("a run");
     let updated = world.run(async {
         let mut updated = 0;
         while updated < 150 {
@@ -104,7 +106,9 @@ fn a_rejection_is_told_although_the_source_is_silent() {
         let page = UndocumentedBody::BlockPage.reply_with(status);
         let model = model.reject_with(COLLECTION, &last, None, page);
         world.reset(model).expect("a port");
-        let mut run = bulk(&world).run_stream(silent_after(count)).expect("a run");
+        let mut run = bulk(&world)
+            .try_run_stream(silent_after(count))
+            .expect("a run");
         let outcomes = world.run(async {
             let mut outcomes = Vec::new();
             while outcomes.len() < count {
@@ -167,7 +171,9 @@ impl std::io::Read for Failing {
 fn a_cancel_ends_a_run_whose_source_is_silent() {
     for taken in [0, 150] {
         let world = site(400);
-        let run = bulk(&world).run_stream(silent_after(taken)).expect("a run");
+        let run = bulk(&world)
+            .try_run_stream(silent_after(taken))
+            .expect("a run");
         run.handle().cancel();
         let report = world.run(run.finish()).expect("it ends");
         assert_cancelled(&report);
@@ -181,7 +187,7 @@ fn a_cancel_ends_a_run_whose_source_is_silent() {
 async fn a_cancel_ends_a_run_whose_source_is_endless() {
     let client = builder("http://127.0.0.1:1/v2", "b7c1d0e2f3a4");
     let bulk = client.build().expect("a client").bulk(collection());
-    let run = bulk.run_stream(endless()).expect("a run");
+    let run = bulk.try_run_stream(endless()).expect("a run");
     run.handle().cancel();
     let has_run = Arc::new(AtomicBool::new(false));
     let seen = has_run.clone();
@@ -287,7 +293,7 @@ fn what_was_taken_with_next_is_in_the_report_too() {
     let client = builder_in(&world).build().expect("a client");
     let input = Box::pin(stream::iter([Err("cut"), update(0)])) as Updates;
     let bulk = client.bulk(collection()).continue_after_source_error(true);
-    let mut run = bulk.run_stream(input).expect("a run");
+    let mut run = bulk.try_run_stream(input).expect("a run");
     let first = world
         .run(run.next())
         .expect("it goes on")
@@ -317,7 +323,7 @@ fn a_dry_run_reads_past_errors_and_writes_nothing() {
         ])) as Updates
     };
     let plan = || {
-        let plan = bulk(&world).journal(&path).dry_run(input());
+        let plan = bulk(&world).journal(&path).dry_run_stream(input());
         world.run(plan).expect("it ends").expect("a plan")
     };
     let planned = plan();
@@ -360,7 +366,7 @@ fn a_run_that_is_polled_on_another_runtime_ends_with_an_account() {
     server.otherwise(Fault::SilenceBeforeActing);
     let client = builder(&server.base_url(), &server.token()).build();
     let bulk = client.expect("a client").bulk(collection());
-    let mut run = bulk.run_stream(updates(250)).expect("a run");
+    let mut run = bulk.try_run_stream(updates(250)).expect("a run");
     first.block_on(async {
         // A request is under way when the server has read it.
         tokio::select! {

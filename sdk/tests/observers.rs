@@ -170,7 +170,7 @@ fn attempts_and_waits_add_up_to_the_traffic_and_the_elapsed_time() {
     let call = time.caller(client.update(collection, batch.clone()).send());
     let response = world.run(call).expect("time passes").expect("an update");
     let again = time.caller(client.update(collection, batch.clone()).send());
-    world.run(again).expect("time passes").expect("an update");
+    let _ = world.run(again).expect("time passes").expect("an update");
     assert_eq!(response.attempts(), 4);
 
     let (attempts, waits, log) = (listener.attempts(), listener.waits(), world.log());

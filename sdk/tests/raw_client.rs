@@ -361,7 +361,7 @@ fn raw_and_typed_calls_pause_when_the_service_requests_a_wait_of_either() {
                 let typed_call = async {
                     later(!raw_first).await;
                     let call = client.update(collection, batch.clone()).send();
-                    time.caller(call).await.expect("an update");
+                    let _ = time.caller(call).await.expect("an update");
                 };
                 world.run(join(raw_call, typed_call)).expect("time passes");
                 let [first, then @ ..] = &*arrivals(world) else {

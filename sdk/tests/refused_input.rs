@@ -47,7 +47,7 @@ fn numbered(count: u32) -> impl Iterator<Item = ItemUpdate> {
 #[tokio::test]
 async fn valid_input_is_sent() {
     let server = site().await;
-    send(&server, [lamp().draft(true), shade().archived(true)])
+    let _ = send(&server, [lamp().draft(true), shade().archived(true)])
         .await
         .expect("an update");
     assert_eq!(server.log().len(), 1);
@@ -233,7 +233,7 @@ async fn a_field_that_the_document_does_not_name_accepts_any_value() {
     ] {
         for update in with_field("price", &value) {
             let update = update.expect("an update");
-            send(&server, [update]).await.expect("an update");
+            let _ = send(&server, [update]).await.expect("an update");
             let sent = server.log().pop().and_then(|exchange| exchange.json);
             let sent = sent.expect("a JSON body");
             assert_eq!(sent["items"][0]["fieldData"]["price"], value);
@@ -266,7 +266,7 @@ async fn a_field_that_many_parsers_cannot_read_is_refused_with_its_path() {
 
 #[tokio::test]
 async fn fields_that_are_not_an_object_are_refused() {
-    let (input, text) = refused(async |server| send(server, [lamp().fields(&[1])?]).await).await;
+    let (input, text) = refused(async |server| send(server, [lamp().fields([1])?]).await).await;
     assert_eq!(input, InvalidInput::FieldsNotAnObject);
     assert_eq!(text, "the fields do not serialize to a JSON object");
 }
@@ -274,7 +274,7 @@ async fn fields_that_are_not_an_object_are_refused() {
 #[tokio::test]
 async fn a_duplicate_field_is_refused_with_its_name() {
     let (input, text) = refused(async |server| {
-        let update = lamp().field("price", &1)?.clear_field("price")?;
+        let update = lamp().field("price", 1)?.clear_field("price")?;
         send(server, [update]).await
     })
     .await;
@@ -323,7 +323,7 @@ async fn plain_http_to_another_machine_is_refused() {
 #[tokio::test]
 async fn plain_http_to_another_machine_is_sent_with_consent() {
     let server = site().await;
-    send_by(by_another_name(&server).allow_plain_http(true))
+    let _ = send_by(by_another_name(&server).allow_plain_http(true))
         .await
         .expect("an update");
     assert_eq!(server.log().len(), 1);

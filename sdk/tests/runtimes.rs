@@ -34,7 +34,7 @@ fn a_call_on_another_runtime_is_refused_while_the_first_one_exists() {
     let (_served, server) = served();
     let client = client(&server);
     let (first, second) = (runtime(), runtime());
-    first.block_on(update(&client)).expect("an update");
+    let _ = first.block_on(update(&client)).expect("an update");
     // Nobody drives the first runtime now, and its connection with it.
     let error = second
         .block_on(update(&client.clone()))
@@ -49,7 +49,7 @@ fn a_call_on_another_runtime_is_refused_while_the_first_one_exists() {
     assert!(error.contains("make a client for each runtime"), "{error}");
     assert_eq!(server.log().len(), 1);
 
-    first
+    let _ = first
         .block_on(update(&client))
         .expect("it goes on where it was");
     assert_eq!(server.log().len(), 2);
@@ -61,7 +61,7 @@ fn a_client_can_be_used_on_another_runtime_after_the_first_one_has_ended() {
     let client = client(&server);
     for calls in 1..5 {
         let runtime = runtime();
-        runtime.block_on(update(&client)).expect("an update");
+        let _ = runtime.block_on(update(&client)).expect("an update");
         assert_eq!(server.log().len(), calls);
     }
 }
@@ -75,7 +75,7 @@ fn clients_of_two_runtimes_share_a_rate_limiter() {
         .rate_limiter(one.rate_limiter().clone())
         .build()
         .expect("a client");
-    first.block_on(update(&one)).expect("an update");
-    second.block_on(update(&other)).expect("an update");
+    let _ = first.block_on(update(&one)).expect("an update");
+    let _ = second.block_on(update(&other)).expect("an update");
     assert_eq!(server.log().len(), 2);
 }

@@ -42,7 +42,7 @@ async fn a_complete_update_sends_every_property_of_the_document_and_no_other() {
         .field("name", "Lampe")
         .expect("a field");
     let batch = Batch::new([update]).expect("a batch");
-    client(&server)
+    let _ = client(&server)
         .update(collection(), batch.clone())
         .await
         .expect("an update");

@@ -122,7 +122,7 @@ async fn nothing_is_sent_to_a_server_with_an_invalid_certificate() {
     assert!(!format!("{error:?} {error:#?}").contains(TOKEN));
 
     // The server takes one connection after the other, so what comes first is all that came.
-    server
+    let _ = server
         .client_that_trusts(&server.certificate)
         .update(collection(), batch.clone())
         .await

@@ -165,7 +165,7 @@ fn each_attempt_is_a_span_with_the_names_of_opentelemetry() {
             .update(collection, batch.clone())
             .skip_invalid_files(true);
         let call = world.time().caller(call.send());
-        world.run(call).expect("time passes").expect("an update");
+        let _ = world.run(call).expect("time passes").expect("an update");
         let raw = client.raw();
         let call = raw.update_items(COLLECTION, Some(false), &request);
         let _ = world.run(world.time().caller(call)).expect("time passes");
@@ -307,9 +307,9 @@ fn each_wait_is_an_event_with_its_cause() {
         waits,
         [
             waited("backoff", "500ms"),
-            waited("rate-limit", "512.5ms"),
-            waited("retry-after", "7s"),
-            waited("rate-limit", "1.0125s"),
+            waited("rate_limit", "512.5ms"),
+            waited("retry_after", "7s"),
+            waited("rate_limit", "1.0125s"),
         ]
     );
 }
@@ -412,7 +412,7 @@ fn a_panic_of_an_observer_is_an_event() {
         .time()
         .caller(client.update(collection, batch.clone()).send());
     let updated = recorder.during(|| world.run(call).expect("time passes"));
-    updated.expect("the request goes on");
+    let _ = updated.expect("the request goes on");
     let all = recorder.all();
     let errors = all
         .iter()
@@ -436,7 +436,7 @@ async fn a_source_that_blocks_its_thread_is_an_event_once() {
         ..Recorder::default()
     };
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    run.finish().await;
+    let _ = run.finish().await;
     let all = recorder.all().into_iter();
     let warnings = all.filter(|seen| seen.is_own() && *seen.metadata.level() == Level::WARN);
     let texts: Vec<_> = warnings.map(|seen| format!("{:?}", seen.fields)).collect();

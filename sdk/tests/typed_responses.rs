@@ -62,7 +62,7 @@ async fn ignored_field_data_is_skipped_and_every_entry_confirmed() {
 async fn a_sent_field_that_the_response_lacks_is_missing() {
     let server = site().await;
     let update = lamp()
-        .field("price", &120)
+        .field("price", 120)
         .and_then(|update| update.field("name", "Star lamp"))
         .and_then(|update| update.clear_field("subtitle"))
         .expect("fields");
@@ -171,7 +171,7 @@ async fn the_user_agent_names_the_application_and_the_crate() {
         .user_agent("app/1.0")
         .build()
         .expect("a client");
-    client.update(collection(), one()).await.expect("an update");
+    let _ = client.update(collection(), one()).await.expect("an update");
     let expected = format!("app/1.0 webflow-cms/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(server.log()[0].headers["user-agent"], *expected);
 }

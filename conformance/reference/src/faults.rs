@@ -60,12 +60,22 @@ impl Fault {
     /// Whether the core acts on the request.
     #[must_use]
     pub fn acts(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::ResetBeforeReading
-                | Self::ResetBeforeActing
-                | Self::SilenceBeforeActing
-                | Self::Raw(_)
-        )
+            | Self::ResetBeforeActing
+            | Self::SilenceBeforeActing
+            | Self::Raw(_) => false,
+            Self::None
+            | Self::ResetAfterActing
+            | Self::SilenceAfterActing
+            | Self::ClosedInBody { .. }
+            | Self::ClosedInChunkedBody { .. }
+            | Self::ClosedInHead
+            | Self::HeadOnly
+            | Self::Drip { .. }
+            | Self::Endless { .. }
+            | Self::Oversized { .. }
+            | Self::Garbage(_) => true,
+        }
     }
 }

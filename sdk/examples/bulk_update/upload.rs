@@ -77,7 +77,9 @@ impl Upload<'_> {
                 on_invalid(row);
             }
         });
-        bulk.dry_run(rows).await.map_err(|error| refused(&error))
+        bulk.dry_run_stream(rows)
+            .await
+            .map_err(|error| refused(&error))
     }
 
     fn start(&self, updates: Updates) -> Result<Run, Failure> {
@@ -89,7 +91,7 @@ impl Upload<'_> {
                 .say(&format!("the earlier journal is now {aside}"));
         }
         let bulk = self.bulk(&updates.reading);
-        bulk.run_stream(updates.stream())
+        bulk.try_run_stream(updates.stream())
             .map_err(|error| refused(&error))
     }
 

@@ -1,9 +1,11 @@
 //! The settings of a bulk update, and how it starts.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_core::Stream;
+use futures_util::StreamExt;
 
 use super::driver::Driver;
 use super::dry_run::{self, DryRun};
@@ -294,7 +296,7 @@ impl Bulk {
     }
 
     /// Creates a run with the updates of an iterator that can fail, such as the lines of a file. An error has the same
-    /// consequences as in [`run_stream`](Self::run_stream).
+    /// consequences as in [`try_run_stream`](Self::try_run_stream).
     ///
     /// # Errors
     ///
@@ -305,7 +307,19 @@ impl Bulk {
         I::IntoIter: Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        self.run_stream(futures_util::stream::iter(updates))
+        self.try_run_stream(futures_util::stream::iter(updates))
+    }
+
+    /// Creates a run with the updates of a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_stream<S>(self, updates: S) -> Result<Run, Error>
+    where
+        S: Stream<Item = ItemUpdate> + Send + 'static,
+    {
+        self.try_run_stream(updates.map(Ok::<_, Infallible>))
     }
 
     /// Creates a run with the updates of a stream that can fail.
@@ -316,7 +330,7 @@ impl Bulk {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn run_stream<S, E>(self, updates: S) -> Result<Run, Error>
+    pub fn try_run_stream<S, E>(self, updates: S) -> Result<Run, Error>
     where
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -324,8 +338,8 @@ impl Bulk {
         self.start(Source::stream(updates))
     }
 
-    /// Checks the input without a request, and estimates the requests and the time of a run in which nothing is
-    /// refused.
+    /// Checks the updates of an iterator without a request, and estimates the requests and the time of a run in which
+    /// nothing is refused.
     ///
     /// It reads the whole source, past its errors too. It sends and writes nothing, and only reads the journal if there
     /// is one.
@@ -333,7 +347,22 @@ impl Bulk {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub async fn dry_run<S, E>(self, updates: S) -> Result<DryRun, Error>
+    pub async fn dry_run<I, E>(self, updates: I) -> Result<DryRun, Error>
+    where
+        I: IntoIterator<Item = Result<ItemUpdate, E>>,
+        I::IntoIter: Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        self.dry_run_stream(futures_util::stream::iter(updates))
+            .await
+    }
+
+    /// Does the same as [`dry_run`](Self::dry_run), with the updates of a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn dry_run_stream<S, E>(self, updates: S) -> Result<DryRun, Error>
     where
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,

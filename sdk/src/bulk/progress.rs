@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::core::machine::Totals;
@@ -13,7 +14,7 @@ use crate::observe::{AttemptEnded, AttemptStarted, Observer, WaitCause, WaitEnde
 use crate::time::Clock;
 
 /// The number of items by status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// Items that this run updated.

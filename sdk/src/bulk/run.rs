@@ -50,6 +50,7 @@ struct End {
     missing_fields: u64,
     /// The first outcomes that are not updated or lack fields, without the content of the updates.
     first_problems: Vec<Outcome>,
+    more_problems: u64,
 }
 
 impl End {
@@ -74,9 +75,13 @@ impl End {
             outcome.status,
             ItemStatus::NotAttempted(NotAttempted::Stopped(_))
         );
-        if self.first_problems.len() < KEPT && !is_after_stop && !(outcome.is_updated() && is_whole)
-        {
+        if is_after_stop || outcome.is_updated() && is_whole {
+            return;
+        }
+        if self.first_problems.len() < KEPT {
             self.first_problems.push(outcome.without_content());
+        } else {
+            self.more_problems += 1;
         }
     }
 }
@@ -152,6 +157,7 @@ impl Run {
             missing_fields: end.missing_fields,
             stop_reason: end.stop_reason.clone(),
             first_problems: end.first_problems.clone(),
+            more_problems: end.more_problems,
         }
     }
 }
@@ -174,6 +180,7 @@ impl fmt::Debug for Run {
 }
 
 /// The result of a run, of bounded size. `Display` writes a few lines for people.
+#[must_use = "a report says whether every item is updated"]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -200,11 +207,14 @@ pub struct Report {
     /// that were not attempted because the run stopped are not among them: [`stop_reason`](Self::stop_reason) gives the
     /// reason.
     pub first_problems: Vec<Outcome>,
+    /// The number of problems beyond [`first_problems`](Self::first_problems).
+    pub more_problems: u64,
 }
 
 impl Report {
     /// Returns `true` if the source was read to its end, held as many items as expected, and every item is updated, by
-    /// this run or an earlier one with the same journal.
+    /// this run or an earlier one with the same journal. An empty source is complete, unless
+    /// [`expected_items`](super::Bulk::expected_items) says otherwise.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let Counts {
@@ -289,8 +299,14 @@ impl fmt::Display for Report {
                 self.missing_fields
             )?;
         }
+        if self.items == 0 && matches!(self.source_end, SourceEnd::Ended) {
+            formatter.write_str("\nthe source was empty")?;
+        }
         for outcome in &self.first_problems {
             write!(formatter, "\n{outcome}")?;
+        }
+        if self.more_problems > 0 {
+            write!(formatter, "\nand {} more", self.more_problems)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use serde::{Serialize, Serializer};
 
 /// The category of an [`Error`](crate::Error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,6 +171,13 @@ impl ErrorKind {
             | Self::Journal
             | Self::InvalidInput => false,
         }
+    }
+}
+
+impl Serialize for ErrorKind {
+    /// As the text of [`ErrorKind::as_str`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

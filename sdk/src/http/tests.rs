@@ -220,7 +220,7 @@ fn public_enums_have_a_text_and_a_stable_name() {
     );
     assert_eq!(
         crate::observe::WaitCause::RetryAfter.as_str(),
-        "retry-after"
+        "retry_after"
     );
     assert_eq!(
         crate::observe::WaitCause::Backoff.to_string(),

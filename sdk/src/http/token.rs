@@ -4,6 +4,7 @@ mod decode;
 mod redact;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -94,6 +95,15 @@ impl Token {
     pub(crate) fn redact_members(&self, members: &mut Map<String, Value>) {
         let text = Value::Object(std::mem::take(members)).to_string();
         *members = serde_json::from_str(&self.redact(&text)).unwrap_or_default();
+    }
+}
+
+impl FromStr for Token {
+    type Err = Error;
+
+    /// As [`Token::new`].
+    fn from_str(secret: &str) -> Result<Self, Error> {
+        Self::new(secret)
     }
 }
 

@@ -82,8 +82,8 @@ impl ItemUpdate {
     /// # Errors
     ///
     /// The errors of [`Fields::new`].
-    pub fn fields<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, Error> {
-        self.fields = Some(Fields::new(value)?);
+    pub fn fields(mut self, value: impl Serialize) -> Result<Self, Error> {
+        self.fields = Some(Fields::new(&value)?);
         Ok(self)
     }
 
@@ -93,13 +93,13 @@ impl ItemUpdate {
         self
     }
 
-    /// Sets one more field.
+    /// Sets one more field, to a value or to what a reference points to.
     ///
     /// # Errors
     ///
     /// The errors of [`Fields::set`].
-    pub fn field<T: Serialize + ?Sized>(mut self, slug: &str, value: &T) -> Result<Self, Error> {
-        self.fields.get_or_insert_default().set(slug, value)?;
+    pub fn field(mut self, slug: &str, value: impl Serialize) -> Result<Self, Error> {
+        self.fields.get_or_insert_default().set(slug, &value)?;
         Ok(self)
     }
 

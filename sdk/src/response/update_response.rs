@@ -20,6 +20,7 @@ use crate::rate_limit::RateLimit;
 ///
 /// Unless [`skip_invalid_files(false)`](crate::client::UpdateRequest::skip_invalid_files) is set, Webflow may skip an
 /// invalid file and update the rest of the item. The response does not say so.
+#[must_use = "an accepted batch can have entries that did not come back"]
 #[derive(Clone)]
 pub struct UpdateResponse<F = FieldData> {
     items: Vec<CollectionItem<F>>,

@@ -40,7 +40,7 @@ impl Bulk for TimedSdk {
         if let Some(path) = job.journal {
             bulk = bulk.journal(path);
         }
-        let run = bulk.run_stream(updates(job.source));
+        let run = bulk.try_run_stream(updates(job.source));
         let run = run.map_err(|error| error.to_string())?;
         Ok(Box::new(Running {
             handle: run.handle(),

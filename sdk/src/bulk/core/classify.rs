@@ -67,6 +67,18 @@ fn is_of_content(kind: ErrorKind, status: Option<StatusCode>) -> bool {
         ErrorKind::UnexpectedStatus => status.is_some_and(|status| {
             status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
         }),
-        _ => false,
+        ErrorKind::Unauthorized
+        | ErrorKind::PayloadTooLarge
+        | ErrorKind::TooManyRequests
+        | ErrorKind::ServerError
+        | ErrorKind::InvalidResponse
+        | ErrorKind::Connect
+        | ErrorKind::InvalidCertificate
+        | ErrorKind::Timeout
+        | ErrorKind::ConnectionClosed
+        | ErrorKind::Transport
+        | ErrorKind::NotSent
+        | ErrorKind::Journal
+        | ErrorKind::InvalidInput => false,
     }
 }

@@ -33,6 +33,22 @@ pub enum ItemStatus {
     Unknown(Unknown),
 }
 
+impl ItemStatus {
+    /// Returns the status in lower case with underscores: `updated`, `already_updated`, `rejected`, `already_rejected`,
+    /// `not_attempted` or `unknown`. The name is stable.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Updated(_) => "updated",
+            Self::AlreadyUpdated => "already_updated",
+            Self::Rejected(_) => "rejected",
+            Self::AlreadyRejected(_) => "already_rejected",
+            Self::NotAttempted(_) => "not_attempted",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
 /// The reason why an item was not attempted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
