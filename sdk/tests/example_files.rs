@@ -56,6 +56,6 @@ fn observe_metrics_counts_the_failed_attempt_and_the_wait_after_it() {
     run("observe_metrics")
         .ends_with(0)
         .says("attempt 1: too_many_requests\n")
-        .says(": retry-after\n")
+        .says(": retry_after\n")
         .says("attempts: 2, failed: 1, waited: ");
 }
