@@ -1,8 +1,11 @@
 //! Updates items from JSON lines and writes the items that were not updated as dead letters.
 //!
-//! `cargo run --example bulk_jsonl` runs it on the embedded reference server.
+//! `cargo run --example bulk_jsonl` runs it on the embedded reference server. The server rejects two rows, so the
+//! program ends with exit code 1.
 
+use std::fs::File;
 use std::io::Write;
+use std::process::ExitCode;
 
 use webflow_cms::bulk::JsonLines;
 use webflow_cms::{Client, CmsLocaleId, CollectionId, RateLimiter, Token};
@@ -14,7 +17,7 @@ const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 const INPUT: &str = include_str!("items.jsonl");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn main() -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
     let mut server = ReferenceServer::builder();
     // The server does not have the items of the first two rows, so it rejects them.
     for update in JsonLines::new(INPUT.as_bytes()).skip(2) {
@@ -34,25 +37,41 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         .rate_limiter(RateLimiter::unlimited())
         .build()?;
 
+    let count = JsonLines::new(INPUT.as_bytes()).count_rows()?;
+    if count == 0 {
+        return Err("the input has no rows".into());
+    }
+    // A new file for each run, so that nothing is overwritten. The input may be the dead letters of an earlier run.
+    let (mut dead_letters, path) = (1..1_000)
+        .find_map(|run| {
+            let path = std::env::temp_dir().join(format!("items.jsonl.not-updated.{run}"));
+            Some((File::create_new(&path).ok()?, path))
+        })
+        .ok_or("no file for dead letters can be created")?;
     let rows = JsonLines::new(INPUT.as_bytes());
     let lines = rows.line_numbers();
     let mut run = client
         .bulk(CollectionId::new(COLLECTION)?)
         // With `.journal("items.jsonl.journal")` the same program resumes after a kill.
         .continue_after_source_error(true)
+        // If the input changes until it is read, the report is not complete.
+        .expected_items(count)
         .try_run(rows)?;
-    let path = std::env::temp_dir().join("items.jsonl.not-updated");
-    let mut dead_letters = std::fs::File::create(&path)?;
     while let Some(outcome) = run.next().await {
         if let Some(line) = outcome.dead_letter()? {
             writeln!(dead_letters, "{line}")?;
             eprintln!("line {}: {}", lines.of(outcome.index), outcome.status);
         }
     }
-    println!("{}", run.finish().await);
+    let report = run.finish().await;
+    println!("{report}");
     println!(
         "dead letters, to correct and use as input: {}",
         path.display()
     );
-    Ok(())
+    Ok(if report.is_complete() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

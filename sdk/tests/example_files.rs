@@ -10,6 +10,15 @@ fn run(example: &str) -> Ended {
     ended(Folder::new().example(example).spawn().expect("started"))
 }
 
+/// Runs `bulk_jsonl` with this folder as the one for temporary files.
+fn bulk_jsonl(folder: &Folder) -> Ended {
+    let mut command = folder.example("bulk_jsonl");
+    for variable in ["TMPDIR", "TMP", "TEMP"] {
+        command.env(variable, folder.path(""));
+    }
+    ended(command.spawn().expect("started"))
+}
+
 #[test]
 fn update_batch_prints_each_returned_item_with_its_fields() {
     run("update_batch")
@@ -24,22 +33,28 @@ fn update_batch_prints_each_returned_item_with_its_fields() {
 #[test]
 fn bulk_jsonl_updates_all_rows_but_two_which_become_dead_letters() {
     let folder = Folder::new();
-    let mut command = folder.example("bulk_jsonl");
-    for variable in ["TMPDIR", "TMP", "TEMP"] {
-        command.env(variable, folder.path(""));
-    }
-    ended(command.spawn().expect("started"))
-        .ends_with(0)
+    bulk_jsonl(&folder)
+        .ends_with(1)
         .says("line 1: rejected: ")
         .says("line 2: rejected: ")
         .says("248 updated, 2 rejected; ")
         .says("dead letters, to correct and use as input: ");
-    let letters = folder.read("items.jsonl.not-updated");
+    let letters = folder.read("items.jsonl.not-updated.1");
     for (line, place) in letters.lines().zip([1, 2]) {
         let row = format!("the row of line {place}");
         let _ = ItemUpdate::from_json(line).expect(&row);
         assert!(line.contains(r#""error":{"outcome":"rejected""#), "{line}");
     }
+    assert_eq!(letters.lines().count(), 2);
+}
+
+#[test]
+fn bulk_jsonl_keeps_the_dead_letters_of_an_earlier_run() {
+    let folder = Folder::new();
+    folder.write("items.jsonl.not-updated.1", "corrections");
+    bulk_jsonl(&folder).ends_with(1);
+    assert_eq!(folder.read("items.jsonl.not-updated.1"), "corrections");
+    let letters = folder.read("items.jsonl.not-updated.2");
     assert_eq!(letters.lines().count(), 2);
 }
 

@@ -39,16 +39,16 @@ pub(crate) fn of_plan(
         rate_limiter.as_secs_f64(),
     ));
     for (number, what) in [
-        (plan.skipped, "updated or rejected by an earlier run"),
+        (plan.skipped, ": updated or rejected by an earlier run"),
         (
             plan.unknown,
-            "unknown after an earlier run: check them on the site, or resend them with --resend-unknown",
+            ": unknown after an earlier run; check them on the site, or resend them with --resend-unknown",
         ),
-        (plan.errors, "cannot be sent"),
+        (plan.errors, " cannot be sent"),
     ] {
         if number > 0 {
             let rows = count(plan.items, "row");
-            lines.push(format!("{} of {rows}: {what}", grouped(number)));
+            lines.push(format!("{} of {rows}{what}", grouped(number)));
         }
     }
     lines.extend(changed(reading));
