@@ -3,6 +3,13 @@
 use std::time::Duration;
 
 /// A fault of one connection.
+///
+/// [`FaultyServer`](crate::FaultyServer) and [`World`](crate::World) take a list of faults, one for each connection in
+/// turn. A connection carries one request.
+///
+/// The core acts on a request by applying it to the [`Model`](crate::Model), or by taking the next step of the script.
+/// [`acts`](Self::acts) returns whether it does so with a fault. The log has every request that was read, with the
+/// fault of its connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -1,9 +1,10 @@
 //! A reference server for tests: a model of Webflow's Update Items endpoint behind HTTP.
 //!
 //! [`ReferenceServer`] serves the model. [`FaultyServer`] serves the same model over connections with scripted
-//! [faults](Fault). [`World`] runs a server and its clients in [virtual time](VirtualTime). All of them share one
-//! [`Core`], which checks each request against the API document, responds from a script or from the [`Model`], and
-//! keeps a [log](Exchange) of all requests and responses.
+//! [faults](Fault). [`World`] runs a server and its clients in [virtual time](VirtualTime).
+//!
+//! Each server has a [`Core`]. The core checks each request against the API document and responds from a script or
+//! from the [`Model`]. It keeps a [log](Exchange) of all requests and responses.
 //!
 //! ```
 //! use webflow_cms_reference::{ReferenceServer, Variant};

@@ -9,6 +9,9 @@ use super::reply::Reply;
 
 /// A model of the staged items of a Webflow site: collections of items, each item in one or more locales.
 ///
+/// A model is plain data. Each server owns one: [`ReferenceServer::model`](crate::ReferenceServer::model) returns a
+/// clone of it, and a change to the clone does not change the server's.
+///
 /// Two models are equal if they hold the same variants, timestamps included. Settings such as [`Model::atomic`] are not
 /// compared.
 #[derive(Clone, Debug)]
