@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::span::{AttemptSpan, Target};
 use crate::error::{Attempts, Error, ErrorKind, FailedAttempt, InvalidInput, RetryStopped};
 use crate::observe::{AttemptEnd, CallId, Observers, WaitCause};
-use crate::rate_limit::{NotNow, Patience, RateLimit, RateLimiter};
+use crate::rate_limit::{Heard, NotNow, Patience, Permit, RateLimit, RateLimiter, asked_wait};
 use crate::retry::{Draw, Failed, Next, RetryBudget, RetryPolicy};
 use crate::time::{Clock, Sleep};
 
@@ -192,19 +192,23 @@ impl Effects {
         let mut before: Option<(A::Fault, Option<Draw<'_>>)> = None;
         loop {
             let turn = self.rate_limiter.turn(patience).await;
+            let turn = turn.map(|ticket| Permit::new(&self.rate_limiter, &self.clock, ticket));
             let (fault, draw) = before
                 .take()
                 .map_or((None, None), |(fault, draw)| (Some(fault), draw));
-            let may_leave = |()| match &progress.watch {
+            let may_leave = |permit: Permit| match &progress.watch {
                 Some(watch) if !watch.leaving() => Err(NotNow::Aborted),
-                _ => Ok(()),
+                _ => Ok(permit.sent()),
             };
-            if let Err(why) = turn.and_then(may_leave) {
-                return Err(match fault {
-                    Some(fault) => Ended::NotAgain(fault, why),
-                    None => Ended::NotSent(why),
-                });
-            }
+            let permit = match turn.and_then(may_leave) {
+                Ok(permit) => permit,
+                Err(why) => {
+                    return Err(match fault {
+                        Some(fault) => Ended::NotAgain(fault, why),
+                        None => Ended::NotSent(why),
+                    });
+                }
+            };
             if let Some(draw) = draw {
                 draw.spend();
             }
@@ -213,7 +217,8 @@ impl Effects {
             let limits = [left(), for_attempts].into_iter().flatten();
             let time = limits.fold(options.attempt_timeout, Duration::min);
             let began = clock.elapsed();
-            let tried = self.attempt_once(call.id(), attempt, number, time).await;
+            let tried = self.attempt_once(call.id(), attempt, number, time);
+            let tried = PERMIT.scope(permit, tried).await;
             for_attempts =
                 for_attempts.map(|time| time.saturating_sub(clock.elapsed().saturating_sub(began)));
             let fault = match tried {
@@ -307,11 +312,23 @@ impl Effects {
         self.clock.sleep(wait).await;
     }
 
-    /// Takes in what the head of an answer says of the token's requests.
-    pub(crate) fn received(&self, headers: &HeaderMap) {
-        self.rate_limiter
-            .learn(RateLimit::from_headers(headers), self.clock.elapsed());
+    /// Takes in what the head of a response says of the token's requests.
+    pub(crate) fn received(&self, status: StatusCode, headers: &HeaderMap) {
+        let RateLimit { limit, remaining } = RateLimit::from_headers(headers);
+        let heard = Heard {
+            limit,
+            remaining,
+            retry_after: asked_wait(status, headers, self.clock.now()),
+            is_refused: status == StatusCode::TOO_MANY_REQUESTS,
+        };
+        // Every request is sent by a call, within its permit.
+        PERMIT.try_with(|permit| permit.answered(&heard)).ok();
     }
+}
+
+tokio::task_local! {
+    /// The permit of the attempt that is being made: the generated client hands no context to its hooks.
+    static PERMIT: Permit;
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! How many requests a minute a token makes.
+//! The rate limiter of a token, which calls wait at for their turn.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,33 +9,52 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::sync::Notify;
 
-use super::headers::RateLimit;
-use super::schedule::{Rule, Schedule, Ticket, Turn};
+use super::schedule::{Heard, Rule, Schedule, Ticket, Turn};
 use crate::error::{Error, InvalidInput, RetryStopped};
 use crate::observe::{CallId, Observers, WaitCause};
 use crate::time::Clock;
 
-/// Spreads the requests of a token over the minute, so that it does not run into the limit; and stops all of them when
-/// the service asks for a wait. Clones share it, and so do the clones of a client: make one for each token, and give it
-/// to every client that uses the token, with [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
+/// Limits the requests of a token to what the service grants it.
 ///
-/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site, and says how many in
-/// `X-RateLimit-Limit`. Which kind of minute it counts in is not documented. Evenly spread requests fit under a fixed
-/// window wherever it begins, under a sliding window and under a token bucket; they leave 1.25 % further apart than the
-/// limit alone would ask, which leaves room for requests that take up to 750 ms longer than others to arrive.
+/// Clones share one limiter, and so do the clones of a client. Make one for each token, and give it to every client that
+/// uses the token, with [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
 ///
-/// A request is not sent in advance for time in which none was sent, so there are no bursts. Requests leave in the
-/// order in which they were asked for; one that is sent again takes its place behind those that wait by then.
+/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site. It counts in a window of 60 seconds that
+/// begins with the first request, and every response says how many requests are left and when the window ends.
 ///
-/// If others use the same token, give each its [`share`](Self::share). Without that, the pace slows down while
-/// `X-RateLimit-Remaining` shows that others use up what is left.
+/// # Schedule
+///
+/// - By default, requests leave at once while some are left, then wait for the window's end. 40 requests at a limit of
+///   120 wait for nothing; 400 wait for three windows, 180 seconds.
+/// - [`spread`](Self::spread) and [`fixed`](Self::fixed) keep an even distance between requests: 60.75 seconds divided
+///   by the limit.
+/// - [`share`](Self::share) uses a part of the limit, for a token that several processes use.
+///
+/// Requests leave in the order in which they were asked for; an attempt that is a retry takes its place behind those
+/// that wait by then. A `Retry-After` of a 429 or 503 response stops all requests of the token until it is over.
+///
+/// # What the default relies on
+///
+/// It expects no kind of window. Where the headers are true and nobody else uses the token, no request is refused by a
+/// fixed window of any phase, a sliding window or a token bucket that holds as many requests as the limit, whatever the
+/// order of the responses. Four requests leave before the first response, and again after a minute without requests.
+///
+/// If `X-RateLimit-Remaining` falls by more than the limiter's own requests, somebody else uses the token. The limiter
+/// uses what is left, so a request can be refused that leaves at the same time as another process's. Without rate-limit
+/// headers it spreads the requests. It does so from then on if a request is refused that was within the limit by the
+/// headers, or if they grant more than twice the limit in a minute.
+///
+/// # Example
 ///
 /// ```
+/// use std::time::Duration;
 /// use webflow_cms::RateLimiter;
 ///
-/// let learned = RateLimiter::new();
+/// let default = RateLimiter::new();
 /// let half = RateLimiter::new().share(0.5)?;
+/// let even = RateLimiter::new().spread();
 /// let by_hand = RateLimiter::fixed(30)?;
+/// assert_eq!(default.estimate(121), Duration::from_secs(120));
 /// # Ok::<_, webflow_cms::Error>(())
 /// ```
 #[derive(Clone)]
@@ -44,7 +64,7 @@ struct Shared {
     rule: Rule,
     share: f64,
     schedule: Mutex<Schedule>,
-    /// Tells those who wait that their turn may come sooner.
+    /// Wakes the callers that wait, because their turn may come sooner.
     sooner: Notify,
 }
 
@@ -55,26 +75,28 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// A pace that learns the limit from the answers. Until the first one it is 60 requests a minute, the lowest limit
-    /// that Webflow documents.
+    /// A limiter that learns the limit from responses. Until the first response, it assumes 60 requests a minute, the
+    /// lowest limit that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Rule::Learned { first: 60 }, 1.0)
+        Self::with(Rule::learned(60), 1.0)
     }
 
-    /// A pace that learns the limit from the answers, and begins with so many requests a minute. From 60,750 on that is
-    /// as good as none until the first answer, since timers are no finer than a millisecond.
+    /// A limiter that learns the limit from responses, and assumes this many requests a minute until the first one.
+    ///
+    /// Before the first response, four requests leave at once and the others evenly spread. From 60,750 on they all
+    /// leave at once, since timers are no finer than a millisecond.
     ///
     /// # Errors
     ///
     /// [`InvalidInput::RateLimit`] for 0.
     pub fn with_initial_limit(requests_a_minute: u32) -> Result<Self, Error> {
-        let first = at_least_one(requests_a_minute)?;
-        Ok(Self::with(Rule::Learned { first }, 1.0))
+        let initial = at_least_one(requests_a_minute)?;
+        Ok(Self::with(Rule::learned(initial), 1.0))
     }
 
-    /// A pace of so many requests a minute, whatever the answers say of the limit. Waits that the service asks for are
-    /// kept all the same.
+    /// A limiter for this many requests a minute, evenly spread, whatever responses say of the limit. Waits that the
+    /// service asks for are kept all the same.
     ///
     /// # Errors
     ///
@@ -86,17 +108,28 @@ impl RateLimiter {
         ))
     }
 
-    /// No pace: requests leave at once, and a wait that the service asks one call for does not stop the others. That
+    /// No limit: requests leave at once, and a wait that the service asks one call for does not stop the others. That
     /// call keeps it all the same.
     #[must_use]
     pub fn unlimited() -> Self {
         Self::with(Rule::Off, 1.0)
     }
 
-    /// The same with a part of the limit, for a token that several processes use. It is a new pace, which has learned
-    /// nothing yet.
+    /// A limiter with the same settings that spreads its requests evenly over the minute. It has learned nothing yet.
     ///
-    /// The parts are rounded down to whole requests, so those of all processes together stay below the limit.
+    /// Use it where others send requests with the same token at times that nobody knows. It leaves 1.25 % more time
+    /// between two requests than the limit asks, for requests that take up to 750 ms longer than others to arrive. It
+    /// slows down while `X-RateLimit-Remaining` shows that others use up what is left.
+    #[must_use]
+    pub fn spread(&self) -> Self {
+        Self::with(self.0.rule.spread(), self.0.share)
+    }
+
+    /// A limiter with the same settings that uses a part of the limit, for a token that several processes use. It has
+    /// learned nothing yet.
+    ///
+    /// A part is rounded down to whole requests, so the parts of all processes together stay within the limit. In no
+    /// 60 seconds do more requests arrive than the part.
     ///
     /// # Errors
     ///
@@ -118,17 +151,28 @@ impl RateLimiter {
         }))
     }
 
-    /// The requests a minute that the token has, as far as is known: what was set by hand, or what an answer said, or
-    /// what is assumed until one does. None if there is no pace and no answer yet.
+    /// The requests a minute that the token has, as far as is known: what was set by hand, or what a response said, or
+    /// what is assumed until one does. `None` for [`unlimited`](Self::unlimited) before the first response.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()
     }
 
-    /// How far apart two requests leave, as it stands.
+    /// How far apart two requests leave on average if there are more of them than the limit, and always if they are
+    /// [spread](Self::spread).
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.schedule().interval()
+    }
+
+    /// How long the limit makes this many requests take, from the first to the last, if none was sent in the minute
+    /// before. The time that the requests take themselves is not included.
+    ///
+    /// By default that is 60 seconds for each full window before the last request; for requests that are
+    /// [spread](Self::spread), the [`interval`](Self::interval) for each but the first.
+    #[must_use]
+    pub fn estimate(&self, requests: u64) -> Duration {
+        self.schedule().estimate(requests)
     }
 
     /// How many calls wait for their turn.
@@ -137,23 +181,13 @@ impl RateLimiter {
         self.schedule().waiting()
     }
 
-    /// Takes in what the head of an answer says.
-    pub(crate) fn learn(&self, rate_limit: RateLimit, now: Duration) {
-        let sooner = self
-            .schedule()
-            .learn(rate_limit.limit, rate_limit.remaining, now);
-        if sooner {
-            self.0.sooner.notify_waiters();
-        }
-    }
-
     /// Lets no request leave before this time.
     pub(crate) fn pause(&self, until: Duration) {
         self.schedule().pause(until);
     }
 
-    /// Waits for the turn of a request, which is to leave at once then.
-    pub(crate) async fn turn(&self, patience: Patience<'_>) -> Result<(), NotNow> {
+    /// Waits for the turn of a request, which is to leave at once then, with a [`Permit`] for this ticket.
+    pub(crate) async fn turn(&self, patience: Patience<'_>) -> Result<Ticket, NotNow> {
         let place = Place {
             rate_limiter: self,
             ticket: self.schedule().enter(),
@@ -172,7 +206,9 @@ impl RateLimiter {
                 }
                 (schedule.ask(place.ticket, now), paused_until)
             };
-            let Turn::At(due) = turn else { return Ok(()) };
+            let Turn::At(due) = turn else {
+                return Ok(place.ticket);
+            };
             let due = patience.check(now, due, paused_until)?;
             if waiting.is_none() {
                 let cause = if paused_until > now {
@@ -195,6 +231,12 @@ impl RateLimiter {
         }
     }
 
+    fn wake(&self, sooner: bool) {
+        if sooner {
+            self.0.sooner.notify_waiters();
+        }
+    }
+
     /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.0
@@ -207,7 +249,7 @@ impl RateLimiter {
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Pace")
+            .debug_struct("RateLimiter")
             .field("rule", &self.0.rule)
             .field("share", &self.0.share)
             .field("limit", &self.limit())
@@ -276,6 +318,60 @@ impl From<NotNow> for RetryStopped {
     }
 }
 
+/// A request that has had its turn, until its response comes or it ends without one.
+pub(crate) struct Permit {
+    rate_limiter: RateLimiter,
+    clock: Arc<dyn Clock>,
+    ticket: Ticket,
+    state: Cell<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    NotSent,
+    Sent,
+    Answered,
+}
+
+impl Permit {
+    pub(crate) fn new(rate_limiter: &RateLimiter, clock: &Arc<dyn Clock>, ticket: Ticket) -> Self {
+        Self {
+            rate_limiter: rate_limiter.clone(),
+            clock: Arc::clone(clock),
+            ticket,
+            state: Cell::new(State::NotSent),
+        }
+    }
+
+    /// The request leaves.
+    pub(crate) fn sent(self) -> Self {
+        self.state.set(State::Sent);
+        self
+    }
+
+    /// Takes in the head of the response.
+    pub(crate) fn answered(&self, heard: &Heard) {
+        self.state.set(State::Answered);
+        let now = self.clock.elapsed();
+        let sooner = self.rate_limiter.schedule().hear(self.ticket, heard, now);
+        self.rate_limiter.wake(sooner);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let now = self.clock.elapsed();
+        let mut schedule = self.rate_limiter.schedule();
+        let sooner = match self.state.get() {
+            State::NotSent => schedule.withdraw(self.ticket, now),
+            State::Sent => schedule.end(self.ticket, now),
+            State::Answered => false,
+        };
+        drop(schedule);
+        self.rate_limiter.wake(sooner);
+    }
+}
+
 /// A place among those who wait, given up when it goes.
 struct Place<'a> {
     rate_limiter: &'a RateLimiter,
@@ -285,9 +381,7 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let left = self.rate_limiter.schedule().leave(self.ticket);
-        if left {
-            self.rate_limiter.0.sooner.notify_waiters();
-        }
+        self.rate_limiter.wake(left);
     }
 }
 

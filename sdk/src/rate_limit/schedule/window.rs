@@ -1,0 +1,582 @@
+//! The window schedule: spends what is left of a window at once, then waits for requests to come back.
+//!
+//! Webflow counts in a fixed window of 60 seconds, but nothing here depends on that. A request leaves for one of four
+//! reasons, and each of them holds under a fixed window of any phase, a sliding window and a token bucket alike:
+//!
+//! - *Remaining.* A response said how many requests are left. Until the next response, that number less the requests in
+//!   flight can only be too low, since a count comes back but is never taken away by time. The service processes
+//!   requests in an order of its own, so the lowest number counts among the responses that may be the last processed.
+//! - *The minute's count.* Fewer requests than the limit can have arrived in the last 60 seconds. A request counts until
+//!   60 seconds after its response, because it arrived before that. If a response of the last minute says how many
+//!   requests are left, only those count as free that were left then or have come back since.
+//! - *The window's end.* Nothing is left, nothing is in flight, and the wait that the last response gave is over. One
+//!   request finds out.
+//! - *Refill.* The service has been seen to hand requests back one by one, as a token bucket does.
+//!
+//! A request that no response vouches for is unconfirmed. At most [`UNCONFIRMED`] of these are in flight, beyond which
+//! they leave as far apart as the even schedule has them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{FINEST, GRACE, Heard, Limits, MINUTE, Ticket, times};
+
+/// How many requests may be in flight without a response that vouches for them: as many as a bulk run has by default.
+pub(super) const UNCONFIRMED: u64 = 4;
+
+/// Added to a minute, for clocks that do not run alike.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// A response gives the wait in whole seconds, which may have been rounded down, and by a clock of its own.
+const ROUNDING: Duration = Duration::from_millis(1_100);
+
+/// How much of a token is left out of account, since a level is a sum of fractions.
+const HAIR: f64 = 1e-6;
+
+/// Waits that have counted down to one end for so long were not the same wait each time, but for the rounding.
+const AGREED: Duration = Duration::from_secs(3);
+
+/// Why a request leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// A response said that so many are left.
+    Remaining,
+    /// It follows from the responses so far.
+    Inferred,
+    /// No response of the last minute says anything.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    ticket: Ticket,
+    /// Its place among all requests.
+    number: u64,
+    sent: Duration,
+    basis: Basis,
+    /// What the bucket held at the least after this one was sent.
+    level: f64,
+}
+
+/// Requests that may count for a minute from now on.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    sent: Duration,
+    received: Duration,
+    /// What the response said. `None` if the request was refused, too.
+    remaining: Option<u64>,
+}
+
+/// A response that may be the last that the service processed.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    received: Duration,
+    remaining: u64,
+    /// When the wait that it gave is over.
+    ends: Option<Duration>,
+}
+
+/// The lowest level that a token bucket would have, and whether the service has one.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    is_one: Option<bool>,
+    level: f64,
+    at: Duration,
+    /// Whether it may be full until the next response, so that nothing runs into it before.
+    is_full: bool,
+    /// The most that it was seen to hold.
+    capacity: f64,
+}
+
+/// The end to which the waits of several responses count down, if they do.
+#[derive(Clone, Copy, Debug)]
+struct Countdown {
+    since: Duration,
+    until: Duration,
+    earliest: Duration,
+    latest: Duration,
+}
+
+/// The requests of one token, and what their responses said. All times are of one clock.
+#[derive(Debug)]
+pub(super) struct Window {
+    in_flight: Vec<InFlight>,
+    counted: VecDeque<Counted>,
+    latest: Vec<Latest>,
+    /// The latest time at which a request was sent whose response has come.
+    last_answered: Duration,
+    last_sent: Option<Duration>,
+    /// When the first request was sent after a minute without any.
+    began: Option<Duration>,
+    /// How many responses since then gave a number of remaining requests for the second time.
+    repeated: u64,
+    /// Whether more has been used since then than we have.
+    has_others: bool,
+    /// How many requests had been sent when the first response since then came, and whether one of them was the first
+    /// that the service counted.
+    first: Option<u64>,
+    was_first: bool,
+    /// Unconfirmed requests, until a response with both headers comes.
+    unconfirmed: u64,
+    bucket: Bucket,
+    countdown: Countdown,
+    sent: u64,
+    /// When a response first said that there were too many requests.
+    refused: Option<Duration>,
+    /// How many requests were refused although a response had said that they were left.
+    broken: u64,
+}
+
+impl Window {
+    pub(super) const fn new() -> Self {
+        Self {
+            in_flight: Vec::new(),
+            counted: VecDeque::new(),
+            latest: Vec::new(),
+            last_answered: Duration::ZERO,
+            last_sent: None,
+            began: None,
+            repeated: 0,
+            has_others: false,
+            first: None,
+            was_first: false,
+            unconfirmed: 0,
+            bucket: Bucket {
+                is_one: None,
+                level: 0.0,
+                at: Duration::ZERO,
+                is_full: false,
+                capacity: 0.0,
+            },
+            countdown: Countdown::new(),
+            sent: 0,
+            refused: None,
+            broken: 0,
+        }
+    }
+
+    /// How many requests may leave now.
+    pub(super) fn open(&self, now: Duration, limits: &Limits) -> u64 {
+        self.open_for(now, limits).0
+    }
+
+    /// How many requests may leave now, and why.
+    fn open_for(&self, now: Duration, limits: &Limits) -> (u64, Basis) {
+        let in_flight = self.flying();
+        let free = limits.ours.saturating_sub(in_flight + self.count(now));
+        let known = self.latest(now);
+        let left = known.map(|latest| latest.remaining.saturating_sub(in_flight));
+        let most = if limits.is_share { free } else { u64::MAX };
+        if let Some(left) = left.filter(|left| (*left).min(most) > 0) {
+            return (left.min(most), Basis::Remaining);
+        }
+        if !limits.is_share && known.is_some() && self.bucket.is_one == Some(true) {
+            let level = whole(self.bucket.level_at(now, limits));
+            if level > 0 {
+                return (level, Basis::Inferred);
+            }
+        }
+        let basis = known.map_or(Basis::Unknown, |_| Basis::Inferred);
+        let ended = known
+            .and_then(|latest| latest.ends)
+            .is_some_and(|ends| now >= ends);
+        if ended && in_flight == 0 && most > 0 {
+            return (1, Basis::Inferred);
+        }
+        let free = known.map_or(free, |latest| free.min(self.come_back(&latest, now)));
+        if free == 0 {
+            return (0, basis);
+        }
+        let unconfirmed = UNCONFIRMED.saturating_sub(self.unconfirmed);
+        if unconfirmed > 0 && !limits.interval.is_zero() {
+            return (unconfirmed.min(free), basis);
+        }
+        let is_spread = self
+            .last_sent
+            .is_none_or(|last| now >= last.saturating_add(limits.interval));
+        match (is_spread, limits.interval.is_zero()) {
+            (true, true) => (free, basis),
+            (true, false) => (1, basis),
+            (false, _) => (0, basis),
+        }
+    }
+
+    /// How many requests are left, with those of ours that have come back since the response.
+    fn come_back(&self, latest: &Latest, now: Duration) -> u64 {
+        let back = self
+            .counted
+            .iter()
+            .filter(|counted| counted.comes_after(latest));
+        let back = back.take_while(|counted| !counted.counts(now)).count() as u64;
+        latest
+            .remaining
+            .saturating_add(back)
+            .saturating_sub(self.flying())
+    }
+
+    /// When so many of these and one more are left, if no response comes before.
+    fn comes_back(&self, place: u64, latest: &Latest) -> Duration {
+        let missing = (self.flying() + place + 1).saturating_sub(latest.remaining);
+        let fresh_until = latest.received.saturating_add(MINUTE + MARGIN);
+        let Some(last) = usize::try_from(missing)
+            .ok()
+            .and_then(|missing| missing.checked_sub(1))
+        else {
+            return Duration::ZERO;
+        };
+        let mut back = self
+            .counted
+            .iter()
+            .filter(|counted| counted.comes_after(latest));
+        back.nth(last)
+            .map_or(fresh_until, |counted| counted.out().min(fresh_until))
+    }
+
+    /// When the request at this place of the queue may leave, if no response comes before.
+    pub(super) fn opens(&self, place: u64, now: Duration, limits: &Limits) -> Duration {
+        if self.open(now, limits) > place {
+            return now;
+        }
+        let mut opens = self.counted_out(place, now, limits);
+        if self.unconfirmed >= UNCONFIRMED {
+            let places = times(limits.interval, place.saturating_add(1));
+            let spread = |last: Duration| last.saturating_add(places);
+            opens = opens.max(self.last_sent.map_or(now, spread));
+        }
+        if let Some(latest) = self.latest(now) {
+            opens = opens.max(self.comes_back(place, &latest));
+            let mut ends = latest.ends.filter(|_| self.in_flight.is_empty());
+            if limits.is_share {
+                ends = ends.map(|ends| ends.max(self.counted_out(place, now, limits)));
+            }
+            if let Some(ends) = ends {
+                let later = if place == 0 { Duration::ZERO } else { GRACE };
+                opens = opens.min(ends.saturating_add(later));
+            }
+            if !limits.is_share && self.bucket.is_one == Some(true) {
+                opens = opens.min(self.bucket.refills(place, now, limits));
+            }
+        }
+        opens.max(now.saturating_add(FINEST))
+    }
+
+    /// When so many requests and one more can leave without more than the limit having arrived in any minute.
+    pub(super) fn counted_out(&self, place: u64, now: Duration, limits: &Limits) -> Duration {
+        let in_flight = self.flying();
+        let (windows, place) = (place / limits.ours.max(1), place % limits.ours.max(1));
+        let later = times(MINUTE, windows);
+        if in_flight + place >= limits.ours {
+            return now.saturating_add(MINUTE).saturating_add(later);
+        }
+        let over = (in_flight + self.count(now) + place + 1).saturating_sub(limits.ours);
+        let Some(last) = usize::try_from(over)
+            .ok()
+            .and_then(|over| over.checked_sub(1))
+        else {
+            return now.saturating_add(later);
+        };
+        let mut counted = self.counted.iter().filter(|counted| counted.counts(now));
+        let out = counted.nth(last);
+        out.map_or(now, Counted::out).saturating_add(later)
+    }
+
+    /// A request leaves.
+    pub(super) fn send(&mut self, ticket: Ticket, now: Duration, limits: &Limits) {
+        let (_, basis) = self.open_for(now, limits);
+        self.forget(now);
+        if self.count(now) == 0 && self.in_flight.is_empty() {
+            self.began = Some(now);
+            self.repeated = 0;
+            self.has_others = false;
+            self.was_first = false;
+            self.first = None;
+        }
+        if basis != Basis::Remaining {
+            self.unconfirmed += 1;
+            // Something has come back, so what the waits counted down to may be over.
+            self.countdown = Countdown::new();
+        }
+        self.bucket.take(now, limits);
+        self.in_flight.push(InFlight {
+            ticket,
+            number: self.sent,
+            sent: now,
+            basis,
+            level: self.bucket.level,
+        });
+        self.sent += 1;
+        self.last_sent = Some(now);
+    }
+
+    /// A request that was let go was not sent.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) {
+        if let Some(request) = self.land(ticket)
+            && request.basis != Basis::Remaining
+        {
+            self.unconfirmed = self.unconfirmed.saturating_sub(1);
+        }
+    }
+
+    /// A request ended without a response. It may have arrived.
+    pub(super) fn end(&mut self, ticket: Ticket, now: Duration) {
+        if let Some(request) = self.land(ticket) {
+            self.count_in(request.sent, now);
+        }
+    }
+
+    /// Takes in a response. Whether what the service says can be believed.
+    pub(super) fn hear(
+        &mut self,
+        ticket: Ticket,
+        heard: &Heard,
+        now: Duration,
+        limits: &Limits,
+    ) -> bool {
+        let Some(request) = self.land(ticket) else {
+            return true;
+        };
+        self.forget(now);
+        self.count_in(request.sent, now);
+        let refused = self.refused.is_none_or(|refused| request.sent <= refused);
+        let is_true = !heard.is_refused || (request.basis == Basis::Unknown && refused);
+        if heard.is_refused {
+            self.refused.get_or_insert(now);
+            self.broken += u64::from(request.basis == Basis::Remaining);
+        }
+        let remaining = match (heard.remaining, heard.is_refused) {
+            (_, true) => Some(0),
+            (remaining, false) => remaining,
+        };
+        let Some(remaining) = remaining else {
+            return is_true;
+        };
+        if remaining > limits.service {
+            return false;
+        }
+        let unconfirmed = self
+            .in_flight
+            .iter()
+            .filter(|other| other.basis != Basis::Remaining);
+        self.unconfirmed = unconfirmed.count() as u64;
+        self.last_answered = self.last_answered.max(request.sent);
+        let last_answered = self.last_answered;
+        self.latest.retain(|latest| latest.received > last_answered);
+        if let Some(wait) = heard.retry_after {
+            self.countdown.hear(request.sent, now, wait);
+        }
+        let ends = heard.retry_after.map(|wait| {
+            let ends = now.saturating_add(wait).saturating_add(ROUNDING);
+            self.countdown.end().map_or(ends, |end| end.min(ends))
+        });
+        self.latest.push(Latest {
+            received: now,
+            remaining,
+            ends,
+        });
+        if let Some(own) = self.counted.back_mut().filter(|_| !heard.is_refused) {
+            own.remaining = Some(remaining);
+        }
+        if !limits.is_share {
+            let first = *self.first.get_or_insert(self.sent);
+            self.was_first |=
+                request.number < first && remaining.saturating_add(1) == limits.service;
+            self.judge_bucket(&request, remaining, now, limits);
+            let ours = self.flying() + self.count(now);
+            self.has_others |= heard.is_refused || remaining.saturating_add(ours) < limits.service;
+        }
+        is_true
+            && self.served(now) + self.flying()
+                <= limits
+                    .service
+                    .saturating_mul(2)
+                    .saturating_add(limits.service / 8 + UNCONFIRMED)
+    }
+
+    /// How many of our own requests the service said to have served in the last minute.
+    pub(super) fn served(&self, now: Duration) -> u64 {
+        let counted = self.counted.iter().filter(|counted| counted.counts(now));
+        counted
+            .filter(|counted| counted.remaining.is_some())
+            .count() as u64
+    }
+
+    /// How many requests can be refused although a response said that they were left: those that were, or those that are
+    /// left beside the ones in flight.
+    pub(super) fn broken(&self, now: Duration) -> u64 {
+        let latest = self.latest(now).map_or(0, |latest| latest.remaining);
+        latest.saturating_sub(self.flying()).max(self.broken)
+    }
+
+    fn judge_bucket(&mut self, request: &InFlight, remaining: u64, now: Duration, limits: &Limits) {
+        let level = self.bucket.level_at(now, limits);
+        if remaining < whole((request.level - float(self.sent - request.number - 1)).max(0.0)) {
+            self.bucket.is_one = Some(false);
+        }
+        if self.bucket.is_one.is_none() && self.repeats(remaining, now, limits) {
+            self.bucket.is_one = Some(true);
+        }
+        let lowest = self.latest(now).map_or(0, |latest| latest.remaining);
+        let lowest = float(lowest.saturating_sub(self.flying()));
+        self.bucket.capacity = self.bucket.capacity.max(float(remaining) + 1.0);
+        self.bucket.level = match self.bucket.is_one {
+            Some(false) => lowest,
+            _ => level.max(lowest),
+        };
+        self.bucket.at = now;
+        self.bucket.is_full = false;
+    }
+
+    /// Whether a response shows that a request came back alone, in the first minute of a token that nobody else uses.
+    ///
+    /// A window gives each number of remaining requests once, from the limit downward. After its end it does so again,
+    /// and then all the numbers above come twice as well.
+    fn repeats(&mut self, remaining: u64, now: Duration, limits: &Limits) -> bool {
+        let is_first_minute = self.began.is_some_and(|began| now < began + MINUTE);
+        if !is_first_minute || self.has_others {
+            return false;
+        }
+        let counted = self
+            .counted
+            .iter()
+            .filter(|counted| Some(counted.sent) >= self.began);
+        let same = counted.filter(|counted| counted.remaining == Some(remaining));
+        if same.count() < 2 {
+            return false;
+        }
+        self.repeated += 1;
+        let above = limits.service.saturating_sub(remaining);
+        self.was_first && above > self.repeated + self.flying()
+    }
+
+    /// What is known of the remaining requests: the lowest number, and the latest end.
+    fn latest(&self, now: Duration) -> Option<Latest> {
+        let fresh = |latest: &&Latest| latest.received.saturating_add(MINUTE + MARGIN) > now;
+        let fresh = self.latest.iter().filter(fresh);
+        fresh.copied().reduce(|one, other| Latest {
+            received: one.received.max(other.received),
+            remaining: one.remaining.min(other.remaining),
+            ends: one.ends.zip(other.ends).map(|(one, other)| one.max(other)),
+        })
+    }
+
+    fn flying(&self) -> u64 {
+        self.in_flight.len() as u64
+    }
+
+    /// How many requests may have arrived in the last minute, without those in flight.
+    fn count(&self, now: Duration) -> u64 {
+        let out = self.counted.partition_point(|counted| !counted.counts(now));
+        (self.counted.len() - out) as u64
+    }
+
+    fn count_in(&mut self, sent: Duration, received: Duration) {
+        self.counted.push_back(Counted {
+            sent,
+            received,
+            remaining: None,
+        });
+    }
+
+    fn land(&mut self, ticket: Ticket) -> Option<InFlight> {
+        let place = self
+            .in_flight
+            .iter()
+            .position(|request| request.ticket == ticket)?;
+        Some(self.in_flight.remove(place))
+    }
+
+    /// A request that has come back counts for another minute, as far as a response did not know of it.
+    fn forget(&mut self, now: Duration) {
+        let is_past = |counted: &Counted| counted.out().saturating_add(MINUTE) < now;
+        while self.counted.front().is_some_and(is_past) {
+            self.counted.pop_front();
+        }
+    }
+}
+
+impl Counted {
+    /// Whether it cannot have come back yet when the response was processed.
+    fn comes_after(&self, latest: &Latest) -> bool {
+        self.sent.saturating_add(MINUTE) > latest.received
+    }
+
+    fn out(&self) -> Duration {
+        self.received.saturating_add(MINUTE + MARGIN)
+    }
+
+    fn counts(&self, now: Duration) -> bool {
+        self.out() > now
+    }
+}
+
+impl Countdown {
+    const fn new() -> Self {
+        Self {
+            since: Duration::ZERO,
+            until: Duration::ZERO,
+            earliest: Duration::ZERO,
+            latest: Duration::ZERO,
+        }
+    }
+
+    fn hear(&mut self, sent: Duration, received: Duration, wait: Duration) {
+        let earliest = sent.saturating_add(wait).saturating_sub(ROUNDING);
+        let latest = received.saturating_add(wait).saturating_add(ROUNDING);
+        if earliest <= self.latest && self.earliest <= latest {
+            self.earliest = self.earliest.max(earliest);
+            self.latest = self.latest.min(latest);
+        } else {
+            (self.earliest, self.latest, self.since) = (earliest, latest, received);
+        }
+        self.until = received;
+    }
+
+    /// When it ends at the latest, if it is one.
+    fn end(&self) -> Option<Duration> {
+        (self.until.saturating_sub(self.since) >= AGREED).then_some(self.latest)
+    }
+}
+
+impl Bucket {
+    fn level_at(&self, now: Duration, limits: &Limits) -> f64 {
+        if self.is_full {
+            return self.level;
+        }
+        let per_second = float(limits.service) / (MINUTE + MARGIN).as_secs_f64();
+        let gained = now.saturating_sub(self.at).as_secs_f64() * per_second;
+        (self.level + gained).min(self.capacity)
+    }
+
+    fn take(&mut self, now: Duration, limits: &Limits) {
+        let level = self.level_at(now, limits);
+        self.is_full |= level >= self.capacity;
+        self.level = (level - 1.0).max(0.0);
+        self.at = now;
+    }
+
+    /// When it holds so many tokens and one more.
+    fn refills(&self, place: u64, now: Duration, limits: &Limits) -> Duration {
+        let per_second = float(limits.service) / (MINUTE + MARGIN).as_secs_f64();
+        let missing = (float(place) + 1.0 + HAIR - self.level_at(now, limits)).max(0.0);
+        let wait = Duration::try_from_secs_f64(missing / per_second).unwrap_or(MINUTE);
+        now.saturating_add(wait)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers beyond 2^53 do not need their last digits"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// The whole tokens in a level.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a level is at least zero and at most a limit"
+)]
+fn whole(level: f64) -> u64 {
+    (level - HAIR).max(0.0).floor() as u64
+}
