@@ -1,5 +1,7 @@
 //! When the next request of a token may leave: a pure function of the requests and responses so far.
 
+mod bucket;
+mod countdown;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,9 @@ use self::window::{UNCONFIRMED, Window};
 
 /// The time in which a limit counts.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Added to a minute, for clocks that do not run alike.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// How much later than another one a request may arrive although it left at the same distance.
 ///

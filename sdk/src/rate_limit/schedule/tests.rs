@@ -34,7 +34,7 @@ fn requests(limit: u64) -> impl Strategy<Value = usize> {
 }
 
 fn callers() -> impl Strategy<Value = usize> {
-    prop_oneof![3 => Just(4), 1 => Just(1), 2 => 1..40_usize, 1 => 40..300_usize]
+    prop_oneof![3 => Just(4), 1 => Just(1), 2 => 1..40_usize, 1 => 40..120_usize]
 }
 
 fn start() -> impl Strategy<Value = Duration> {
@@ -124,7 +124,7 @@ proptest! {
 
     #[test]
     fn beyond_the_limit_requests_take_two_percent_longer_than_the_window_asks(
-        kind in kinds(), limit in prop_oneof![Just(60), Just(120)], requests in prop_oneof![Just(400), Just(1_000), 361..1_000_usize], seed in any::<u64>(), start in start(), callers in prop_oneof![3 => Just(4_usize), 1 => 3..300_usize],
+        kind in kinds(), limit in prop_oneof![Just(60), Just(120)], requests in prop_oneof![Just(400), Just(1_000), 361..1_000_usize], seed in any::<u64>(), start in start(), callers in prop_oneof![3 => Just(4_usize), 1 => 3..60_usize],
         rounding in prop_oneof![Just(Rounding::Up), Just(Rounding::Down), Just(Rounding::Nearest)],
         other in prop_oneof![Just(Wait::Whole), Just(Wait::Next), Just(Wait::Constant), Just(Wait::Absent)],
     ) {

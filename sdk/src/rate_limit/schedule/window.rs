@@ -19,22 +19,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{FINEST, GRACE, Heard, Limits, MINUTE, Ticket, times};
+use super::bucket::{Bucket, Response};
+use super::countdown::{Countdown, ROUNDING};
+use super::{FINEST, GRACE, Heard, Limits, MARGIN, MINUTE, Ticket, times};
 
 /// How many requests may be in flight without a response that vouches for them: as many as a bulk run has by default.
 pub(super) const UNCONFIRMED: u64 = 4;
-
-/// Added to a minute, for clocks that do not run alike.
-const MARGIN: Duration = Duration::from_millis(100);
-
-/// A response gives the wait in whole seconds, which may have been rounded down, and by a clock of its own.
-const ROUNDING: Duration = Duration::from_millis(1_100);
-
-/// How much of a token is left out of account, since a level is a sum of fractions.
-const HAIR: f64 = 1e-6;
-
-/// Waits that have counted down to one end for so long were not the same wait each time, but for the rounding.
-const AGREED: Duration = Duration::from_secs(3);
 
 /// Why a request leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,27 +66,6 @@ struct Latest {
     ends: Option<Duration>,
 }
 
-/// The lowest level that a token bucket would have, and whether the service has one.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    is_one: Option<bool>,
-    level: f64,
-    at: Duration,
-    /// Whether it may be full until the next response, so that nothing runs into it before.
-    is_full: bool,
-    /// The most that it was seen to hold.
-    capacity: f64,
-}
-
-/// The end to which the waits of several responses count down, if they do.
-#[derive(Clone, Copy, Debug)]
-struct Countdown {
-    since: Duration,
-    until: Duration,
-    earliest: Duration,
-    latest: Duration,
-}
-
 /// The requests of one token, and what their responses said. All times are of one clock.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -106,16 +75,6 @@ pub(super) struct Window {
     /// The latest time at which a request was sent whose response has come.
     last_answered: Duration,
     last_sent: Option<Duration>,
-    /// When the first request was sent after a minute without any.
-    began: Option<Duration>,
-    /// How many responses since then gave a number of remaining requests for the second time.
-    repeated: u64,
-    /// Whether more has been used since then than we have.
-    has_others: bool,
-    /// How many requests had been sent when the first response since then came, and whether one of them was the first
-    /// that the service counted.
-    first: Option<u64>,
-    was_first: bool,
     /// Unconfirmed requests, until a response with both headers comes.
     unconfirmed: u64,
     bucket: Bucket,
@@ -135,19 +94,8 @@ impl Window {
             latest: Vec::new(),
             last_answered: Duration::ZERO,
             last_sent: None,
-            began: None,
-            repeated: 0,
-            has_others: false,
-            first: None,
-            was_first: false,
             unconfirmed: 0,
-            bucket: Bucket {
-                is_one: None,
-                level: 0.0,
-                at: Duration::ZERO,
-                is_full: false,
-                capacity: 0.0,
-            },
+            bucket: Bucket::new(),
             countdown: Countdown::new(),
             sent: 0,
             refused: None,
@@ -170,8 +118,8 @@ impl Window {
         if let Some(left) = left.filter(|left| (*left).min(most) > 0) {
             return (left.min(most), Basis::Remaining);
         }
-        if !limits.is_share && known.is_some() && self.bucket.is_one == Some(true) {
-            let level = whole(self.bucket.level_at(now, limits));
+        if !limits.is_share && known.is_some() && self.bucket.is_one() {
+            let level = self.bucket.level(now, limits);
             if level > 0 {
                 return (level, Basis::Inferred);
             }
@@ -253,7 +201,7 @@ impl Window {
                 let later = if place == 0 { Duration::ZERO } else { GRACE };
                 opens = opens.min(ends.saturating_add(later));
             }
-            if !limits.is_share && self.bucket.is_one == Some(true) {
+            if !limits.is_share && self.bucket.is_one() {
                 opens = opens.min(self.bucket.refills(place, now, limits));
             }
         }
@@ -285,24 +233,19 @@ impl Window {
         let (_, basis) = self.open_for(now, limits);
         self.forget(now);
         if self.count(now) == 0 && self.in_flight.is_empty() {
-            self.began = Some(now);
-            self.repeated = 0;
-            self.has_others = false;
-            self.was_first = false;
-            self.first = None;
+            self.bucket.begin(now);
         }
         if basis != Basis::Remaining {
             self.unconfirmed += 1;
             // Something has come back, so what the waits counted down to may be over.
             self.countdown = Countdown::new();
         }
-        self.bucket.take(now, limits);
         self.in_flight.push(InFlight {
             ticket,
             number: self.sent,
             sent: now,
             basis,
-            level: self.bucket.level,
+            level: self.bucket.take(now, limits),
         });
         self.sent += 1;
         self.last_sent = Some(now);
@@ -376,20 +319,42 @@ impl Window {
         if let Some(own) = self.counted.back_mut().filter(|_| !heard.is_refused) {
             own.remaining = Some(remaining);
         }
-        if !limits.is_share {
-            let first = *self.first.get_or_insert(self.sent);
-            self.was_first |=
-                request.number < first && remaining.saturating_add(1) == limits.service;
-            self.judge_bucket(&request, remaining, now, limits);
-            let ours = self.flying() + self.count(now);
-            self.has_others |= heard.is_refused || remaining.saturating_add(ours) < limits.service;
-        }
+        self.tell_bucket(&request, remaining, heard.is_refused, now, limits);
         is_true
             && self.served(now) + self.flying()
                 <= limits
                     .service
                     .saturating_mul(2)
                     .saturating_add(limits.service / 8 + UNCONFIRMED)
+    }
+
+    fn tell_bucket(
+        &mut self,
+        request: &InFlight,
+        remaining: u64,
+        is_refused: bool,
+        now: Duration,
+        limits: &Limits,
+    ) {
+        let since = self.bucket.began();
+        let counted = self
+            .counted
+            .iter()
+            .filter(|counted| Some(counted.sent) >= since);
+        let same = counted.filter(|counted| counted.remaining == Some(remaining));
+        let lowest = self.latest(now).map_or(0, |latest| latest.remaining);
+        let response = Response {
+            number: request.number,
+            level: request.level,
+            sent: self.sent,
+            in_flight: self.flying(),
+            counted: self.count(now),
+            remaining,
+            is_refused,
+            is_repeated: same.count() > 1,
+            left: lowest.saturating_sub(self.flying()),
+        };
+        self.bucket.hear(&response, now, limits);
     }
 
     /// How many of our own requests the service said to have served in the last minute.
@@ -405,47 +370,6 @@ impl Window {
     pub(super) fn broken(&self, now: Duration) -> u64 {
         let latest = self.latest(now).map_or(0, |latest| latest.remaining);
         latest.saturating_sub(self.flying()).max(self.broken)
-    }
-
-    fn judge_bucket(&mut self, request: &InFlight, remaining: u64, now: Duration, limits: &Limits) {
-        let level = self.bucket.level_at(now, limits);
-        if remaining < whole((request.level - float(self.sent - request.number - 1)).max(0.0)) {
-            self.bucket.is_one = Some(false);
-        }
-        if self.bucket.is_one.is_none() && self.repeats(remaining, now, limits) {
-            self.bucket.is_one = Some(true);
-        }
-        let lowest = self.latest(now).map_or(0, |latest| latest.remaining);
-        let lowest = float(lowest.saturating_sub(self.flying()));
-        self.bucket.capacity = self.bucket.capacity.max(float(remaining) + 1.0);
-        self.bucket.level = match self.bucket.is_one {
-            Some(false) => lowest,
-            _ => level.max(lowest),
-        };
-        self.bucket.at = now;
-        self.bucket.is_full = false;
-    }
-
-    /// Whether a response shows that a request came back alone, in the first minute of a token that nobody else uses.
-    ///
-    /// A window gives each number of remaining requests once, from the limit downward. After its end it does so again,
-    /// and then all the numbers above come twice as well.
-    fn repeats(&mut self, remaining: u64, now: Duration, limits: &Limits) -> bool {
-        let is_first_minute = self.began.is_some_and(|began| now < began + MINUTE);
-        if !is_first_minute || self.has_others {
-            return false;
-        }
-        let counted = self
-            .counted
-            .iter()
-            .filter(|counted| Some(counted.sent) >= self.began);
-        let same = counted.filter(|counted| counted.remaining == Some(remaining));
-        if same.count() < 2 {
-            return false;
-        }
-        self.repeated += 1;
-        let above = limits.service.saturating_sub(remaining);
-        self.was_first && above > self.repeated + self.flying()
     }
 
     /// What is known of the remaining requests: the lowest number, and the latest end.
@@ -507,76 +431,4 @@ impl Counted {
     fn counts(&self, now: Duration) -> bool {
         self.out() > now
     }
-}
-
-impl Countdown {
-    const fn new() -> Self {
-        Self {
-            since: Duration::ZERO,
-            until: Duration::ZERO,
-            earliest: Duration::ZERO,
-            latest: Duration::ZERO,
-        }
-    }
-
-    fn hear(&mut self, sent: Duration, received: Duration, wait: Duration) {
-        let earliest = sent.saturating_add(wait).saturating_sub(ROUNDING);
-        let latest = received.saturating_add(wait).saturating_add(ROUNDING);
-        if earliest <= self.latest && self.earliest <= latest {
-            self.earliest = self.earliest.max(earliest);
-            self.latest = self.latest.min(latest);
-        } else {
-            (self.earliest, self.latest, self.since) = (earliest, latest, received);
-        }
-        self.until = received;
-    }
-
-    /// When it ends at the latest, if it is one.
-    fn end(&self) -> Option<Duration> {
-        (self.until.saturating_sub(self.since) >= AGREED).then_some(self.latest)
-    }
-}
-
-impl Bucket {
-    fn level_at(&self, now: Duration, limits: &Limits) -> f64 {
-        if self.is_full {
-            return self.level;
-        }
-        let per_second = float(limits.service) / (MINUTE + MARGIN).as_secs_f64();
-        let gained = now.saturating_sub(self.at).as_secs_f64() * per_second;
-        (self.level + gained).min(self.capacity)
-    }
-
-    fn take(&mut self, now: Duration, limits: &Limits) {
-        let level = self.level_at(now, limits);
-        self.is_full |= level >= self.capacity;
-        self.level = (level - 1.0).max(0.0);
-        self.at = now;
-    }
-
-    /// When it holds so many tokens and one more.
-    fn refills(&self, place: u64, now: Duration, limits: &Limits) -> Duration {
-        let per_second = float(limits.service) / (MINUTE + MARGIN).as_secs_f64();
-        let missing = (float(place) + 1.0 + HAIR - self.level_at(now, limits)).max(0.0);
-        let wait = Duration::try_from_secs_f64(missing / per_second).unwrap_or(MINUTE);
-        now.saturating_add(wait)
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers beyond 2^53 do not need their last digits"
-)]
-fn float(number: u64) -> f64 {
-    number as f64
-}
-
-/// The whole tokens in a level.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a level is at least zero and at most a limit"
-)]
-fn whole(level: f64) -> u64 {
-    (level - HAIR).max(0.0).floor() as u64
 }
