@@ -19,8 +19,9 @@ enum Bench {
     Isolation,
     /// How much memory and time a bulk run takes, in an optimized build
     Memory,
-    /// What it costs to spread requests over the minute, and whether any is refused all the same
-    Pace,
+    /// How long the rate limit makes requests take, beside the least time, and whether any is refused
+    #[value(name = "rate_limit")]
+    RateLimit,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -38,8 +39,8 @@ impl Bench {
                 "bench --quiet --profile dev --locked -p webflow-cms --bench isolation"
             }
             Self::Memory => "bench --quiet --locked -p webflow-cms --bench memory",
-            Self::Pace => {
-                "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench pace"
+            Self::RateLimit => {
+                "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench rate_limit"
             }
         };
         line.split(' ')
@@ -59,7 +60,7 @@ mod tests {
             let value = bench.to_possible_value().expect("none is hidden");
             let package = match bench {
                 Bench::Isolation | Bench::Memory => "sdk",
-                Bench::Bulk | Bench::Pace => "conformance",
+                Bench::Bulk | Bench::RateLimit => "conformance",
             };
             let file = format!("{package}/benches/{}.rs", value.get_name());
             assert!(process::root().join(&file).is_file(), "{file}");

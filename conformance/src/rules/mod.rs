@@ -26,6 +26,7 @@ mod transport;
 mod unnamed;
 mod values;
 mod wild_bodies;
+mod windows;
 mod wire;
 
 use crate::rule::Rule;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Rule> {
         responses::rules(),
         retries::rules(),
         pace::rules(),
+        windows::rules(),
         endings::rules(),
         repeated::rules(),
         patience::rules(),

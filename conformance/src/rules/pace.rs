@@ -36,7 +36,7 @@ fn limiter(kind: usize, limit: u32, phase: u64) -> Limiter {
 const WINDOWS: [&str; 3] = ["fixed window", "sliding window", "token bucket"];
 
 /// A time under way of 50 to 500 ms, in two parts, that the seed and the number decide.
-fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static {
+pub(super) fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static {
     move |number| {
         let mut rng = fastrand::Rng::with_seed(seed ^ u64::try_from(number).unwrap_or(0));
         let whole = rng.u64(50..=500);
@@ -48,7 +48,7 @@ fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 
     }
 }
 
-fn all_updated(outcomes: Vec<(Outcome, Duration)>) -> Result<(), String> {
+pub(super) fn all_updated(outcomes: Vec<(Outcome, Duration)>) -> Result<(), String> {
     outcomes
         .into_iter()
         .try_for_each(|(outcome, _)| outcome.updated().map(|_| ()))

@@ -78,6 +78,11 @@ impl Bucket {
         self.start.began
     }
 
+    /// Whether more was used than by us, since a minute without any of our requests.
+    pub(super) fn has_others(&self) -> bool {
+        self.start.has_others
+    }
+
     /// Whether the service was seen to have a bucket.
     pub(super) fn is_one(&self) -> bool {
         self.is_one == Some(true)

@@ -146,6 +146,19 @@ proptest! {
     }
 
     #[test]
+    fn a_window_of_few_requests_takes_no_window_more_than_it_needs(
+        kind in kinds(), limit in 4..16_u64, windows in 1..=4_usize, more in 0..4_usize, seed in any::<u64>(), start in start(),
+    ) {
+        let requests = limit as usize * windows + more;
+        let scenario = Scenario { seed, start, ..Scenario::new(kind, limit, requests) };
+        let outcome = run(&scenario);
+        let windows = MINUTE * ((requests as u64 - 1) / limit) as u32;
+        let rest = (requests - 1) % limit as usize + 1;
+        let bound = windows.mul_f64(1.02) + simulation::latency_bound(seed, rest, 4) + MINUTE / 60;
+        prop_assert!(outcome.took <= bound, "{:?} for {bound:?}", outcome.took);
+    }
+
+    #[test]
     fn requests_leave_in_the_order_in_which_they_were_asked_for(scenario in truthful()) {
         let scenario = Scenario { idle: Vec::new(), ..scenario };
         let outcome = run(&scenario);
@@ -190,7 +203,8 @@ proptest! {
     #[test]
     fn a_token_that_is_used_up_refuses_the_first_four_requests_and_no_other(scenario in truthful(), left in 0..4_u64) {
         let before = scenario.limit.saturating_sub(left);
-        let outcome = run(&Scenario { before, idle: Vec::new(), ..scenario.clone() });
+        let outcome = run(&Scenario { before, idle: Vec::new(),
+            rounding: Rounding::Up, ..scenario.clone() });
         prop_assert!(outcome.refused as u64 <= 4 - left, "{:?}", outcome.refusals);
         prop_assert!(!outcome.is_spread);
     }

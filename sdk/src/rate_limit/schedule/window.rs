@@ -60,6 +60,7 @@ struct Counted {
 /// A response that may be the last that the service processed.
 #[derive(Clone, Copy, Debug)]
 struct Latest {
+    sent: Duration,
     received: Duration,
     remaining: u64,
     /// When the wait that it gave is over.
@@ -131,7 +132,9 @@ impl Window {
         if ended && in_flight == 0 && most > 0 {
             return (1, Basis::Inferred);
         }
-        let free = known.map_or(free, |latest| free.min(self.come_back(&latest, now)));
+        let free = known.map_or(free, |latest| {
+            free.min(self.come_back(&latest, now, limits))
+        });
         if free == 0 {
             return (0, basis);
         }
@@ -150,34 +153,38 @@ impl Window {
     }
 
     /// How many requests are left, with those of ours that have come back since the response.
-    fn come_back(&self, latest: &Latest, now: Duration) -> u64 {
-        let back = self
-            .counted
-            .iter()
-            .filter(|counted| counted.comes_after(latest));
+    fn come_back(&self, latest: &Latest, now: Duration, limits: &Limits) -> u64 {
+        let back = self.not_known_to(latest, limits);
         let back = back.take_while(|counted| !counted.counts(now)).count() as u64;
-        latest
-            .remaining
-            .saturating_add(back)
-            .saturating_sub(self.flying())
+        let left = latest.remaining.saturating_add(back);
+        left.saturating_sub(self.flying())
     }
 
     /// When so many of these and one more are left, if no response comes before.
-    fn comes_back(&self, place: u64, latest: &Latest) -> Duration {
+    fn comes_back(&self, place: u64, latest: &Latest, limits: &Limits) -> Duration {
         let missing = (self.flying() + place + 1).saturating_sub(latest.remaining);
-        let fresh_until = latest.received.saturating_add(MINUTE + MARGIN);
-        let Some(last) = usize::try_from(missing)
-            .ok()
-            .and_then(|missing| missing.checked_sub(1))
-        else {
+        let Some(last) = index_of_last(missing) else {
             return Duration::ZERO;
         };
-        let mut back = self
-            .counted
-            .iter()
-            .filter(|counted| counted.comes_after(latest));
-        back.nth(last)
-            .map_or(fresh_until, |counted| counted.out().min(fresh_until))
+        let fresh_until = latest.received.saturating_add(MINUTE + MARGIN);
+        let back = self.not_known_to(latest, limits).nth(last);
+        back.map_or(fresh_until, |counted| counted.out().min(fresh_until))
+    }
+
+    /// Requests that had not come back when the response was processed, and so are not among those that it said were
+    /// left. Where nobody else uses the token, also those of which that is not known, since the minute's count has them.
+    fn not_known_to(
+        &self,
+        latest: &Latest,
+        limits: &Limits,
+    ) -> impl Iterator<Item = &Counted> + use<'_> {
+        let Latest { sent, received, .. } = *latest;
+        let is_certain = self.bucket.has_others() && !limits.is_share;
+        let counted = self.counted.iter();
+        counted.filter(move |counted| match is_certain {
+            true => counted.sent.saturating_add(MINUTE) > received,
+            false => counted.out() > sent,
+        })
     }
 
     /// When the request at this place of the queue may leave, if no response comes before.
@@ -192,7 +199,7 @@ impl Window {
             opens = opens.max(self.last_sent.map_or(now, spread));
         }
         if let Some(latest) = self.latest(now) {
-            opens = opens.max(self.comes_back(place, &latest));
+            opens = opens.max(self.comes_back(place, &latest, limits));
             let mut ends = latest.ends.filter(|_| self.in_flight.is_empty());
             if limits.is_share {
                 ends = ends.map(|ends| ends.max(self.counted_out(place, now, limits)));
@@ -217,10 +224,7 @@ impl Window {
             return now.saturating_add(MINUTE).saturating_add(later);
         }
         let over = (in_flight + self.count(now) + place + 1).saturating_sub(limits.ours);
-        let Some(last) = usize::try_from(over)
-            .ok()
-            .and_then(|over| over.checked_sub(1))
-        else {
+        let Some(last) = index_of_last(over) else {
             return now.saturating_add(later);
         };
         let mut counted = self.counted.iter().filter(|counted| counted.counts(now));
@@ -307,11 +311,14 @@ impl Window {
         if let Some(wait) = heard.retry_after {
             self.countdown.hear(request.sent, now, wait);
         }
+        // A refusal says when to come again; another response counts down to it in whole seconds.
+        let rounding = if heard.is_refused { MARGIN } else { ROUNDING };
         let ends = heard.retry_after.map(|wait| {
-            let ends = now.saturating_add(wait).saturating_add(ROUNDING);
+            let ends = now.saturating_add(wait).saturating_add(rounding);
             self.countdown.end().map_or(ends, |end| end.min(ends))
         });
         self.latest.push(Latest {
+            sent: request.sent,
             received: now,
             remaining,
             ends,
@@ -377,6 +384,7 @@ impl Window {
         let fresh = |latest: &&Latest| latest.received.saturating_add(MINUTE + MARGIN) > now;
         let fresh = self.latest.iter().filter(fresh);
         fresh.copied().reduce(|one, other| Latest {
+            sent: one.sent.min(other.sent),
             received: one.received.max(other.received),
             remaining: one.remaining.min(other.remaining),
             ends: one.ends.zip(other.ends).map(|(one, other)| one.max(other)),
@@ -419,11 +427,6 @@ impl Window {
 }
 
 impl Counted {
-    /// Whether it cannot have come back yet when the response was processed.
-    fn comes_after(&self, latest: &Latest) -> bool {
-        self.sent.saturating_add(MINUTE) > latest.received
-    }
-
     fn out(&self) -> Duration {
         self.received.saturating_add(MINUTE + MARGIN)
     }
@@ -431,4 +434,9 @@ impl Counted {
     fn counts(&self, now: Duration) -> bool {
         self.out() > now
     }
+}
+
+/// The index of the last of so many.
+fn index_of_last(many: u64) -> Option<usize> {
+    usize::try_from(many).ok()?.checked_sub(1)
 }
