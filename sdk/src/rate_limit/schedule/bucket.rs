@@ -46,7 +46,7 @@ pub(super) struct Response {
     pub(super) sent: u64,
     /// How many of them have no response yet.
     pub(super) in_flight: u64,
-    /// How many others may have arrived in the last minute, this one included.
+    /// How many may have arrived in the minute before it was processed, this one included.
     pub(super) counted: u64,
     pub(super) remaining: u64,
     pub(super) is_refused: bool,

@@ -355,7 +355,7 @@ impl Window {
             level: request.level,
             sent: self.sent,
             in_flight: self.flying(),
-            counted: self.count(now),
+            counted: self.count(request.sent),
             remaining,
             is_refused,
             is_repeated: same.count() > 1,
