@@ -83,6 +83,13 @@ impl Bucket {
         self.start.has_others
     }
 
+    /// Whether the window began with a request of ours, and nobody else has been seen to use it.
+    pub(super) fn is_alone(&self, now: Duration) -> bool {
+        let is_first_minute = |began: Duration| now < began.saturating_add(MINUTE);
+        let is_first_minute = self.start.began.is_some_and(is_first_minute);
+        is_first_minute && self.start.was_first && !self.start.has_others
+    }
+
     /// Whether the service was seen to have a bucket.
     pub(super) fn is_one(&self) -> bool {
         self.is_one == Some(true)

@@ -177,7 +177,9 @@ proptest! {
         let limit = scenario.limit.max(60);
         let scenario = Scenario { limit, lie: Some(lie), idle: Vec::new(), wait: if honest { scenario.wait } else { Wait::Absent }, requests: scenario.requests.min(400), ..scenario };
         let outcome = run(&scenario);
-        prop_assert!(outcome.refused <= outcome.at_first_refusal, "{} of {}: {:?} {:?}", outcome.refused, outcome.at_first_refusal, outcome.refusals, outcome.sent);
+        // Requests are spread by the limit that the headers give, which may be another one each time.
+        let most = outcome.at_first_refusal + if lie == Lie::Random { 4 } else { 0 };
+        prop_assert!(outcome.refused <= most, "{} of {}: {:?} {:?}", outcome.refused, outcome.at_first_refusal, outcome.refusals, outcome.sent);
         prop_assert!(outcome.refused == 0 || outcome.is_spread);
     }
 

@@ -199,7 +199,9 @@ impl Window {
             opens = opens.max(self.last_sent.map_or(now, spread));
         }
         if let Some(latest) = self.latest(now) {
-            opens = opens.max(self.comes_back(place, &latest, limits));
+            if !self.bucket.is_alone(now) {
+                opens = opens.max(self.comes_back(place, &latest, limits));
+            }
             let mut ends = latest.ends.filter(|_| self.in_flight.is_empty());
             if limits.is_share {
                 ends = ends.map(|ends| ends.max(self.counted_out(place, now, limits)));
