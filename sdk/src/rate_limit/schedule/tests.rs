@@ -87,7 +87,14 @@ fn truthful() -> impl Strategy<Value = Scenario> {
         })
 }
 
+/// A quarter of the usual number of cases, since a case is many requests: `PROPTEST_CASES=40000` runs 10,000.
+fn config() -> ProptestConfig {
+    ProptestConfig::with_cases(ProptestConfig::default().cases / 4)
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn no_request_is_refused_where_the_headers_are_true(scenario in truthful()) {
         let outcome = run(&scenario);
@@ -112,6 +119,8 @@ fn lies() -> impl Strategy<Value = Lie> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn up_to_the_limit_requests_take_the_time_of_their_latencies(
         kind in kinds(), limit in prop_oneof![Just(60), Just(120)], part in 1..=120_usize, seed in any::<u64>(), start in start(), callers in 1..=4_usize,
