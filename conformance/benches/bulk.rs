@@ -1,4 +1,5 @@
-//! `cargo xtask bench bulk`: how many requests a bulk run sends, and how close it comes to the pace that is allowed.
+//! `cargo xtask bench bulk`: the number of requests of a bulk run, and its time against the minimum under the rate
+//! limit.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -10,10 +11,10 @@ use webflow_cms_reference::{Limiter, Model, Settings, Variant, World};
 
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 
-/// Requests a minute.
+/// Requests per minute.
 const LIMIT: u32 = 120;
 
-/// How many times the least time a run may take.
+/// Maximum time of a run as a multiple of the minimum.
 const MOST: f64 = 1.02;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("sliding window", Limiter::sliding_window(LIMIT)),
         ("token bucket", Limiter::token_bucket(LIMIT)),
     ];
-    println!("{LIMIT} requests a minute, each answered after 50 to 500 ms; the time is virtual\n");
+    println!(
+        "{LIMIT} requests a minute, each with a response after 50 to 500 ms; the time is virtual\n"
+    );
     println!(
         "{:>6}  {:<14}  {:>8}  {:>8}  {:>4}  {:>9}  {:>9}  {:>5}  {:>9}",
         "items", "limiter", "requests", "overhead", "429s", "least", "took", "ratio", "real time"
@@ -43,12 +46,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Whether it took no more than it may.
+/// Whether the run needed no more requests and time than allowed.
 fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool, Box<dyn Error>> {
     world.reset(model(items))?;
     world.limit(limiter.clone());
     world.latency(latency);
-    #[expect(clippy::disallowed_methods, reason = "it is time that is measured")]
     let began = Instant::now();
     let report = run(world, items)?;
     let (requests, refused) = world.server().core().read_log(|log| {
@@ -74,7 +76,7 @@ fn row(world: &World, items: u64, name: &str, limiter: &Limiter) -> Result<bool,
         report.statistics.overhead(),
         began.elapsed().as_secs_f64()
     );
-    // A short run waits for its last answer about as long as for its pace.
+    // A short run waits for its last response about as long as for the rate limiter.
     let most = (least * MOST).max(least + 1.0);
     Ok(report.is_complete() && requests == items.div_ceil(100) && refused == 0 && took <= most)
 }
@@ -105,7 +107,7 @@ fn model(items: u64) -> Model {
     })
 }
 
-/// 50 to 500 ms in two parts, which the number of the request decides.
+/// A latency of 50 to 500 ms in two parts, by the number of the request.
 fn latency(number: usize) -> (Duration, Duration) {
     let mut random = fastrand::Rng::with_seed(number as u64);
     let whole = random.u64(50..=500);

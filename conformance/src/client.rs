@@ -1,7 +1,7 @@
-//! What the suite asks of a client, in words that belong to no client.
+//! The interface between the rules and a client under test.
 //!
-//! A rule hands a [`Call`] to a [`ClientUnderTest`] and judges the [`Outcome`] together with what went over the wire.
-//! Everything in a call and an outcome is plain data that can be written as JSON.
+//! A rule hands a [`Call`] to a [`ClientUnderTest`] and checks the [`Outcome`] together with the requests that the
+//! server received. Calls and outcomes are plain data with a JSON form, and independent of any client's own types.
 
 use std::fmt;
 use std::future::Future;
@@ -16,144 +16,148 @@ use webflow_cms_reference::VirtualTime;
 
 pub mod bulk;
 
-/// A client of the endpoint, to be judged.
+/// A client of the endpoint under test.
 pub trait ClientUnderTest: Send + Sync {
-    /// The name that reports show.
+    /// The name of the client in reports.
     fn name(&self) -> &str;
 
-    /// Makes one call of the client and says what came of it.
+    /// Makes one call and returns its outcome.
     fn update<'a>(&'a self, call: &'a Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-    /// The client with its waits and time limits on a virtual time, if it can be had: what the rules about time need.
+    /// The client in virtual time, as the rules about time need it. `None` if the client does not support it.
     fn timed(&self) -> Option<&dyn Timed> {
         None
     }
 }
 
-/// A client whose waits, time limits and pace can run on a virtual time.
+/// A client whose waits, timeouts and rate limiter can run in virtual time.
 pub trait Timed: Send + Sync {
-    /// Makes a client of these settings. Its calls share what calls of one client share.
+    /// Creates a client with these settings. Its calls share a rate limiter and a retry budget.
     ///
     /// # Errors
     ///
-    /// Why it cannot be made.
-    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String>;
+    /// The reason why the client cannot be created.
+    fn session(
+        &self,
+        time: &VirtualTime,
+        settings: &ClientSettings,
+    ) -> Result<Box<dyn Session>, String>;
 }
 
-/// One client, whose calls share a pace and a budget.
-pub trait Calls: Send + Sync {
-    /// Makes a call. Dropping the future ends it.
+/// One client in virtual time, whose calls share a rate limiter and a retry budget.
+pub trait Session: Send + Sync {
+    /// Makes a call. Dropping the future cancels it.
     fn update(
         &self,
         items: Vec<Entry>,
         options: Options,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-    /// How many calls wait for their turn.
+    /// Number of calls that wait for the rate limiter.
     fn waiting(&self) -> usize;
 
-    /// How many requests can be sent again, where there is a bound.
-    fn budget(&self) -> Option<u64>;
+    /// Number of retries left in the retry budget. `None` if it is unlimited.
+    fn retry_budget(&self) -> Option<u64>;
 
-    /// The client's way to update any number of items, if it has one.
+    /// Bulk runs of the client. `None` if it has none.
     fn bulk(&self) -> Option<&dyn bulk::Bulk> {
         None
     }
 }
 
-/// What a call, or each request of a bulk run, asks for beyond the settings of its client.
+/// Options of a call, or of each request of a bulk run, beyond the settings of the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The query parameter of the same name, if it is to be sent.
+    /// The query parameter `skipInvalidFiles`. `None` omits it.
     pub skip_invalid_files: Option<bool>,
-    /// The time limit of an attempt, in place of the client's.
+    /// Attempt timeout. `None` for the client's.
     pub attempt_timeout: Option<Duration>,
 }
 
-/// The settings of a client whose time is virtual.
+/// Settings of a client in virtual time.
 #[derive(Clone, Debug)]
-pub struct Session {
-    /// The base URL, with the `/v2` and without a slash at its end.
+pub struct ClientSettings {
+    /// The base URL, with `/v2` and without a trailing slash.
     pub base_url: String,
     /// The bearer token.
     pub token: String,
-    /// The collection.
+    /// Id of the collection.
     pub collection_id: String,
-    /// How the requests are spread.
-    pub pace: Pace,
-    /// Whether retries and time limits are as the client has them by default, whatever the settings below say.
-    pub own_defaults: bool,
-    /// How often a request is sent at the most.
-    pub max_tries: u32,
-    /// Whether it is sent again although the service may have acted on it.
-    pub if_may_have_acted: bool,
-    /// The client's own waits: after the first failure, and the longest.
+    /// The rate limiter.
+    pub rate_limiter: RateLimiter,
+    /// Whether retries and timeouts have the client's own defaults, whatever the settings below.
+    pub client_defaults: bool,
+    /// Maximum number of attempts of a request.
+    pub max_attempts: u32,
+    /// Whether a request is retried although the service may have acted on it.
+    pub retry_ambiguous: bool,
+    /// The client's own back-off: initial and maximum.
     pub backoff: (Duration, Duration),
-    /// The longest wait that the service is granted.
-    pub max_wait: Duration,
-    /// How many requests may be sent again beyond those told 429; no bound if it is not set.
-    pub budget: Option<u32>,
-    /// For one try.
-    pub timeout: Duration,
-    /// For a call with all its tries and waits; no bound if it is not set.
-    pub deadline: Option<Duration>,
-    /// What decides the random part of waits.
+    /// The longest wait that the client accepts from the service.
+    pub max_retry_after: Duration,
+    /// Maximum number of retries, not counting those after a 429. `None` is unlimited.
+    pub retry_budget: Option<u32>,
+    /// Timeout of one attempt.
+    pub attempt_timeout: Duration,
+    /// Timeout of a call with all its attempts and waits. `None` is unlimited.
+    pub operation_timeout: Option<Duration>,
+    /// The random part of waits.
     pub random: Random,
 }
 
-/// How a client spreads its requests over the minute.
+/// The rate limiter of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// Not at all.
-    Off,
-    /// As the answers say, and so many a minute until one does.
-    Learned(u32),
-    /// So many a minute.
+pub enum RateLimiter {
+    /// No rate limiter.
+    Unlimited,
+    /// The limit of the responses. Until the first response, this number of requests per minute.
+    WithInitialLimit(u32),
+    /// This number of requests per minute.
     Fixed(u32),
-    /// A part of what the answers say.
+    /// A share of the limit of the responses.
     Share(f64),
 }
 
-/// Where a client takes the random part of its waits from.
+/// The source of the random part of waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Random {
     /// Always the same number, from 0 to 1.
     Always(f64),
-    /// A sequence that the seed decides.
+    /// A sequence of numbers that depends on the seed.
     Seeded(u64),
 }
 
-/// One call of the client's update of items.
+/// One call that updates items.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
-    /// The base URL, with the `/v2` and without a slash at its end.
+    /// The base URL, with `/v2` and without a trailing slash.
     pub base_url: String,
     /// The bearer token.
     pub token: String,
-    /// The collection.
+    /// Id of the collection.
     pub collection_id: String,
-    /// The query parameter of the same name, if it is to be sent.
+    /// The query parameter `skipInvalidFiles`. `None` omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_invalid_files: Option<bool>,
     /// The entries.
     pub items: Vec<Entry>,
-    /// How long the call may take, in milliseconds; the client's own default if it is not set.
+    /// Attempt timeout in milliseconds. `None` for the client's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// The bound for an answer's body in bytes, for clients that have one.
+    pub attempt_timeout_ms: Option<u64>,
+    /// Maximum length of a response's body in bytes, for clients that have such a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_answer_bytes: Option<usize>,
-    /// How often the client may send the request, the first time included; as often as it likes if it is not set.
+    pub max_response_bytes: Option<usize>,
+    /// Maximum number of attempts. `None` for the client's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_tries: Option<u32>,
-    /// Whether the client is to send the request at once, whatever pace it keeps otherwise.
+    pub max_attempts: Option<u32>,
+    /// Whether to send the request at once, without the client's rate limiter.
     #[serde(default)]
-    pub unpaced: bool,
+    pub no_rate_limit: bool,
 }
 
 impl fmt::Debug for Call {
-    /// Prints everything but the token.
+    /// Prints all fields but the token.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Call")
@@ -164,50 +168,50 @@ impl fmt::Debug for Call {
     }
 }
 
-/// One entry of a call. What is not set is not to be sent.
+/// One entry of a call. A member that is `None` must not be sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The item.
+    /// Id of the item.
     pub id: String,
-    /// The locale.
+    /// Id of the locale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cms_locale_id: Option<String>,
-    /// The flag of the same name.
+    /// The flag `isArchived`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_archived: Option<bool>,
-    /// The flag of the same name.
+    /// The flag `isDraft`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_draft: Option<bool>,
-    /// The fields, as JSON text, so that numbers keep their digits.
+    /// The fields as JSON text, so that numbers keep their digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_data: Option<Box<RawValue>>,
-    /// How the client is given the entry.
-    #[serde(default, skip_serializing_if = "Entrance::is_usual")]
-    pub entrance: Entrance,
+    /// The form in which the client gets the entry.
+    #[serde(default, skip_serializing_if = "EntryForm::is_default")]
+    pub form: EntryForm,
 }
 
-/// How a client is given an entry. A client that has one way takes all entries that way.
+/// The form in which a client gets an entry. A client with only one form uses it for all entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Entrance {
+pub enum EntryForm {
     /// The fields as a whole.
     #[default]
     Fields,
-    /// One field after the other; a null clears it.
+    /// One field after the other. A null clears the field.
     FieldByField,
     /// The whole entry as a line of JSON.
     Line,
 }
 
-impl Entrance {
-    fn is_usual(&self) -> bool {
+impl EntryForm {
+    fn is_default(&self) -> bool {
         *self == Self::Fields
     }
 }
 
 impl Entry {
-    /// An entry that names nothing but the item.
+    /// Creates an entry of this item without other members.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self {
@@ -216,18 +220,18 @@ impl Entry {
             is_archived: None,
             is_draft: None,
             field_data: None,
-            entrance: Entrance::Fields,
+            form: EntryForm::Fields,
         }
     }
 
-    /// The entry with a locale, or none.
+    /// Sets or removes the locale.
     #[must_use]
     pub fn locale(mut self, locale: Option<&str>) -> Self {
         self.cms_locale_id = locale.map(str::to_owned);
         self
     }
 
-    /// The entry with these fields. Text that is not JSON leaves them out.
+    /// Sets the fields. Text that is not JSON removes them.
     #[must_use]
     pub fn fields(mut self, json: &str) -> Self {
         self.field_data = serde_json::from_str(json).ok();
@@ -235,25 +239,25 @@ impl Entry {
     }
 }
 
-/// What a client made of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "outcome")]
 pub enum Outcome {
     /// The client refused the call before it sent anything.
     Refused(Refusal),
-    /// The client takes the answer for a success.
+    /// The client reports a success.
     Updated(Updated),
-    /// The client takes the call for failed.
+    /// The client reports a failure.
     Failed(Failure),
-    /// The client panicked, crashed or otherwise gave no outcome.
+    /// The client panicked, crashed or returned no outcome.
     Crashed {
-        /// What is known of it.
+        /// The panic message, or another explanation.
         reason: String,
     },
 }
 
 impl Outcome {
-    /// Everything that the client would print of the outcome.
+    /// All texts that the client prints or returns about the outcome.
     #[must_use]
     pub fn renderings(&self) -> &[String] {
         match self {
@@ -264,11 +268,11 @@ impl Outcome {
         }
     }
 
-    /// The failure, if it is one.
+    /// The failure.
     ///
     /// # Errors
     ///
-    /// What it is instead.
+    /// A description of the outcome, if it is not a failure.
     pub fn failure(&self) -> Result<&Failure, String> {
         match self {
             Self::Failed(failure) => Ok(failure),
@@ -276,11 +280,11 @@ impl Outcome {
         }
     }
 
-    /// The success, if it is one.
+    /// The success.
     ///
     /// # Errors
     ///
-    /// What it is instead.
+    /// A description of the outcome, if it is not a success.
     pub fn updated(&self) -> Result<&Updated, String> {
         match self {
             Self::Updated(updated) => Ok(updated),
@@ -288,11 +292,11 @@ impl Outcome {
         }
     }
 
-    /// The refusal, if it is one.
+    /// The refusal.
     ///
     /// # Errors
     ///
-    /// What it is instead.
+    /// A description of the outcome, if it is not a refusal.
     pub fn refused(&self) -> Result<&Refusal, String> {
         match self {
             Self::Refused(refusal) => Ok(refusal),
@@ -315,58 +319,58 @@ impl Outcome {
     }
 }
 
-/// Why a client refused a call.
+/// A client's refusal of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// What it said.
+    /// The text of the refusal.
     pub message: String,
-    /// The positions of the entries that it names as at fault.
+    /// Positions of the entries that caused it, as far as the client names them.
     #[serde(default)]
     pub entries: Vec<usize>,
-    /// Everything that the client would print of it.
+    /// All texts that the client prints or returns about it.
     #[serde(default)]
     pub renderings: Vec<String>,
 }
 
-/// What a client read from an answer.
+/// A client's reading of a successful response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Updated {
     /// The status.
     pub status: Option<u16>,
-    /// The items, in the order of the answer.
+    /// The items, in the order of the response.
     pub items: Vec<Item>,
-    /// What the client says came back for each entry of the call, in its order.
+    /// The match of each entry of the call, in the order of the call.
     pub entries: Vec<Returned>,
-    /// Members of the answer that are not documented.
+    /// Undocumented members of the response.
     #[serde(default)]
     pub extra: Map<String, Value>,
     /// `X-RateLimit-Limit`.
     pub limit: Option<u64>,
     /// `X-RateLimit-Remaining`.
     pub remaining: Option<u64>,
-    /// How often the request was sent, if the client tells.
+    /// Number of attempts, if the client reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tries: Option<u32>,
-    /// Everything that the client would print of it.
+    pub attempts: Option<u32>,
+    /// All texts that the client prints or returns about it.
     #[serde(default)]
     pub renderings: Vec<String>,
 }
 
-/// What a client says came back for an entry.
+/// A client's match of an entry with the response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
-    /// The item at this position of the answer.
+    /// The item at this position of the response.
     Item(usize),
-    /// Nothing.
+    /// No item.
     Missing,
-    /// Something, but not in a way that tells what.
+    /// Several items or entries match, so none is assigned.
     Ambiguous,
 }
 
-/// An item as a client read it.
+/// A client's reading of a returned item.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
@@ -374,77 +378,77 @@ pub struct Item {
     pub id: String,
     /// The locale.
     pub cms_locale_id: Option<String>,
-    /// The date of the same name.
+    /// The date `lastPublished`.
     pub last_published: Option<String>,
-    /// The date of the same name.
+    /// The date `lastUpdated`.
     pub last_updated: Option<String>,
-    /// The date of the same name.
+    /// The date `createdOn`.
     pub created_on: Option<String>,
-    /// The flag of the same name.
+    /// The flag `isArchived`.
     pub is_archived: Option<bool>,
-    /// The flag of the same name.
+    /// The flag `isDraft`.
     pub is_draft: Option<bool>,
     /// The fields, as JSON text.
     pub field_data: Option<Box<RawValue>>,
-    /// Members of the item that are not documented.
+    /// Undocumented members of the item.
     #[serde(default)]
     pub extra: Map<String, Value>,
 }
 
-/// Why a call failed, as a client tells it.
+/// A client's error for a failed call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// What went wrong.
+    /// The kind of the error.
     pub kind: FailureKind,
     /// The status.
     pub status: Option<u16>,
-    /// The error body's `code`, a number as its digits.
+    /// The error body's `code`. A number is given by its digits.
     pub code: Option<String>,
     /// The error body's `message`.
     pub message: Option<String>,
     /// The error body's `externalReference`.
     pub external_reference: Option<String>,
-    /// The single reasons.
+    /// The details of the error.
     #[serde(default)]
     pub details: Vec<Detail>,
-    /// The wait that `Retry-After` asks for, in milliseconds.
+    /// The wait of `Retry-After` in milliseconds.
     pub retry_after_ms: Option<u64>,
     /// `X-RateLimit-Limit`.
     pub limit: Option<u64>,
     /// `X-RateLimit-Remaining`.
     pub remaining: Option<u64>,
-    /// The beginning of the body, or all of it.
+    /// The body, or its beginning.
     pub body: Option<String>,
-    /// Whether the service may have changed items.
+    /// Whether the service may have acted.
     pub may_have_acted: bool,
-    /// Whether another try can help.
+    /// Whether a retry can help.
     pub retryable: bool,
-    /// How often the request was sent, if the client tells.
+    /// Number of attempts, if the client reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tries: Option<u32>,
-    /// What each try came to, if the client tells.
+    pub attempts: Option<u32>,
+    /// The failure of each attempt, if the client reports them.
     #[serde(default)]
-    pub tried: Vec<FailureKind>,
-    /// What the client shows people of it.
+    pub failed_attempts: Vec<FailureKind>,
+    /// The text of the error for people.
     #[serde(default)]
     pub text: String,
-    /// Everything that the client would print of it.
+    /// All texts that the client prints or returns about it.
     #[serde(default)]
     pub renderings: Vec<String>,
 }
 
-/// One reason of a failure.
+/// One detail of an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
-    /// The field or parameter at fault.
+    /// The field or parameter that is invalid.
     pub field: Option<String>,
-    /// What is wrong.
+    /// The explanation.
     pub message: Option<String>,
 }
 
-/// What went wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FailureKind {
@@ -463,21 +467,21 @@ pub enum FailureKind {
     /// 429.
     TooManyRequests,
     /// 5xx.
-    Server,
+    ServerError,
     /// Any other status.
-    OtherStatus,
-    /// The documented status with a body that is no answer.
-    UnreadableAnswer,
-    /// No connection came about.
+    UnexpectedStatus,
+    /// The documented status with a body that is not a valid response.
+    InvalidResponse,
+    /// No connection could be established.
     Connect,
-    /// The time ran out.
+    /// A timeout.
     Timeout,
     /// The connection was reset or closed early.
-    ConnectionCut,
-    /// Another fault of the transport.
+    ConnectionClosed,
+    /// Another transport error.
     Transport,
-    /// The client did not get to send it, for want of time or because the service has asked for a longer wait.
+    /// The request was not sent: a timeout passed first, or the service asked for a longer wait.
     NotSent,
-    /// None of these.
+    /// Any other kind.
     Unknown,
 }

@@ -1,16 +1,16 @@
-//! Judges clients of Webflow's `PATCH /v2/collections/{collection_id}/items` by properties.
+//! A property-based test suite for clients of Webflow's `PATCH /v2/collections/{collection_id}/items`.
 //!
-//! - [`rules`] are the laws, each tried on random inputs with weight on the edges.
-//! - [`client`] holds the words in which a rule speaks to a client, and [`clients`] the clients there are.
-//! - [`run`] runs the rules, and [`report`] shows what came of it.
+//! - [`rules`] holds the rules: properties of every client, each tested with random inputs and boundary cases.
+//! - [`client`] is the interface between rules and client; [`clients`] implements it for the clients under test.
+//! - [`run`] runs the rules against a client, and [`report`] renders the report.
 //!
-//! The server that clients are judged against is the crate [`webflow_cms_reference`].
+//! The server that clients are tested against is the crate [`webflow_cms_reference`].
 //!
-//! `cargo xtask conformance` runs them all against the crate `webflow-cms`.
+//! `cargo xtask conformance` runs all rules against the crate `webflow-cms`.
 
-mod bench;
 pub mod client;
 pub mod clients;
+mod harness;
 pub mod panics;
 pub mod regressions;
 pub mod report;
@@ -18,5 +18,5 @@ mod rule;
 pub mod rules;
 pub mod run;
 
-pub use bench::Bench;
-pub use rule::{CaseFailure, Rule, Tried};
+pub use harness::Harness;
+pub use rule::{CaseFailure, CaseResult, Rule};

@@ -1,4 +1,4 @@
-//! Judges a client of Webflow's Update Items endpoint.
+//! The command `webflow-cms-conformance`: runs the rules against a client and prints the report.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -12,42 +12,42 @@ use webflow_cms_conformance::report::table;
 use webflow_cms_conformance::rules;
 use webflow_cms_conformance::run::{Plan, run};
 
-/// Judges a client of Webflow's Update Items endpoint: today the crate webflow-cms.
+/// Tests a client of Webflow's Update Items endpoint against the rules. The client under test is the crate webflow-cms.
 #[derive(Parser)]
 #[command(version, name = "webflow-cms-conformance")]
 struct Arguments {
-    /// How many cases each rule gets, those of bulk runs half as many. Fewer than 100 prove too little, and the run fails.
+    /// Number of cases of each rule; the rules about bulk runs get half as many. With fewer than 100 the run fails.
     #[arg(long, default_value_t = 200)]
     cases: u64,
-    /// Decides the cases: the same seed gives the same ones.
+    /// Seed of the random cases. The same seed gives the same cases.
     #[arg(long, default_value_t = 20_260_915)]
     seed: u64,
-    /// A rule, or a group of rules, to run alone. Can be given more than once.
+    /// Id of a rule, or a group of rules, to run alone. Can be given more than once.
     #[arg(long)]
     rule: Vec<String>,
-    /// The number of one case to try again, alone.
+    /// Number of one case to reproduce, alone.
     #[arg(long)]
     case: Option<u64>,
-    /// Where to write the report as JSON.
+    /// File that the report is written to as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Prints every rule with its law and its source, and runs none.
+    /// Prints each rule with its property and source, and runs none.
     #[arg(long)]
     list: bool,
 }
 
 fn main() -> ExitCode {
-    match judge(&Arguments::parse()) {
+    match execute(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the run broke off: {error}");
+            eprintln!("error: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-fn judge(arguments: &Arguments) -> io::Result<bool> {
+fn execute(arguments: &Arguments) -> io::Result<bool> {
     let mut rules = rules::all();
     let known = |wanted: &String| {
         rules
@@ -56,7 +56,7 @@ fn judge(arguments: &Arguments) -> io::Result<bool> {
     };
     if let Some(unknown) = arguments.rule.iter().find(|wanted| !known(wanted)) {
         return Err(io::Error::other(format!(
-            "there is no rule and no group `{unknown}`; --list shows all"
+            "no rule or group is named `{unknown}`; --list shows all of them"
         )));
     }
     if !arguments.rule.is_empty() {
@@ -73,7 +73,7 @@ fn judge(arguments: &Arguments) -> io::Result<bool> {
             writeln!(
                 out,
                 "{}\n    {}\n    source: {}",
-                rule.id, rule.law, rule.source
+                rule.id, rule.property, rule.source
             )?;
         }
         return Ok(true);
@@ -88,7 +88,7 @@ fn judge(arguments: &Arguments) -> io::Result<bool> {
         .worker_threads(plan.threads)
         .enable_all()
         .build()?;
-    // A panic of the client is an outcome, and its message is part of it.
+    // A panic of the client is an outcome, and its message belongs in the report.
     panics::collect();
     let report = run(&Sdk::default(), &rules, &plan, runtime.handle(), &|rule| {
         regressions::of(rule)

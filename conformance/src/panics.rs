@@ -1,4 +1,4 @@
-//! Panics on the threads that try cases: kept for the report instead of printed.
+//! Collects panics on the threads that run cases, for the report.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,8 +9,8 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Lets a panic on a thread that tries cases be part of what the run says, in place of the standard error. On all
-/// other threads nothing changes.
+/// Installs a panic hook that keeps panics of the threads that run cases for the report. Panics of other threads are
+/// printed as before.
 pub fn collect() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -27,12 +27,12 @@ pub(crate) fn keep() {
     IS_KEPT.set(true);
 }
 
-/// Forgets the last panic.
+/// Drops the last panic.
 pub(crate) fn forget() {
     LAST.take();
 }
 
-/// What the panic that was just caught said, with its place if it was kept.
+/// The message of the panic that was just caught, with its location if it was kept.
 pub(crate) fn caught(panic: &(dyn Any + Send)) -> String {
     let message = panic
         .downcast_ref::<String>()
@@ -42,7 +42,7 @@ pub(crate) fn caught(panic: &(dyn Any + Send)) -> String {
     with_place(message)
 }
 
-/// The same for one whose message is all that is left of it.
+/// As [`caught`], from the message of the panic alone.
 pub(crate) fn with_place(message: &str) -> String {
     LAST.take()
         .filter(|kept| kept.ends_with(message))

@@ -1,9 +1,9 @@
-//! Cases that once failed, tried before all others.
+//! The known regressions: cases that failed once, run before all others.
 
-/// A line a case: the rule, the seed, the number of the case. What follows a `#` says why it is here.
+/// One case on each line: rule, seed and number of the case. Text after `#` says what failed.
 const KNOWN: &str = include_str!("regressions.txt");
 
-/// The known cases of a rule, as (seed, case).
+/// The known regressions of a rule, as (seed, case).
 #[must_use]
 pub fn of(rule: &str) -> Vec<(u64, u64)> {
     KNOWN

@@ -1,4 +1,4 @@
-//! Running the rules.
+//! Runs rules against a client on several threads and collects the report.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,70 +10,73 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use crate::bench::Bench;
 use crate::client::ClientUnderTest;
+use crate::harness::Harness;
 use crate::panics;
 use crate::rule::Rule;
 
-/// The least number of cases that a rule needs to count as tried.
-pub const LEAST_CASES: u64 = 100;
-/// The least number of cases that must touch each boundary of a rule.
-pub const LEAST_HITS: u64 = 10;
+/// Version of the report's format.
+const VERSION: u32 = 2;
 
-/// What to run.
+/// Minimum number of cases of a rule. A rule with fewer fails.
+pub const MIN_CASES: u64 = 100;
+/// Minimum number of cases that touch each boundary of a rule. A rule with fewer fails.
+pub const MIN_HITS: u64 = 10;
+
+/// Configures a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides, with a rule's id and a case's number, the input of the case.
+    /// The seed. With a rule and the number of a case it decides the input of the case.
     pub seed: u64,
-    /// How many cases each rule gets; a rule of whole stories gets half, but no fewer than count as tried.
+    /// Number of cases of each rule. A rule of scenarios gets half as many, but at least [`MIN_CASES`].
     pub cases: u64,
-    /// One case alone, by its number: a replay, to which the least numbers do not apply.
+    /// The number of one case to reproduce, alone. The minimum numbers of cases and hits do not apply to it.
     pub case: Option<u64>,
-    /// How many threads try cases.
+    /// Number of threads that run cases.
     pub threads: usize,
 }
 
-/// What came of a run.
+/// The report of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The form of this report; it changes when a reader of an older form would be misled.
+    /// Version of the report's format: 2. It changes when a reader of an older version would be misled.
     pub version: u32,
-    /// The client that was judged.
+    /// Name of the client under test.
     pub client: String,
     /// The seed.
     pub seed: u64,
-    /// Each rule, in order.
+    /// The result of each rule, in the order of the rules.
     pub rules: Vec<RuleReport>,
 }
 
-/// What came of a rule.
+/// The result of one rule.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleReport {
-    /// The rule's id.
+    /// Id of the rule.
     pub id: &'static str,
-    /// The law.
-    pub law: &'static str,
-    /// What the law rests on.
+    /// The property.
+    pub property: &'static str,
+    /// The source of the property.
     pub source: &'static str,
-    /// How many cases were tried.
+    /// Number of cases that were run.
     pub cases: u64,
-    /// A digest of all inputs in order: equal digests mean equal cases.
+    /// Digest of all inputs in order. Equal digests mean equal cases.
     pub digest: String,
-    /// How many cases touched each boundary.
+    /// Number of cases that touched each boundary.
     pub boundaries: BTreeMap<&'static str, u64>,
-    /// The first case that broke the law.
+    /// The first case that failed.
     pub failure: Option<Failure>,
-    /// Why the rule does not count as tried although no case failed.
-    pub shortfalls: Vec<String>,
+    /// Reasons why the cases prove too little, although none failed. Empty if they are sufficient.
+    pub insufficient: Vec<String>,
 }
 
 impl RuleReport {
-    /// Whether the law held, and was tried often enough to say so.
+    /// Whether no case failed and the cases are sufficient.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failure.is_none() && self.shortfalls.is_empty()
+        self.failure.is_none() && self.insufficient.is_empty()
     }
 }
 
@@ -85,25 +88,25 @@ impl Report {
     }
 }
 
-/// A case that broke a law.
+/// A case in which a property did not hold.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// The number of the case.
+    /// Number of the case.
     pub case: u64,
-    /// The smallest input that was found to break the law.
+    /// The smallest input that was found to fail.
     pub input: String,
-    /// What was wrong.
+    /// The reason.
     pub reason: String,
-    /// The command that tries this case again.
-    pub replay: String,
+    /// Command that reproduces the case.
+    pub reproduce: String,
 }
 
-/// Runs rules against a client, on several threads. Known regressions of each rule, as (seed, case), come first.
+/// Runs rules against a client. `regressions` names the known regressions of a rule as (seed, case); they run first.
 ///
 /// # Errors
 ///
-/// If no port can be had for the reference servers.
+/// If the reference servers cannot bind a port, or a rule itself panics.
 pub fn run(
     client: &dyn ClientUnderTest,
     rules: &[Rule],
@@ -116,16 +119,16 @@ pub fn run(
     let known: Vec<_> = rules.iter().map(|rule| regressions(rule.id)).collect();
     let work = || -> std::io::Result<()> {
         panics::keep();
-        let bench = Bench::start(client, runtime.clone())?;
+        let harness = Harness::start(client, runtime.clone())?;
         loop {
             let position = next.fetch_add(1, Ordering::Relaxed);
             let (Some(rule), Some(known)) = (rules.get(position), known.get(position)) else {
                 return Ok(());
             };
-            let tried = catch_unwind(AssertUnwindSafe(|| try_rule(rule, plan, known, &bench)));
-            let report = tried.map_err(|panic| {
-                let said = panics::caught(&*panic);
-                std::io::Error::other(format!("the rule {} itself failed: {said}", rule.id))
+            let report = catch_unwind(AssertUnwindSafe(|| run_rule(rule, plan, known, &harness)));
+            let report = report.map_err(|panic| {
+                let message = panics::caught(&*panic);
+                std::io::Error::other(format!("the rule {} itself failed: {message}", rule.id))
             })?;
             reports
                 .lock()
@@ -145,21 +148,21 @@ pub fn run(
     })?;
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Report {
-        version: 1,
+        version: VERSION,
         client: client.name().to_owned(),
         seed: plan.seed,
         rules: reports.into_values().collect(),
     })
 }
 
-fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -> RuleReport {
+fn run_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], harness: &Harness<'_>) -> RuleReport {
     let mut digest = Sha256::new();
     let mut boundaries: BTreeMap<_, _> = rule.boundaries.iter().map(|name| (*name, 0)).collect();
     let mut failure = None;
     let mut cases = 0;
     let fresh = match plan.case {
         Some(case) => case..case.saturating_add(1),
-        None if rule.is_story => 0..stories(plan.cases),
+        None if rule.is_scenario => 0..scenarios(plan.cases),
         None => 0..plan.cases,
     };
     let known = known
@@ -169,23 +172,23 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
         .map(|pair| (pair, false));
     for ((seed, case), fresh) in known.chain(fresh.map(|case| ((plan.seed, case), true))) {
         panics::forget();
-        let tried = rule.try_case(seed, case, bench);
+        let result = rule.run_case(seed, case, harness);
         if fresh {
             cases += 1;
-            digest.update(tried.input.as_bytes());
+            digest.update(result.input.as_bytes());
             digest.update([0]);
-            for hit in &tried.hits {
+            for hit in &result.hits {
                 if let Some(count) = boundaries.get_mut(hit) {
                     *count += 1;
                 }
             }
         }
-        if let Some(broken) = tried.failure {
+        if let Some(failed) = result.failure {
             failure = Some(Failure {
                 case,
-                input: broken.input,
-                reason: broken.reason,
-                replay: format!(
+                input: failed.input,
+                reason: failed.reason,
+                reproduce: format!(
                     "cargo xtask conformance --rule {} --seed {seed} --case {case}",
                     rule.id
                 ),
@@ -193,42 +196,37 @@ fn try_rule(rule: &Rule, plan: &Plan, known: &[(u64, u64)], bench: &Bench<'_>) -
             break;
         }
     }
-    let tried = failure.is_some() || plan.case.is_some();
-    let shortfalls = if tried {
+    let is_exempt = failure.is_some() || plan.case.is_some();
+    let insufficient = if is_exempt {
         Vec::new()
     } else {
-        too_few(cases, &boundaries)
+        insufficient(cases, &boundaries)
     };
     RuleReport {
         id: rule.id,
-        law: rule.law,
+        property: rule.property,
         source: rule.source,
         cases,
         digest: hexadecimal(&digest.finalize()),
         boundaries,
         failure,
-        shortfalls,
+        insufficient,
     }
 }
 
-/// How many stories are tried where other rules get so many cases: half of them, but not for that too few.
-fn stories(cases: u64) -> u64 {
-    cases.div_ceil(2).max(cases.min(LEAST_CASES))
+/// Number of scenarios where other rules get `cases` cases: half of them, but no fewer than are sufficient.
+fn scenarios(cases: u64) -> u64 {
+    cases.div_ceil(2).max(cases.min(MIN_CASES))
 }
 
-/// Why so few cases prove nothing.
-fn too_few(cases: u64, boundaries: &BTreeMap<&'static str, u64>) -> Vec<String> {
-    let rare = boundaries.iter().filter(|(_, hits)| **hits < LEAST_HITS);
+/// The reasons why the cases are insufficient.
+fn insufficient(cases: u64, boundaries: &BTreeMap<&'static str, u64>) -> Vec<String> {
+    let rare = boundaries.iter().filter(|(_, hits)| **hits < MIN_HITS);
     let mut reasons: Vec<_> = rare
-        .map(|(name, hits)| {
-            format!("only {hits} cases touched `{name}`, {LEAST_HITS} are the least")
-        })
+        .map(|(name, hits)| format!("only {hits} cases touched `{name}` (minimum {MIN_HITS})"))
         .collect();
-    if cases < LEAST_CASES {
-        reasons.insert(
-            0,
-            format!("only {cases} cases were tried, {LEAST_CASES} are the least"),
-        );
+    if cases < MIN_CASES {
+        reasons.insert(0, format!("only {cases} cases ran (minimum {MIN_CASES})"));
     }
     if boundaries.is_empty() {
         reasons.push("the rule has no boundary".to_owned());
@@ -252,23 +250,23 @@ mod tests {
     use crate::rule::property;
 
     #[test]
-    fn too_few_cases_or_hits_or_no_boundary_at_all_prove_nothing() {
-        let enough = BTreeMap::from([("edge", LEAST_HITS)]);
-        assert!(too_few(LEAST_CASES, &enough).is_empty());
-        assert_eq!(too_few(LEAST_CASES - 1, &enough).len(), 1);
+    fn too_few_cases_or_hits_or_no_boundary_at_all_are_insufficient() {
+        let enough = BTreeMap::from([("edge", MIN_HITS)]);
+        assert!(insufficient(MIN_CASES, &enough).is_empty());
+        assert_eq!(insufficient(MIN_CASES - 1, &enough).len(), 1);
         assert_eq!(
-            too_few(LEAST_CASES, &BTreeMap::from([("edge", LEAST_HITS - 1)])).len(),
+            insufficient(MIN_CASES, &BTreeMap::from([("edge", MIN_HITS - 1)])).len(),
             1
         );
-        assert_eq!(too_few(LEAST_CASES, &BTreeMap::new()).len(), 1);
+        assert_eq!(insufficient(MIN_CASES, &BTreeMap::new()).len(), 1);
         assert_eq!(
-            too_few(0, &BTreeMap::from([("edge", 0)])).len(),
+            insufficient(0, &BTreeMap::from([("edge", 0)])).len(),
             2,
             "no case run is no pass"
         );
     }
 
-    fn try_alone(rule: Rule) -> std::io::Result<Report> {
+    fn run_alone(rule: Rule) -> std::io::Result<Report> {
         panics::collect();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -285,17 +283,17 @@ mod tests {
 
     fn rule(
         hits: fn(&u64) -> Vec<&'static str>,
-        check: fn(&Bench<'_>, &u64) -> Result<(), String>,
+        check: fn(&Harness<'_>, &u64) -> Result<(), String>,
     ) -> Rule {
-        let property = property(|case| Just(case).boxed(), hits, check);
-        Rule::new("a/rule", "a law", "a source", &["edge"], property)
+        let cases = property(|case| Just(case).boxed(), hits, check);
+        Rule::new("a/rule", "a property", "a source", &["edge"], cases)
     }
 
     #[test]
     fn a_rule_that_panics_says_what_and_where() {
         let here = format!("panicked at {}:", file!());
         let checks = rule(|_| Vec::new(), |_, case| panic!("the check of {case}"));
-        let report = try_alone(checks).expect("a report");
+        let report = run_alone(checks).expect("a report");
         let failure = report.rules[0].failure.as_ref().expect("a failure");
         assert!(failure.reason.contains(&here), "{}", failure.reason);
         assert!(
@@ -305,7 +303,7 @@ mod tests {
         );
 
         let counts = rule(|case| panic!("the edges of {case}"), |_, _| Ok(()));
-        let error = try_alone(counts).expect_err("no report").to_string();
+        let error = run_alone(counts).expect_err("no report").to_string();
         for part in ["a/rule", &here, "the edges of 0"] {
             assert!(error.contains(part), "{error}");
         }
@@ -323,14 +321,14 @@ mod tests {
             (5_000, 2_500),
         ];
         for (cases, expected) in pairs {
-            assert_eq!(stories(cases), expected, "{cases}");
+            assert_eq!(scenarios(cases), expected, "{cases}");
         }
     }
 
     #[test]
     fn a_report_without_rules_has_not_passed() {
         let report = Report {
-            version: 1,
+            version: VERSION,
             client: String::new(),
             seed: 0,
             rules: Vec::new(),

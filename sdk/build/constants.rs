@@ -1,4 +1,4 @@
-//! The numbers and names that the document holds.
+//! The constants of the OpenAPI document.
 
 use std::error::Error;
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 const OPERATION: &str = "/paths/~1collections~1{collection_id}~1items/patch";
 
-/// The limit of a batch, the documented statuses, the base URL and the fields with a type, as constants.
+/// Generates the constants: the maximum size of a batch, the documented statuses, the base URL, the required scope, the
+/// string fields and the operations.
 pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
     let limit = usize::try_from(
         document
@@ -34,23 +35,25 @@ pub(crate) fn from_document(document: &Value) -> Result<TokenStream, Box<dyn Err
     let operations = operations(document)?;
     let fields = string_fields(document)?;
     Ok(quote! {
-        /// How many item updates one request may carry, at the most.
+        /// The maximum number of item updates in a request.
         pub(crate) const MAX_ITEMS: usize = #limit;
-        /// The statuses that the endpoint's reference documents.
+        /// The statuses that Webflow documents for the endpoint.
         pub const DOCUMENTED_STATUSES: &[u16] = &[#(#statuses),*];
-        /// Where Webflow's Data API is.
+        /// The base URL of Webflow's Data API.
         pub const BASE_URL: &str = #base_url;
         /// The scope that a token needs to update items.
         pub const REQUIRED_SCOPE: &str = #scope;
-        /// The fields of an item update that have a type of their own, which is a string.
+        /// The fields of an item update that must be strings.
         pub(crate) const STRING_FIELDS: &[&str] = &[#(#fields),*];
-        /// The paths of the operations, by the names that the generated client gives to these.
+        /// The operations: the name in the generated client, and the path.
         pub(crate) const OPERATIONS: &[(&str, &str)] = &[#(#operations),*];
     })
 }
 
-/// The fields that the document gives a type. All that it says of them is checked before a request is sent, so it must
-/// say no more than the check knows.
+/// Returns the fields with a type in the document.
+///
+/// The client checks them before it sends a request, and knows only the type `string`. The build fails if the document
+/// specifies more.
 fn string_fields(document: &Value) -> Result<Vec<&String>, Box<dyn Error>> {
     let fields = document
         .pointer("/components/schemas/ItemUpdateFieldData/properties")

@@ -1,5 +1,5 @@
-//! Turns the OpenAPI document into code, in `OUT_DIR`: the raw client, the client that carries bytes, the models
-//! that users see, and the constants that the document holds.
+//! The build script, which generates code from the OpenAPI document: the raw client, the client that carries bytes, the
+//! public models, and the constants.
 
 mod constants;
 mod models;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The client that progenitor makes of a document, with every request going through our transport.
+/// Generates a client that sends through the transport of this crate.
 fn client(document: &Value) -> Result<TokenStream, Box<dyn Error>> {
     let mut settings = GenerationSettings::new();
     settings

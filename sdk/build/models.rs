@@ -1,5 +1,4 @@
-//! The types that users see, taken from the generated ones: generic over what an item's field data is read into or
-//! written from, with ids that need no allocation.
+//! The public models: the generated types, made generic over the field data, with ids that need no allocation.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -9,14 +8,14 @@ use syn::{
     parse_quote,
 };
 
-/// Types that are generic, because the field data of an item is in them.
+/// The types with the field data of an item, which become generic.
 const GENERIC: [&str; 3] = ["CollectionItem", "ItemUpdate", "ItemUpdateList"];
-/// Types that the generic ones name as their field data.
+/// The types of field data, which are replaced by the type parameter.
 const FIELD_DATA: [&str; 2] = ["CollectionItemFieldData", "ItemUpdateFieldData"];
-/// Types that are taken as they are.
+/// The types without field data.
 const PLAIN: [&str; 1] = ["Pagination"];
 
-/// The models, from the code of the typed client.
+/// Makes the models from the code of the typed client.
 pub(crate) fn from_client(client: &TokenStream) -> Result<TokenStream, String> {
     let file: File = syn::parse2(client.clone()).map_err(|error| error.to_string())?;
     let types = file
@@ -47,11 +46,11 @@ pub(crate) fn from_client(client: &TokenStream) -> Result<TokenStream, String> {
     Ok(quote! { #(#models)* })
 }
 
-/// The struct with a type parameter in place of its field data.
+/// Replaces the field data of a struct by a type parameter.
 fn generic(item: ItemStruct) -> ItemStruct {
     let mut item = plain(item);
     item.generics = parse_quote! { <F = crate::model::FieldData> };
-    // The derive would ask for `F: Default`, because a field of that type may be absent.
+    // The derive would require `F: Default`, because a field of that type may be absent.
     item.attrs.push(parse_quote! {
         #[serde(bound(serialize = "F: ::serde::Serialize", deserialize = "F: ::serde::de::DeserializeOwned"))]
     });
@@ -75,7 +74,7 @@ fn plain(mut item: ItemStruct) -> ItemStruct {
         {
             field
                 .attrs
-                .push(parse_quote! { #[doc = "What was received beside the documented members. A number that does not fit 64 bits is rounded."] });
+                .push(parse_quote! { #[doc = "The undocumented members. A number that does not fit 64 bits is rounded."] });
         }
         inline_id(field);
         lenient(field);
@@ -83,7 +82,8 @@ fn plain(mut item: ItemStruct) -> ItemStruct {
     item
 }
 
-/// A member that is not needed to tell what was updated does not make an answer unreadable by being of another type.
+/// Makes a member lenient, unless it is required to match items with entries: a value of another type is treated as
+/// absent and does not make the response invalid.
 fn lenient(field: &mut Field) {
     let needed = ["id", "cms_locale_id", "field_data"];
     let is_needed = |ident: &Ident| needed.iter().any(|name| ident == name);
@@ -98,7 +98,7 @@ fn is_option(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "Option"))
 }
 
-/// Ids come as strings; ours keep the usual 24 characters without an allocation.
+/// Replaces the `String` of an id by `ReceivedId`, which stores the usual 24 characters without an allocation.
 fn inline_id(field: &mut Field) {
     let Some(ident) = &field.ident else { return };
     if ident == "id" || ident.to_string().ends_with("_id") {
@@ -119,7 +119,7 @@ impl VisitMut for InlineId {
     }
 }
 
-/// Replaces the type of the field data by the parameter, and hands the parameter to the types that take it.
+/// Replaces the type of the field data by the parameter, and passes the parameter to the generic types.
 struct GenericFieldData;
 
 impl VisitMut for GenericFieldData {
@@ -140,7 +140,7 @@ impl VisitMut for GenericFieldData {
     }
 }
 
-/// Descriptions stay; the copy of the JSON schema that the generator appends to them does not.
+/// Removes the JSON schema that the generator appends to a description.
 fn without_schema(attribute: &mut Attribute) {
     let syn::Meta::NameValue(meta) = &attribute.meta else {
         return;

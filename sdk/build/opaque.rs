@@ -1,9 +1,8 @@
-//! Makes every body of the document opaque bytes, so that the generated methods carry what the hand-written layer
-//! has written and hand back what the server sent, untouched.
+//! A copy of the document with opaque bodies, so that the generated methods send and return bytes unchanged.
 
 use serde_json::{Map, Value, json};
 
-/// The document with a binary schema for each body, and without the schemas that nothing refers to any more.
+/// Replaces the schema of each body by a binary one, and removes the unused schemas.
 pub(crate) fn bodies(document: &Value) -> Result<Value, String> {
     let mut document = document.clone();
     make_opaque(&mut document)?;

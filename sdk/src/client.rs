@@ -1,4 +1,4 @@
-//! The client, its settings, and the request that updates one batch.
+//! The client, its builder, and the request that updates one batch.
 
 mod base_url;
 mod builder;

@@ -1,9 +1,13 @@
-//! The error of every call, as data: kind, status, details and attempts.
+//! The error of every call: kind, status, details and attempts.
+//!
+//! [`Error`] is the only error type that calls return. [`ErrorKind`] classifies it, [`InvalidInput`] describes input
+//! that the client rejected, and [`RetryStopped`] gives the reason why a call was not retried.
 
 mod attempts;
 mod detail;
 mod display;
 mod input;
+mod journal;
 mod kind;
 mod printable;
 mod response;
@@ -20,17 +24,21 @@ pub use self::attempts::FailedAttempt;
 pub use self::detail::ErrorDetail;
 pub(crate) use self::detail::inside_message;
 pub use self::input::InvalidInput;
+pub(crate) use self::journal::{FORMAT as JOURNAL_FORMAT, Failure as JournalFailure};
+pub use self::journal::{JournalError, JournalErrorKind};
 pub use self::kind::ErrorKind;
 pub(crate) use self::printable::Printable;
 pub(crate) use self::response::{BodyForm, ErrorResponse};
 pub use self::retry_stopped::RetryStopped;
 use crate::id::ParseIdError;
 
-/// Why an update did not come to a readable success: one word wide, with everything that the service said.
+/// The error of a call, one word wide.
 ///
-/// Three questions decide what to do next, and each has an answer here: [`kind`](Self::kind) says what went wrong,
-/// [`may_have_acted`](Self::may_have_acted) whether items may have changed, and
-/// [`is_retryable`](Self::is_retryable) whether the same request may succeed at another time.
+/// Three accessors decide what to do next:
+///
+/// - [`kind`](Self::kind): the category of the failure.
+/// - [`may_have_acted`](Self::may_have_acted): whether items may have changed although the call failed.
+/// - [`is_retryable`](Self::is_retryable): whether the same request may succeed later.
 ///
 /// ```
 /// use webflow_cms::error::InvalidInput;
@@ -43,11 +51,11 @@ use crate::id::ParseIdError;
 /// assert_eq!(error.to_string(), r#"item id "a/b" is not 24 hexadecimal digits"#);
 /// ```
 ///
-/// `Display` is one line with all of it in short; `{:?}` is that line and the causes, as `main` shows an error that it
-/// returns; `{:#?}` has the single fields. None of them holds a secret (see [`Token`](crate::Token)), or a character
-/// that a terminal would act on.
+/// `Display` is a summary on one line. `{:?}` adds the causes to it, which is what `main` prints for an error that it
+/// returns. `{:#?}` lists the fields. None of them contains a secret (see [`Token`](crate::Token)) or a character that
+/// controls a terminal.
 ///
-/// A clone costs next to nothing: it shares what the service said.
+/// A clone is cheap: it shares the response with the original.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -55,15 +63,15 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     response: Option<Arc<ErrorResponse>>,
-    /// A value of a higher layer, for its own accessor.
+    /// A value that a higher layer attached, for an accessor of its own.
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     reason: Option<Arc<str>>,
     source: Option<Source>,
     attempts: Attempts,
     retry_stopped: Option<RetryStopped>,
-    /// The time limit that stopped the retries.
+    /// The limit that stopped the retries.
     time_limit: Option<Duration>,
-    /// The rest of a wait that the service has asked for when a request was not sent.
+    /// What remained of a requested wait when a request was not sent.
     pause: Option<Duration>,
 }
 
@@ -115,40 +123,40 @@ impl Error {
         self
     }
 
-    /// The value that a higher layer attached, if it is of this type.
+    /// Returns the value that a higher layer attached, if it has this type.
     pub(crate) fn attachment<T: Any>(&self) -> Option<&T> {
         self.0.attachment.as_deref()?.downcast_ref()
     }
 
-    /// Adds the attempts of the call that failed.
+    /// Sets the attempts of the call that failed.
     pub(crate) fn with_attempts(mut self, attempts: Attempts) -> Self {
         self.inner().attempts = attempts;
         self
     }
 
-    /// Adds why there was no other attempt: the time limit that stopped it, and the rest of a wait that the service has
-    /// asked for.
+    /// Sets the reason why there was no further attempt, the limit that stopped it, and what remained of a requested
+    /// wait.
     pub(crate) fn with_retry_stopped(
         mut self,
-        why: RetryStopped,
+        reason: RetryStopped,
         time_limit: Option<Duration>,
         pause: Option<Duration>,
     ) -> Self {
         let inner = self.inner();
-        inner.retry_stopped = Some(why);
+        inner.retry_stopped = Some(reason);
         inner.time_limit = time_limit;
         inner.pause = pause.filter(|pause| !pause.is_zero());
         self
     }
 
-    /// Puts the attempts of earlier requests in front of its own. `may_have_acted` is whether one of them, or of an
-    /// earlier run, may have acted.
+    /// Inserts the attempts of earlier requests before its own. `may_have_acted` says whether the service may have
+    /// acted on one of them, or on one of an earlier run.
     pub(crate) fn after_earlier(mut self, earlier: &[FailedAttempt], may_have_acted: bool) -> Self {
         self.inner().attempts.prepend(earlier, may_have_acted);
         self
     }
 
-    /// What the client found wrong, beside the words of the service.
+    /// Returns the client's own explanation, which is not part of the response.
     #[cfg(test)]
     pub(crate) fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
@@ -158,42 +166,44 @@ impl Error {
         self.0.response.as_deref()
     }
 
-    /// What went wrong.
+    /// Returns the category of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the service may have changed items all the same.
+    /// Returns `true` if the service may have changed items although the call failed.
     ///
-    /// It is `false` when nothing was sent, and for a refusal with a 4xx status other than 408. That a refused batch
+    /// It is `false` if nothing was sent, and for a rejection with a 4xx status other than 408. That a rejected batch
     /// changed nothing is an assumption: Webflow does not document it, and it was observed for live items only.
     ///
-    /// It speaks of all attempts: if the first one was cut off and the second one refused, it is `true`. An error of a
-    /// bulk update knows the attempts of earlier requests with the item too.
+    /// The value covers all attempts: if the connection of the first attempt was closed and the second attempt was
+    /// rejected, it is `true`. An error of a bulk update also covers the earlier requests with the item.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
         self.0.attempts.may_have_acted || self.0.kind.may_have_acted(self.status())
     }
 
-    /// Whether the same request may succeed at another time: after a refused or closed connection, a timeout, and the
-    /// statuses 408, 429 and 5xx without 501 and 505. A certificate that is not trusted stays so. A request that the
-    /// service [accepted](Self::was_accepted) has succeeded already.
+    /// Returns `true` if the same request may succeed later.
     ///
-    /// It speaks of chances, not of safety. An update holds absolute values, so sending it again ends in the same
-    /// state, but Webflow imports a file or an image again each time that its field is written. Where
-    /// [`may_have_acted`](Self::may_have_acted) is `true`, that is the price of another try.
+    /// That holds for a refused or closed connection, a timeout, and the statuses 408, 429 and 5xx except 501 and 505.
+    /// It does not hold for an invalid certificate, or for a request that the service
+    /// [accepted](Self::was_accepted): that one has succeeded already.
+    ///
+    /// The value is about success, not about safety. An update holds absolute values, so a retry ends in the same
+    /// state. But Webflow imports a file or an image again each time that its field is written. If
+    /// [`may_have_acted`](Self::may_have_acted) is `true`, that is the cost of a retry.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_retryable(self.status())
     }
 
-    /// Whether the service answered with the documented status of a success, 200, although the response could not be
-    /// read: it was cut, or took too long, or is not of a documented shape.
+    /// Returns `true` if the service responded with status 200 and the body was incomplete, late or of an undocumented
+    /// shape.
     ///
-    /// The items are updated then, as far as can be known; what the response would have said of them is not. Sent again,
-    /// the request would import files and images again, so the client does not do it. A web page with that status is
-    /// not from the service.
+    /// As far as can be known, the items are updated. What the response said about them is lost. The client does not
+    /// retry such a request, because Webflow would import files and images again. A web page with status 200 does not
+    /// count, since it is not from the service.
     #[must_use]
     pub fn was_accepted(&self) -> bool {
         let is_fault_of_response = matches!(
@@ -209,49 +219,55 @@ impl Error {
             })
     }
 
-    /// Whether the refusal is a web page, as a proxy, a firewall or a content network in front of the service sends it.
-    /// Webflow's own refusals are JSON. What the status means for the token or the collection is not said then.
+    /// Returns `true` if the response is a web page, as a proxy, a firewall or a content network in front of the
+    /// service sends it.
+    ///
+    /// Webflow's own errors are JSON. The status of a web page says nothing about the token or the collection.
     #[must_use]
     pub fn is_from_intermediary(&self) -> bool {
         self.response()
             .is_some_and(|response| response.form == BodyForm::Page)
     }
 
-    /// The status of the answer, if there was one.
+    /// Returns the status of the response, or `None` without a response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.response().map(|response| response.status)
     }
 
-    /// Webflow's name of the error, such as `validation_error`. The set is open; a number is given as its digits.
+    /// Returns Webflow's name of the error, such as `validation_error`. New names may appear. A number is returned as
+    /// its digits.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.response()?.code.as_deref()
     }
 
-    /// What the answer says, for people to read: the message of an error as Webflow or another router writes it, the
-    /// title of a web page, or a plain text, of these at most 1,000 characters.
+    /// Returns the message of the response, for people to read.
+    ///
+    /// It is the message of an error in JSON, in Webflow's form or that of common routers; the title of a web page; or
+    /// the first 1,000 characters of a plain text.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.response()?.message.as_deref()
     }
 
-    /// Webflow's reference to more about the error, which is null in every documented example.
+    /// Returns Webflow's reference to more about the error, which is null in every documented example.
     #[must_use]
     pub fn external_reference(&self) -> Option<&str> {
         self.response()?.external_reference.as_deref()
     }
 
-    /// The single reasons, in any of the forms in which Webflow gives them; empty if there are none.
+    /// Returns the single reasons, in any of the forms in which Webflow sends them. The slice is empty without reasons.
     #[must_use]
     pub fn details(&self) -> &[ErrorDetail] {
         self.response().map_or(&[], |response| &response.details)
     }
 
-    /// How long the answer asks to wait: the longest of its `Retry-After` (seconds or a date) and `Retry-After-Ms`
-    /// headers, or on a 429 without them `X-RateLimit-Reset` (seconds, or the time of day as seconds or milliseconds
-    /// since 1970). For a request that was [not sent](ErrorKind::NotSent), what is left of the wait that the service has
-    /// asked another one for.
+    /// Returns the wait that the service requests.
+    ///
+    /// It is the longest of the `Retry-After` (seconds or a date) and `Retry-After-Ms` headers. On a 429 without them
+    /// it is `X-RateLimit-Reset` (seconds, or a time as seconds or milliseconds since 1970). For a request that was
+    /// [not sent](ErrorKind::NotSent), it is what remains of the wait that the service requested of an earlier call.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.response() {
@@ -260,47 +276,49 @@ impl Error {
         }
     }
 
-    /// How often the request was sent; for an item of a bulk update, how many requests with it were.
+    /// Returns how many times the request was sent. For an item of a bulk update, it counts all requests with the item.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts.count
     }
 
-    /// What each try came to, in order; the last 32 if there were more.
+    /// Returns the failed attempts in order, at most the last 32.
     #[must_use]
     pub fn failed_attempts(&self) -> &[FailedAttempt] {
         &self.0.attempts.failed
     }
 
-    /// Why there was no other try. None for input that was refused.
+    /// Returns the reason why the call was not retried, or `None` for [`ErrorKind::InvalidInput`].
     #[must_use]
     pub fn retry_stopped(&self) -> Option<RetryStopped> {
         self.0.retry_stopped
     }
 
-    /// The headers of the answer that say something about a failure, if there was an answer: `Content-Type`, `Date`,
-    /// `Location`, `Retry-After`, `Server`, `Via`, `WWW-Authenticate`, `X-RateLimit-*`, and those with the id of a
-    /// request, such as `CF-Ray` and `X-Request-Id`. The others are left out.
+    /// Returns the headers of the response that help to explain a failure, or `None` without a response.
+    ///
+    /// These are `Content-Type`, `Date`, `Location`, `Retry-After`, `Server`, `Via`, `WWW-Authenticate`,
+    /// `X-RateLimit-*` and headers with the id of a request, such as `CF-Ray` and `X-Request-Id`. All others are
+    /// removed.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.response().map(|response| &response.headers)
     }
 
-    /// The body of the answer as text, up to 8 KiB of it, if there was an answer. What could be a secret is left out, as
-    /// [`Token`](crate::Token) says.
+    /// Returns the first 8 KiB of the response's body as text, or `None` without a response. Possible secrets are
+    /// removed, see [`Token`](crate::Token).
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.response().map(|response| response.body.as_str())
     }
 
-    /// Whether [`body`](Self::body) is all of the body, and not just its beginning.
+    /// Returns `true` if [`body`](Self::body) is the whole body and not only its beginning.
     #[must_use]
     pub fn is_body_complete(&self) -> bool {
         self.response()
             .is_some_and(|response| response.body_complete)
     }
 
-    /// What was refused before anything was sent, if this is such an error.
+    /// Returns the rejected input, if the error is of kind [`ErrorKind::InvalidInput`].
     #[must_use]
     pub fn invalid_input(&self) -> Option<&InvalidInput> {
         match &self.0.source {
@@ -318,6 +336,15 @@ impl From<InvalidInput> for Error {
     }
 }
 
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        let reason = error.to_string();
+        Self::new(ErrorKind::Journal)
+            .with_reason(reason)
+            .with_source(error)
+    }
+}
+
 impl From<ParseIdError> for Error {
     fn from(error: ParseIdError) -> Self {
         InvalidInput::Id(error).into()
@@ -327,7 +354,7 @@ impl From<ParseIdError> for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.source {
-            // Its text is this error's own, so as a source it would be said twice.
+            // Its text is this error's own, so a source would repeat it.
             Some(Source::Input(_)) | None => None,
             Some(Source::Other(source)) => Some(&**source),
         }

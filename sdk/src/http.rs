@@ -1,4 +1,4 @@
-//! Sending requests: token, transport, and the attempts of a call.
+//! The HTTP layer: token, transport, and the attempts of a call.
 
 pub(crate) mod attempts;
 pub(crate) mod body;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const DIGITS: usize = 24;
 
-/// Webflow's ids are 24 hexadecimal digits; upper case is taken and becomes lower case.
+/// 24 hexadecimal digits in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct ObjectId([u8; DIGITS]);
 
@@ -36,11 +36,11 @@ macro_rules! checked_id {
         pub struct $name(ObjectId);
 
         impl $name {
-            /// Checks an id: 24 hexadecimal digits. Upper case is accepted and kept, sent and compared as lower case.
+            /// Parses an id: 24 hexadecimal digits. Upper-case digits are accepted and become lower case.
             ///
             /// # Errors
             ///
-            /// If the text is anything else.
+            /// [`ParseIdError`] if the text is anything else.
             pub fn new(text: impl AsRef<str>) -> Result<Self, ParseIdError> {
                 let text = text.as_ref();
                 ObjectId::parse(text)
@@ -48,7 +48,7 @@ macro_rules! checked_id {
                     .ok_or_else(|| ParseIdError::new($kind, text))
             }
 
-            /// The 24 digits, in lower case.
+            /// Returns the 24 digits in lower case.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
@@ -150,8 +150,8 @@ checked_id! {
 checked_id! {
     /// The id of a locale in the CMS: 24 hexadecimal digits.
     ///
-    /// A site's locale has two ids, and this is the one that its description calls `cmsLocaleId`; the other one,
-    /// `id` (or `localeId`), belongs to pages and is not known to the CMS.
+    /// A locale of a site has two ids. This is the one that Webflow's site description calls `cmsLocaleId`. The other
+    /// one, `id` (or `localeId`), belongs to pages, and the CMS does not know it.
     ///
     /// ```
     /// use webflow_cms::CmsLocaleId;
@@ -163,7 +163,7 @@ checked_id! {
     CmsLocaleId, "CMS locale id"
 }
 
-/// A text that is not an id.
+/// The error of a text that is not an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseIdError {
     kind: &'static str,
@@ -180,13 +180,13 @@ impl ParseIdError {
         Self { kind, text }
     }
 
-    /// The kind of the id: `collection id`, `item id` or `CMS locale id`.
+    /// Returns the kind of id that was expected: `collection id`, `item id` or `CMS locale id`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The text, up to its first 64 characters.
+    /// Returns the first 64 characters of the text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -205,12 +205,12 @@ impl fmt::Display for ParseIdError {
 
 impl Error for ParseIdError {}
 
-/// What an update addresses: an item in one locale, or in the primary locale where none is named.
+/// The target of an update: an item and a locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey {
     /// The item.
     pub id: ItemId,
-    /// The locale, or none for the primary one.
+    /// The locale. `None` is the primary locale.
     pub locale: Option<CmsLocaleId>,
 }
 
@@ -223,11 +223,11 @@ impl fmt::Display for ItemKey {
     }
 }
 
-/// An entry that addresses the same item in the same locale as an earlier one.
+/// An entry of a batch with the same item and locale as an earlier entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DuplicateKey {
-    /// What both address.
+    /// The item and locale of both entries.
     pub key: ItemKey,
     /// The position of the earlier entry, counted from 0.
     pub first: usize,
@@ -235,10 +235,10 @@ pub struct DuplicateKey {
     pub index: usize,
 }
 
-/// An id as an answer holds it, whatever it looks like.
+/// An id in a response, in any form.
 ///
-/// What a server sends is read and not judged: an id of another form does not make an answer unreadable. It keeps its
-/// case and compares equal to a checked id without regard to case. `ItemId::try_from(&received)` checks it.
+/// An id of an unknown form does not make a response invalid, so it is kept as received. Comparisons with
+/// [`ItemId`] and [`CmsLocaleId`] ignore case. `ItemId::try_from(&received)` checks the form.
 ///
 /// ```
 /// use webflow_cms::ItemId;
@@ -259,7 +259,7 @@ enum Text {
 }
 
 impl ReceivedId {
-    /// The id as it was received.
+    /// Returns the id as received.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -268,7 +268,7 @@ impl ReceivedId {
         }
     }
 
-    /// The item's id, if it looks like one.
+    /// Returns the id as an item id, if it has the form of one.
     pub(crate) fn checked(&self) -> Option<ItemId> {
         ObjectId::parse(self.as_str()).map(ItemId)
     }

@@ -1,4 +1,4 @@
-//! Item updates, batches and fields: what is sent, and the items that come back.
+//! Item updates, batches and fields of requests, and the items of responses.
 
 mod batch;
 mod field_data;

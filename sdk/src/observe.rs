@@ -1,6 +1,7 @@
-//! What a client tells of its work while it is at it.
+//! Events of a client for metrics: calls, attempts and waits.
+//!
+//! An [`Observer`] receives them. Each event carries the [`CallId`] of its call.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::ErrorKind;
+use crate::text::panic_text;
 use crate::time::Clock;
 
-/// Hears of every try and every wait of a client, for metrics. Each method does nothing unless written.
+/// Receives the events of a client. Each method does nothing by default.
 ///
-/// What it hears holds no secret. It is called on the way of the request, so it should be quick; if it panics, the
-/// request goes on.
+/// Set it with [`ClientBuilder::observer`](crate::ClientBuilder::observer). The methods run on the task of the call, so
+/// they should return quickly. If one panics, the client logs the panic at level ERROR and continues the call.
 ///
-/// Each start is followed by its end, also when the call is dropped in between.
+/// Each start event is followed by its end event, also if the call is dropped. No event contains a secret.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,38 +35,48 @@ use crate::time::Clock;
 /// }
 /// ```
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
-    /// A call begins. What follows of tries and waits until its end may be of other calls at the same time.
+    /// Called when a call starts. Until its end, attempts and waits of concurrent calls may be reported too.
     fn call_started(&self, started: &CallStarted) {
         let _ = started;
     }
 
-    /// A call is over.
+    /// Called when a call has ended.
     fn call_ended(&self, ended: &CallEnded) {
         let _ = ended;
     }
 
-    /// A request is about to be sent.
+    /// Called before a request is sent.
     fn attempt_started(&self, started: &AttemptStarted) {
         let _ = started;
     }
 
-    /// The answer was read, or there will be none.
+    /// Called when the response was read or the attempt has failed.
     fn attempt_ended(&self, ended: &AttemptEnded) {
         let _ = ended;
     }
 
-    /// A call begins to wait.
+    /// Called when a call starts to wait.
     fn wait_started(&self, started: &WaitStarted) {
         let _ = started;
     }
 
-    /// A call has waited.
+    /// Called when a wait has ended.
     fn wait_ended(&self, ended: &WaitEnded) {
+        let _ = ended;
+    }
+
+    /// Called before a bulk run writes to its journal, on a thread that may block.
+    fn journal_write_started(&self, started: &JournalWriteStarted) {
+        let _ = started;
+    }
+
+    /// Called after a bulk run has written to its journal, or was dropped meanwhile.
+    fn journal_write_ended(&self, ended: &JournalWriteEnded) {
         let _ = ended;
     }
 }
 
-/// The id of a call, by which the events of concurrent calls are told apart.
+/// The id of a call. It is unique within the process and distinguishes the events of concurrent calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(u64);
 
@@ -74,7 +86,7 @@ impl CallId {
         Self(CALLS.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The id as a number.
+    /// Returns the id as a number.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
@@ -87,66 +99,78 @@ impl fmt::Display for CallId {
     }
 }
 
-/// A call begins.
+/// The start of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallStarted {
-    /// The id of the call. No other call of this process has it.
+    /// The id of the call.
     pub call: CallId,
 }
 
-/// A call is over.
+/// The end of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallEnded {
     /// The id of the call.
     pub call: CallId,
-    /// How long it took, with all its tries and waits.
+    /// The duration of the call, with all its attempts and waits.
     pub took: Duration,
 }
 
-/// A request is about to be sent.
+/// The start of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AttemptStarted {
     /// The id of the call.
     pub call: CallId,
-    /// The number of the try within its call, counted from 1.
+    /// The number of the attempt within its call, counted from 1.
     pub number: u32,
-    /// The length of the request's body in bytes.
+    /// The size of the request's body in bytes.
     pub bytes_sent: u64,
 }
 
-/// A try is over.
+/// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AttemptEnded {
     /// The id of the call.
     pub call: CallId,
-    /// The number of the try within its call, counted from 1.
+    /// The number of the attempt within its call, counted from 1.
     pub number: u32,
-    /// How it ended.
+    /// The result.
     pub end: AttemptEnd,
-    /// The status of the answer, if there was one.
+    /// The status of the response, or `None` without a response.
     pub status: Option<StatusCode>,
-    /// The length of the request's body in bytes.
+    /// The size of the request's body in bytes.
     pub bytes_sent: u64,
-    /// How many bytes of the answer's body were read, decoded.
+    /// How many bytes of the response's body were read, after decompression.
     pub bytes_received: u64,
-    /// How long it took.
+    /// The duration of the attempt.
     pub took: Duration,
 }
 
-/// How a try ended.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptEnd {
-    /// With the documented answer.
+    /// The attempt returned a valid response with status 200.
     Succeeded,
-    /// With an error of this kind.
+    /// The attempt failed with an error of this kind.
     Failed(ErrorKind),
-    /// The call was dropped.
+    /// The call was dropped during the attempt.
     Dropped,
+}
+
+impl AttemptEnd {
+    /// Returns `succeeded`, `dropped`, or for a failure [`ErrorKind::as_str`]. The name is stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed(kind) => kind.as_str(),
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 impl fmt::Display for AttemptEnd {
@@ -159,44 +183,57 @@ impl fmt::Display for AttemptEnd {
     }
 }
 
-/// A call begins to wait.
+/// The start of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitStarted {
     /// The id of the call.
     pub call: CallId,
-    /// Why.
+    /// The cause of the wait.
     pub cause: WaitCause,
-    /// How long, as it looks now. A wait for the pace can become shorter or longer.
+    /// The expected duration. A wait for the rate limiter can become shorter or longer.
     pub expected: Duration,
 }
 
-/// A call has waited.
+/// The end of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitEnded {
     /// The id of the call.
     pub call: CallId,
-    /// Why.
+    /// The cause of the wait.
     pub cause: WaitCause,
-    /// How long it was.
+    /// The duration of the wait.
     pub waited: Duration,
 }
 
-/// Why a call waits.
+/// A bulk run begins to write to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteStarted {}
+
+/// A bulk run has written to its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalWriteEnded {
+    /// How long the run has waited for the write, and for the disk if [`fsync`](crate::bulk::Bulk::fsync) is set.
+    pub took: Duration,
+}
+
+/// The cause of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitCause {
-    /// For its turn among the requests of the token, which are spread over the minute.
+    /// The [`RateLimiter`](crate::RateLimiter) delays the request.
     RateLimit,
-    /// Because the service asked for a wait with `Retry-After`.
+    /// The service requested the wait, for example with `Retry-After`.
     RetryAfter,
-    /// Before another try, for a time of our own choice.
+    /// The back-off of the [`RetryPolicy`](crate::RetryPolicy) before a retry.
     Backoff,
 }
 
 impl WaitCause {
-    /// The cause in lower case, with a dash in `retry-after`. It is stable, and the name that traces have.
+    /// Returns the cause in lower case with dashes, such as `retry-after`. The name is stable, and traces contain it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -210,19 +247,19 @@ impl WaitCause {
 impl fmt::Display for WaitCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::RateLimit => "for its turn among the requests of the token",
-            Self::RetryAfter => "because the service asked for a wait",
+            Self::RateLimit => "for the rate limiter",
+            Self::RetryAfter => "because the service requested a wait",
             Self::Backoff => "before another attempt",
         })
     }
 }
 
-/// Who is told. A panic of theirs stays with them.
+/// The observers of a client. A panic of an observer does not reach the call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
 
 impl Observers {
-    /// These, and one more.
+    /// Returns these observers and one more.
     pub(crate) fn and(&self, observer: Arc<dyn Observer>) -> Self {
         let mut all = self.0.clone();
         all.push(observer);
@@ -231,10 +268,10 @@ impl Observers {
 
     fn notify(&self, notify: impl Fn(&dyn Observer)) {
         for observer in &self.0 {
-            // Nothing of ours is in the hands of an observer, so its panic leaves nothing half-changed.
+            // Unwind safe: an observer has no access to the client's state.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| notify(&**observer))) {
-                let message = message_of(&*panic);
-                tracing::error!(?observer, message, "an observer panicked");
+                let panic = panic_text(&*panic).unwrap_or_default();
+                tracing::error!(?observer, panic, "an observer panicked");
             }
         }
     }
@@ -262,7 +299,7 @@ impl Observers {
                 call,
                 number,
                 bytes_sent,
-            })
+            });
         });
         AttemptGuard {
             observers: self,
@@ -280,6 +317,15 @@ impl Observers {
         }
     }
 
+    pub(crate) fn write_started<'a>(&'a self, clock: &'a dyn Clock) -> WriteGuard<'a> {
+        self.notify(|observer| observer.journal_write_started(&JournalWriteStarted {}));
+        WriteGuard {
+            observers: self,
+            clock,
+            started: clock.elapsed(),
+        }
+    }
+
     pub(crate) fn wait_started<'a>(
         &'a self,
         clock: &'a dyn Clock,
@@ -293,7 +339,7 @@ impl Observers {
                 call,
                 cause,
                 expected,
-            })
+            });
         });
         WaitGuard {
             observers: self,
@@ -305,16 +351,8 @@ impl Observers {
     }
 }
 
-/// The message of a panic.
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
-
 /// Reports the end of a call when dropped.
+#[must_use]
 pub(crate) struct CallGuard<'a> {
     observers: &'a Observers,
     clock: &'a dyn Clock,
@@ -339,7 +377,8 @@ impl Drop for CallGuard<'_> {
     }
 }
 
-/// Tells the end of a try when it goes, as dropped unless it was told otherwise.
+/// Reports the end of an attempt when dropped: [`AttemptEnd::Dropped`], unless `ended` was called.
+#[must_use]
 pub(crate) struct AttemptGuard<'a> {
     observers: &'a Observers,
     clock: &'a dyn Clock,
@@ -368,7 +407,8 @@ impl Drop for AttemptGuard<'_> {
     }
 }
 
-/// Tells the end of a wait when it goes.
+/// Reports the end of a wait when dropped.
+#[must_use]
 pub(crate) struct WaitGuard<'a> {
     observers: &'a Observers,
     clock: &'a dyn Clock,
@@ -386,5 +426,22 @@ impl Drop for WaitGuard<'_> {
         };
         self.observers
             .notify(|observer| observer.wait_ended(&ended));
+    }
+}
+
+/// Reports the end of a write to a journal when dropped.
+#[must_use]
+pub(crate) struct WriteGuard<'a> {
+    observers: &'a Observers,
+    clock: &'a dyn Clock,
+    started: Duration,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        let took = self.clock.elapsed().saturating_sub(self.started);
+        let ended = JournalWriteEnded { took };
+        self.observers
+            .notify(|observer| observer.journal_write_ended(&ended));
     }
 }

@@ -5,7 +5,7 @@ mod limiter;
 mod schedule;
 
 pub use self::headers::RateLimit;
-pub(crate) use self::headers::asked_wait;
+pub(crate) use self::headers::requested_wait;
 pub use self::limiter::RateLimiter;
-pub(crate) use self::limiter::{NotNow, Patience, Permit};
-pub(crate) use self::schedule::Heard;
+pub(crate) use self::limiter::{NotAdmitted, Permit, WaitLimits};
+pub(crate) use self::schedule::Reported;

@@ -1,4 +1,4 @@
-//! Responses: parsing, and matching of items to the entries of the batch.
+//! The response of an update, with its items matched to the entries of the batch.
 
 pub(crate) mod error_body;
 mod matching;

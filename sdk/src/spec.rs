@@ -1,4 +1,6 @@
-//! Constants that the build reads from the OpenAPI document. `cargo xtask codegen` prints them.
+//! Constants of the OpenAPI document: base URL, documented statuses and required scope.
+//!
+//! The build generates them. In the repository, `cargo xtask codegen` prints them.
 
 pub use constants::{BASE_URL, DOCUMENTED_STATUSES, REQUIRED_SCOPE};
 pub(crate) use constants::{MAX_ITEMS, OPERATIONS, STRING_FIELDS};

@@ -1,4 +1,4 @@
-//! Where the time comes from.
+//! The clock of a client, which tests can replace.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The future of [`Clock::sleep`].
+/// The future that [`Clock::sleep`] returns.
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep(Pin<Box<dyn Future<Output = ()> + Send + Sync>>);
 
 impl Sleep {
-    /// A sleep that ends when a future is ready.
+    /// Wraps a future. The sleep ends when the future is ready.
     pub fn new(future: impl Future<Output = ()> + Send + Sync + 'static) -> Self {
         Self(Box::pin(future))
     }
@@ -33,23 +33,25 @@ impl fmt::Debug for Sleep {
     }
 }
 
-/// Tells the time, and lets it pass. Every wait, time limit and pace of a client runs on its clock, so that a test can
-/// bring a clock of its own and see two hours go by in a millisecond.
+/// A source of time.
 ///
-/// What stays on the operating system's time is reqwest's own: the time that a connection may take to come about.
+/// The waits, timeouts and rate limiter of a client run on its clock. A test can pass a clock of its own to
+/// [`ClientBuilder::clock`](crate::ClientBuilder::clock), with which two hours pass in a millisecond. The connect
+/// timeout alone stays on the operating system's clock, because reqwest implements it.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time of day, against which a `Retry-After` date is measured when an answer has no `Date`.
+    /// Returns the time of day. The client compares the date of a `Retry-After` header with it, if the response has no
+    /// `Date` header.
     fn now(&self) -> SystemTime;
 
-    /// The time since a moment that stays the same. It never goes back.
+    /// Returns the time since a fixed moment. It never decreases.
     fn elapsed(&self) -> Duration;
 
-    /// A future that is ready when this much time has passed since the call, as [`elapsed`](Self::elapsed) tells it. It
-    /// may be dropped before.
+    /// Returns a future that is ready when [`elapsed`](Self::elapsed) has increased by this duration. The client may
+    /// drop it earlier.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// The clock of the operating system, which a client has unless told otherwise. It sleeps with tokio's timer.
+/// The clock of the operating system, the default of a client. It sleeps with tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -67,9 +69,9 @@ impl Clock for SystemClock {
         reason = "the one place that asks the system for the time"
     )]
     fn elapsed(&self) -> Duration {
-        // The system's own time: tokio's may be one that a test lets run ahead.
+        // A start on the system's clock, since a test may have advanced tokio's.
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        // The start first: it is read from the clock when it is first looked at.
+        // The start is evaluated first: on the first call it must not be later than the current time.
         let start = Instant::from_std(*START);
         Instant::now().saturating_duration_since(start)
     }

@@ -1,4 +1,4 @@
-//! How often a call is sent and how long it waits with the settings that a client has by itself.
+//! The attempts and waits of a call with the default settings of a client.
 
 mod support;
 
@@ -17,30 +17,36 @@ fn client(world: &World) -> Client {
     builder_in(world).build().expect("a client")
 }
 
-/// One call to its end.
+/// Runs one call to its end.
 fn call(world: &World, client: &Client) -> Result<UpdateResponse, Error> {
     let (collection, batch) = (collection(), one());
     let call = client.update(collection, batch.clone()).send();
     world.run(world.time().caller(call)).expect("time passes")
 }
 
-/// When the requests came.
+/// Returns the arrival times of the requests.
 fn arrivals(world: &World) -> Vec<Duration> {
     world.log().iter().map(|exchange| exchange.at).collect()
 }
 
 #[test]
-fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
+fn an_accepted_batch_is_sent_once_and_reported_as_accepted() {
     let ends = [
-        (Fault::CutBody { after: 3 }, ErrorKind::ConnectionClosed),
-        (Fault::CutChunked { after: 3 }, ErrorKind::ConnectionClosed),
+        (
+            Fault::ClosedInBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
+        (
+            Fault::ClosedInChunkedBody { after: 3 },
+            ErrorKind::ConnectionClosed,
+        ),
         (Fault::HeadOnly, ErrorKind::Timeout),
         (Fault::Drip { pause: SECOND }, ErrorKind::Timeout),
     ];
     for (fault, kind) in ends {
         let world = world();
         world.faults([fault.clone()]);
-        let error = call(&world, &client(&world)).expect_err("a response that is cut");
+        let error = call(&world, &client(&world)).expect_err("an incomplete response");
         assert_eq!(error.kind(), kind, "{fault:?}");
         assert_eq!(arrivals(&world).len(), 1, "{fault:?}");
         assert!(error.was_accepted() && error.may_have_acted() && !error.is_retryable());
@@ -54,20 +60,20 @@ fn a_batch_that_was_accepted_is_sent_once_and_told_as_accepted() {
 }
 
 #[test]
-fn a_response_that_is_cut_before_its_status_or_with_another_one_is_no_success() {
+fn a_response_without_a_status_or_with_an_error_status_is_retried() {
     let world = world();
-    world.faults([Fault::CutHead]);
+    world.faults([Fault::ClosedInHead]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 2);
 
     world.script([Reply::new(503).body("try later")]);
-    world.faults([Fault::CutBody { after: 3 }]);
+    world.faults([Fault::ClosedInBody { after: 3 }]);
     call(&world, &client(&world)).expect("an update");
     assert_eq!(arrivals(&world).len(), 4);
 }
 
 #[test]
-fn a_429_waits_as_long_as_it_asks_in_whichever_header_and_else_for_the_window() {
+fn a_429_waits_as_long_as_any_of_its_headers_requests_or_for_the_window() {
     for (header, wait) in [
         (None, 60),
         (Some(("retry-after", "7")), 7),
@@ -85,7 +91,7 @@ fn a_429_waits_as_long_as_it_asks_in_whichever_header_and_else_for_the_window() 
         let [first, again] = *arrivals(&world) else {
             panic!("two requests")
         };
-        // Our own wait and the distance that the pace keeps are about a second.
+        // The back-off and the interval of the rate limiter are about a second each.
         let (least, most) = (SECOND * wait, SECOND * (wait + 2));
         let waited = again - first;
         assert!(least <= waited && waited <= most, "{header:?}: {waited:?}");
@@ -93,7 +99,7 @@ fn a_429_waits_as_long_as_it_asks_in_whichever_header_and_else_for_the_window() 
 }
 
 #[test]
-fn calls_of_the_token_wait_for_the_window_too_after_a_429_that_asks_for_no_time() {
+fn other_calls_wait_for_the_window_after_a_429_that_requests_no_wait() {
     let world = world();
     world.script([Reply::new(429)]);
     let client = client(&world);
@@ -107,7 +113,7 @@ fn calls_of_the_token_wait_for_the_window_too_after_a_429_that_asks_for_no_time(
 }
 
 #[test]
-fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
+fn a_call_to_a_silent_service_ends_after_three_attempt_timeouts() {
     let world = world();
     world.faults(repeat_n(Fault::SilenceAfterActing, 9));
     let error = call(&world, &client(&world)).expect_err("silence");
@@ -124,7 +130,7 @@ fn a_service_that_is_silent_is_given_up_after_the_time_of_three_attempts() {
 }
 
 #[test]
-fn waits_that_the_service_asks_for_take_none_of_the_time_of_the_attempts() {
+fn requested_waits_do_not_count_against_the_default_operation_timeout() {
     let world = world();
     world.script(repeat_n(Reply::new(429).header("retry-after", "200"), 4));
     let patient = RetryPolicy::new().max_retry_after(200 * SECOND);
@@ -135,26 +141,26 @@ fn waits_that_the_service_asks_for_take_none_of_the_time_of_the_attempts() {
 }
 
 #[test]
-fn a_wait_that_is_refused_is_told_with_both_times() {
+fn the_error_of_a_too_long_wait_has_both_times() {
     let world = world();
     world.script([Reply::new(429).header("retry-after", "3600")]);
     let client = client(&world);
     let error = call(&world, &client).expect_err("too long a wait");
     assert_eq!(
         error.to_string(),
-        "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
+        "too many requests (status 429); the service requests a wait of 3600 s, longer than max_retry_after, 120 s"
     );
     let error = call(&world, &client).expect_err("still too long");
     assert_eq!(error.kind(), ErrorKind::NotSent);
     assert_eq!(
         error.to_string(),
-        "the request was not sent; the service asks to wait 3600 s, longer than the 120 s of max_retry_after"
+        "the request was not sent; the service requests a wait of 3600 s, longer than max_retry_after, 120 s"
     );
     assert_eq!(arrivals(&world).len(), 1);
 }
 
 #[test]
-fn a_bulk_update_has_the_patience_of_its_policy() {
+fn a_bulk_update_has_no_default_operation_timeout() {
     let world = world();
     world.faults(repeat_n(Fault::SilenceAfterActing, 9));
     let client = client(&world);

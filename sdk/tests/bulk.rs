@@ -133,7 +133,7 @@ async fn a_token_that_is_not_accepted_ends_the_run_and_all_items_come_out() {
     let run = client.bulk(collection()).run(updates(350)).expect("a run");
     let report = run.finish().await;
     assert_eq!(report.counts.not_attempted, 350);
-    let stopped = report.stopped.expect("it has stopped");
+    let stopped = report.stop_reason.expect("it has stopped");
     assert!(stopped.to_string().contains("token"), "{stopped}");
     assert!(server.log().len() <= 4);
 }
@@ -161,7 +161,7 @@ async fn a_run_that_is_cancelled_accounts_for_every_item() {
     }
     let counts = handle.progress().counts;
     assert_eq!(outcomes.len(), 1_000);
-    assert_eq!(counts.settled(), 1_000);
+    assert_eq!(counts.total(), 1_000);
     assert!(counts.updated < 1_000 && counts.unknown == 0, "{counts:?}");
     let sent: usize = server.log().iter().map(|exchange| exchange.applied).sum();
     assert_eq!(counts.updated, sent as u64);
@@ -189,7 +189,7 @@ async fn a_run_that_is_dropped_is_resumed_from_its_journal() {
         .run(updates(500))
         .expect("a run");
     let report = run.finish().await;
-    assert_eq!(report.counts.settled(), 500);
+    assert_eq!(report.counts.total(), 500);
     assert!(report.counts.already_updated >= 230, "{report}");
     assert_eq!(
         report.counts.updated + report.counts.already_updated,
@@ -265,7 +265,7 @@ async fn a_source_or_a_caller_that_panics_loses_no_item() {
     }))
     .await;
     assert!(ended.expect_err("a panic").is_panic());
-    assert_eq!(handle.progress().counts.settled(), 300);
+    assert_eq!(handle.progress().counts.total(), 300);
 }
 
 #[tokio::test]
@@ -278,8 +278,8 @@ async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
         .dry_run(futures_util::stream::iter(input))
         .await
         .expect("a plan");
-    assert_eq!((plan.items, plan.requests, plan.faults), (251, 3, 1));
-    assert_eq!(plan.first_faults, [(250, "cut".into())]);
+    assert_eq!((plan.items, plan.requests, plan.errors), (251, 3, 1));
+    assert_eq!(plan.first_errors, [(250, "cut".into())]);
     assert!(server.log().is_empty());
     let run = client.bulk(collection()).run(updates(250)).expect("a run");
     assert_eq!(run.finish().await.statistics.bytes_sent, plan.bytes);
@@ -380,7 +380,7 @@ async fn a_run_that_comes_to_nothing_says_why() {
     let report = run.finish().await;
     assert_eq!(report.counts.not_attempted, 1_000);
     assert_eq!(report.statistics.requests, 3);
-    let told = report.stopped.expect("it has stopped").to_string();
+    let told = report.stop_reason.expect("it has stopped").to_string();
     assert!(told.contains("no connection to the service"), "{told}");
     let not_sent = |outcome: &webflow_cms::bulk::Outcome| {
         matches!(
@@ -389,7 +389,7 @@ async fn a_run_that_comes_to_nothing_says_why() {
         )
     };
     assert!(
-        report.others.iter().all(not_sent),
+        report.first_problems.iter().all(not_sent),
         "why it stopped is told once"
     );
 }

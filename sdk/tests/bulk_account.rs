@@ -3,6 +3,7 @@
 mod support;
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -125,8 +126,8 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
         matches!(
             not_sent.as_slice(),
             [
-                ItemStatus::Unknown(Unknown::InDoubt),
-                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
                 ItemStatus::NotAttempted(_)
             ]
         ),
@@ -140,13 +141,13 @@ async fn what_an_earlier_run_may_have_changed_is_never_called_unchanged() {
     assert!(matches!(refused[2], ItemStatus::Updated(_)), "{refused:?}");
 
     let again = settled_by().await;
-    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::RejectedBefore(reason) if reason.may_have_acted());
+    let is_marked = |status: &ItemStatus| matches!(status, ItemStatus::AlreadyRejected(reason) if reason.may_have_acted());
     assert!(again[..2].iter().all(is_marked), "{again:?}");
     assert!(matches!(again[2], ItemStatus::AlreadyUpdated), "{again:?}");
 }
 
 #[tokio::test]
-async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
+async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_unknown() {
     let refusing = model(4).atomic(false).reject(COLLECTION, &id(2), None);
     let (server, client) = server(refusing).await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -174,9 +175,10 @@ async fn a_refusal_that_may_have_changed_a_part_is_recorded_as_in_doubt() {
     );
     let run = bulk.journal(&path).run(input);
     let settled_then = settled(run.expect("a run")).await;
-    let in_doubt = |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::InDoubt));
+    let is_unknown =
+        |status: &ItemStatus| matches!(status, ItemStatus::Unknown(Unknown::EarlierRequest));
     assert!(
-        settled_then.iter().take(3).all(in_doubt),
+        settled_then.iter().take(3).all(is_unknown),
         "{settled_then:?}"
     );
     assert_eq!(server.log().len(), 2);
@@ -269,7 +271,7 @@ async fn a_refusal_that_settles_nothing_since_the_run_stops_leaves_the_doubt_of_
         matches!(
             settled.as_slice(),
             [
-                ItemStatus::Unknown(Unknown::InDoubt),
+                ItemStatus::Unknown(Unknown::EarlierRequest),
                 ItemStatus::NotAttempted(NotAttempted::Stopped(_))
             ]
         ),
@@ -342,7 +344,7 @@ async fn one_refusal_of_a_whole_batch_in_passing_rejects_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_rejected_is_sent_again_only_if_it_is_asked_for() {
+async fn a_rejected_update_is_resent_only_if_that_is_set() {
     let refusing = model(3).reject(COLLECTION, &id(1), None);
     let (server, client) = server(refusing).await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -384,5 +386,33 @@ async fn an_item_is_not_rejected_for_what_was_refused_in_passing() {
             };
             assert!(is_right, "{bad} is bad, and {number} is {status:?}");
         }
+    }
+}
+
+/// Whatever the run is at, also in the middle of a write to its journal.
+#[tokio::test]
+async fn a_run_that_is_dropped_anywhere_leaves_its_journal_to_the_next_one_at_once() {
+    let (_server, client) = server(model(3)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let bulk = client.bulk(collection()).resend_unknown(true);
+    let bulk = bulk.journal(folder.path().join("run.journal"));
+    for polls in 0..60 {
+        let updates = || (0..3).map(move |number| update(number, polls));
+        let mut run = bulk.clone().run(updates()).expect("a run");
+        let mut left = polls;
+        let polled = std::future::poll_fn(|context| {
+            while left > 0 {
+                left -= 1;
+                if run.poll_next_unpin(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        });
+        polled.await;
+        drop(run);
+        let next = bulk.clone().run(updates()).expect("the journal is free");
+        let report = next.finish().await;
+        assert!(report.is_complete(), "after {polls} polls: {report}");
     }
 }

@@ -43,9 +43,9 @@ enum Known {
     Updated,
     AlreadyUpdated,
     Rejected,
-    RejectedBefore,
-    InDoubt,
-    RejectedInDoubt,
+    AlreadyRejected,
+    Unknown,
+    RejectedUnknown,
     AfterUnknown,
 }
 
@@ -67,19 +67,19 @@ fn recorded(lines: &[u8]) -> BTreeMap<u64, Known> {
             *open.get_mut(&index).expect("it was sent") -= 1;
         }
         known.extend(indices(&line["updated"]).map(|index| (index, Known::AlreadyUpdated)));
-        for (name, settled) in [
-            ("rejected", Known::RejectedBefore),
-            ("unknown", Known::InDoubt),
+        for (name, status) in [
+            ("rejected", Known::AlreadyRejected),
+            ("unknown", Known::Unknown),
         ] {
             let index = line[name]["index"].as_u64();
-            known.extend(index.map(|index| (index, settled)));
+            known.extend(index.map(|index| (index, status)));
         }
     }
     for index in open
         .into_iter()
         .filter_map(|(index, open)| (open > 0).then_some(index))
     {
-        known.entry(index).or_insert(Known::InDoubt);
+        known.entry(index).or_insert(Known::Unknown);
     }
     known
 }
@@ -91,10 +91,10 @@ async fn outcomes(bulk: Bulk) -> BTreeMap<u64, Known> {
         let known = match outcome.status {
             ItemStatus::Updated(_) => Known::Updated,
             ItemStatus::AlreadyUpdated => Known::AlreadyUpdated,
-            ItemStatus::Rejected(error) if error.may_have_acted() => Known::RejectedInDoubt,
+            ItemStatus::Rejected(error) if error.may_have_acted() => Known::RejectedUnknown,
             ItemStatus::Rejected(_) => Known::Rejected,
-            ItemStatus::RejectedBefore(_) => Known::RejectedBefore,
-            ItemStatus::Unknown(Unknown::InDoubt) => Known::InDoubt,
+            ItemStatus::AlreadyRejected(_) => Known::AlreadyRejected,
+            ItemStatus::Unknown(Unknown::EarlierRequest) => Known::Unknown,
             ItemStatus::NotAttempted(NotAttempted::AfterUnknown) => Known::AfterUnknown,
             other => panic!("item {}: {other:?}", outcome.index),
         };
@@ -153,13 +153,13 @@ async fn a_journal_that_was_cut_anywhere_can_be_resumed_and_every_item_is_in_the
                 .bulk(collection())
                 .resend_unknown(resend)
                 .journal(&path);
-            let context = format!("cut to {} bytes, resend_in_doubt({resend})", cut.len());
+            let context = format!("cut to {} bytes, resend_unknown({resend})", cut.len());
             let (before, after) = (recorded(cut), outcomes(bulk.clone()).await);
             assert_follows(&before, &after, resend, &context);
             let attempted = after.iter().filter(|(_, known)| {
                 matches!(
                     known,
-                    Known::Updated | Known::Rejected | Known::RejectedInDoubt
+                    Known::Updated | Known::Rejected | Known::RejectedUnknown
                 )
             });
             assert!(
@@ -188,13 +188,13 @@ fn assert_follows(
             BAD => Known::Rejected,
             _ => Known::Updated,
         };
-        let first_is_in_doubt = before.get(&TWICE.0) == Some(&Known::InDoubt);
+        let first_is_unknown = before.get(&TWICE.0) == Some(&Known::Unknown);
         let expected = match before.get(index) {
             // It is refused for good now; that does not say that nothing came of the request before.
-            Some(Known::InDoubt) if resend && *index == BAD => Known::RejectedInDoubt,
-            Some(Known::InDoubt) if resend => fresh,
+            Some(Known::Unknown) if resend && *index == BAD => Known::RejectedUnknown,
+            Some(Known::Unknown) if resend => fresh,
             Some(known) => *known,
-            None if *index == TWICE.1 && first_is_in_doubt && !resend => Known::AfterUnknown,
+            None if *index == TWICE.1 && first_is_unknown && !resend => Known::AfterUnknown,
             None => fresh,
         };
         assert_eq!(*known, expected, "item {index}, {context}");

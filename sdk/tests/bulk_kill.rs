@@ -139,17 +139,17 @@ impl Account {
         let updated = indices(&line["updated"]).map(|index| (index, true));
         for (index, updated) in updated.chain(rejected) {
             let before = self.settled.insert(index, updated);
-            assert_eq!(before, None, "item {index} is settled twice");
+            assert_eq!(before, None, "item {index} has a second status");
         }
     }
 
-    fn is_in_doubt(&self, index: u64) -> bool {
+    fn is_unknown(&self, index: u64) -> bool {
         let open = self.open.get(&index).is_some_and(|open| *open > 0);
         !self.settled.contains_key(&index) && (open || self.unknown.contains(&index))
     }
 }
 
-/// The run that is killed: says what came of each item as it learns of it.
+/// The run that is killed: says the status of each item as it is known.
 async fn victim(told: &str) {
     let [base_url, token, path] = told.split(' ').collect::<Vec<_>>()[..] else {
         panic!("{told}");
@@ -166,7 +166,7 @@ fn word(outcome: &Outcome) -> &'static str {
         ItemStatus::Updated(_) => "updated",
         ItemStatus::AlreadyUpdated => "updated-before",
         ItemStatus::Rejected(_) => "rejected",
-        ItemStatus::RejectedBefore(_) => "rejected-before",
+        ItemStatus::AlreadyRejected(_) => "rejected-before",
         _ => "open",
     }
 }
@@ -261,7 +261,7 @@ fn inject(server: &FaultyServer, random: &mut fastrand::Rng) {
         0 => Fault::ResetBeforeReading,
         1 => Fault::ResetBeforeActing,
         2 => Fault::ResetAfterActing,
-        3 => Fault::CutBody {
+        3 => Fault::ClosedInBody {
             after: random.usize(..500),
         },
         _ => Fault::None,
@@ -320,9 +320,9 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
             assert!(exchange.violations.is_empty(), "{exchange}");
             for index in marks {
                 let settled = before.settled.get(&index);
-                assert_eq!(settled, None, "item {index} was settled, and sent again");
+                assert_eq!(settled, None, "item {index} has a status and was resent");
                 if exchange.applied > 0 {
-                    let doubted = !by_itself && account.is_in_doubt(index);
+                    let doubted = !by_itself && account.is_unknown(index);
                     let may_be = exchange.fault != Fault::None || doubted;
                     applied.entry(index).or_default().push(may_be);
                 }
@@ -376,7 +376,7 @@ async fn killed_again_and_again(seed: u64, kills: usize, whole: &Model) -> usize
     killed
 }
 
-/// With whatever was in doubt sent again: what was settled is not, and what was not is settled once.
+/// Unknown items are resent. An item with a status is not resent, and each other item gets exactly one status.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_killed_again_and_again_comes_to_what_it_would_have_come_to() {
     if let Ok(told) = env::var(VICTIM) {

@@ -77,7 +77,7 @@ fn run(world: &World, limiter: &Limiter, rate_limiter: RateLimiter, items: u64) 
     assert!(report.is_complete(), "{report}");
 
     let requests = items.div_ceil(100);
-    assert_eq!(report.statistics.least_requests, requests);
+    assert_eq!(report.statistics.min_requests, requests);
     let log = world.log();
     assert_eq!(log.len() as u64, requests, "{limiter:?}: {log:?}");
     let accepted = |exchange: &Exchange| exchange.applied > 0;

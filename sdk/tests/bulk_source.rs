@@ -80,8 +80,11 @@ fn a_batch_that_is_not_full_leaves_after_five_seconds_of_silence() {
 
     run.handle().cancel();
     let report = world.run(run.finish()).expect("a cancel ends it");
-    assert!(matches!(report.source, SourceEnd::NotReadOn), "{report}");
-    assert_eq!((report.taken, report.counts.updated), (150, 150));
+    assert!(
+        matches!(report.source_end, SourceEnd::Abandoned),
+        "{report}"
+    );
+    assert_eq!((report.items, report.counts.updated), (150, 150));
     assert!(!report.is_complete(), "who knows what else there was");
 }
 
@@ -132,10 +135,10 @@ fn an_input_that_cannot_be_read_on_is_told_whatever_is_set() {
         .try_run(JsonLines::new(torn).collect::<Vec<_>>());
     let report = world.run(run.expect("a run").finish()).expect("it ends");
     assert!(
-        matches!(report.source, SourceEnd::Failed { .. }),
+        matches!(report.source_end, SourceEnd::Failed { .. }),
         "{report}"
     );
-    assert_eq!(report.left_out, 0);
+    assert_eq!(report.not_in_input, 0);
 
     let panicking = bulk(&world)
         .continue_after_source_error(true)
@@ -147,7 +150,7 @@ fn an_input_that_cannot_be_read_on_is_told_whatever_is_set() {
         .run(panicking.expect("a run").finish())
         .expect("it ends");
     assert!(
-        matches!(report.source, SourceEnd::Failed { index: 2, .. }),
+        matches!(report.source_end, SourceEnd::Failed { index: 2, .. }),
         "{report}"
     );
 }
@@ -168,7 +171,7 @@ fn a_cancel_ends_a_run_whose_source_is_silent() {
         run.handle().cancel();
         let report = world.run(run.finish()).expect("it ends");
         assert_cancelled(&report);
-        assert_eq!(report.taken, taken as u64);
+        assert_eq!(report.items, taken as u64);
         assert!(world.server().log().is_empty());
     }
 }
@@ -192,15 +195,18 @@ async fn a_cancel_ends_a_run_whose_source_is_endless() {
         () = other(&has_run) => unreachable!("it never ends"),
     };
     assert_cancelled(&report);
-    assert_eq!(report.taken, 100_000);
+    assert_eq!(report.items, 100_000);
     assert!(has_run.load(Ordering::Relaxed));
 }
 
 fn assert_cancelled(report: &Report) {
-    let is_cancelled = matches!(report.stopped, Some(StopReason::Cancelled));
+    let is_cancelled = matches!(report.stop_reason, Some(StopReason::Cancelled));
     assert!(is_cancelled && !report.is_complete(), "{report}");
-    assert!(matches!(report.source, SourceEnd::NotReadOn), "{report}");
-    assert_eq!(report.counts.not_attempted, report.taken);
+    assert!(
+        matches!(report.source_end, SourceEnd::Abandoned),
+        "{report}"
+    );
+    assert_eq!(report.counts.not_attempted, report.items);
     assert!(
         report.to_string().contains("not read to its end"),
         "{report}"
@@ -221,15 +227,15 @@ fn a_report_says_where_the_source_ended_and_why() {
     };
     let world = site(4);
     let stopped = report(&world, bulk(&world), input());
-    let SourceEnd::Failed { index, error } = &stopped.source else {
+    let SourceEnd::Failed { index, error } = &stopped.source_end else {
         panic!("{stopped}");
     };
     assert_eq!((*index, error.to_string().as_str()), (1, "line 2 is cut"));
-    assert_eq!((stopped.taken, stopped.counts.updated), (2, 1));
+    assert_eq!((stopped.items, stopped.counts.updated), (2, 1));
     assert!(!stopped.is_complete());
     let text = stopped.to_string();
     assert!(
-        text.contains("up to row 2 and no further: line 2 is cut"),
+        text.contains("failed at row 2 and was not read further: line 2 is cut"),
         "{text}"
     );
 
@@ -238,9 +244,9 @@ fn a_report_says_where_the_source_ended_and_why() {
         bulk(&world).continue_after_source_error(true),
         input(),
     );
-    assert!(matches!(on.source, SourceEnd::Ended), "{on}");
+    assert!(matches!(on.source_end, SourceEnd::Ended), "{on}");
     assert_eq!(
-        (on.taken, on.counts.updated, on.counts.not_attempted),
+        (on.items, on.counts.updated, on.counts.not_attempted),
         (4, 3, 1)
     );
     assert!(
@@ -267,11 +273,11 @@ fn a_run_is_complete_only_if_as_many_were_read_as_were_expected() {
         let report = report(&world, bulk, updates(there));
         assert_eq!(report.counts.updated, there as u64);
         assert_eq!(report.is_complete(), is_complete, "{report}");
-        let told = format!(
-            "{there} items were read, and {} were expected",
+        let text = format!(
+            "{there} items were read, but {} were expected",
             expected.unwrap_or(0)
         );
-        assert_eq!(report.to_string().contains(&told), !is_complete, "{report}");
+        assert_eq!(report.to_string().contains(&text), !is_complete, "{report}");
     }
 }
 
@@ -288,7 +294,11 @@ fn what_was_taken_with_next_is_in_the_report_too() {
         .expect("an outcome");
     assert_eq!(first.index, 0);
     let report = world.run(run.finish()).expect("it ends");
-    let others: Vec<_> = report.others.iter().map(|outcome| outcome.index).collect();
+    let others: Vec<_> = report
+        .first_problems
+        .iter()
+        .map(|outcome| outcome.index)
+        .collect();
     assert_eq!(others, [0]);
 }
 
@@ -311,9 +321,9 @@ fn a_dry_run_reads_past_errors_and_writes_nothing() {
         world.run(plan).expect("it ends").expect("a plan")
     };
     let planned = plan();
-    assert_eq!((planned.items, planned.requests, planned.faults), (5, 1, 2));
+    assert_eq!((planned.items, planned.requests, planned.errors), (5, 1, 2));
     assert_eq!(
-        planned.first_faults,
+        planned.first_errors,
         [(1, "cut".into()), (3, "torn".into())]
     );
     assert!(!path.exists());
@@ -325,11 +335,11 @@ fn a_dry_run_reads_past_errors_and_writes_nothing() {
     let whole = std::fs::read(&path).expect("a journal");
     for torn in [&whole[..], &whole[..whole.len() - 7], &whole[..30], b""] {
         std::fs::write(&path, torn).expect("a file");
-        plan();
+        let _ = plan();
         assert_eq!(std::fs::read(&path).expect("a journal"), torn);
     }
     std::fs::write(&path, &whole).expect("a file");
-    assert_eq!((plan().settled_before, plan().requests), (3, 0));
+    assert_eq!((plan().skipped, plan().requests), (3, 0));
     assert_eq!(world.server().log().len(), 1, "the run's own request");
 }
 
@@ -361,7 +371,7 @@ fn a_run_that_is_polled_on_another_runtime_ends_with_an_account() {
     drop(first);
     let report = second.block_on(run.finish());
     let counts = (report.counts.unknown, report.counts.not_attempted);
-    assert_eq!((counts, report.taken), ((100, 150), 250), "{report}");
+    assert_eq!((counts, report.items), ((100, 150), 250), "{report}");
     assert!(report.to_string().contains("runtime"), "{report}");
 }
 

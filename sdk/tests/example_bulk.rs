@@ -1,4 +1,4 @@
-//! Laws of the example `bulk_update`: how it runs, ends and goes on, in a process of its own.
+//! Properties of the example `bulk_update`: how it runs, ends and resumes, in a process of its own.
 
 mod example_command;
 
@@ -10,13 +10,13 @@ use std::time::Duration;
 use example_command::{Ended, Folder, ended, row};
 use webflow_cms::ItemUpdate;
 
-/// A row that the model refuses.
+/// A row that the reference server refuses.
 fn bad_row(number: u64) -> String {
     row(number).replace("price", "unknown-field")
 }
 
 #[test]
-fn the_default_run_accounts_for_every_item_and_ends_well_although_some_are_bad_on_purpose() {
+fn the_default_run_gives_every_item_a_status_and_succeeds_although_some_are_invalid_on_purpose() {
     let folder = Folder::new();
     let arguments = ["--folder", "made-up", "--items", "1000"];
     let first = folder.run(&arguments);
@@ -24,16 +24,16 @@ fn the_default_run_accounts_for_every_item_and_ends_well_although_some_are_bad_o
         .ends_with(0)
         .says("999 of 1,000 items updated, 1 rejected")
         .agrees();
-    // The next one begins anew, and leaves the dead letters of the first.
+    // The next one starts from the beginning, and leaves the dead letters of the first.
     folder
         .run(&arguments)
         .ends_with(0)
         .says("999 of 1,000 items updated, 1 rejected")
-        .says("items.jsonl.not-updated.2 holds the row");
+        .says("items.jsonl.not-updated.2 has the row");
 
     let letters = folder.read("made-up/items.jsonl.not-updated");
     assert!(letters.contains(r#""error":{"outcome":"rejected""#));
-    ItemUpdate::from_json(letters.trim_end()).expect("an update");
+    let _ = ItemUpdate::from_json(letters.trim_end()).expect("an update");
     let corrected = letters.replace("unknown-field\":", "price\":");
     folder.write("made-up/items.jsonl.not-updated", corrected);
     let sent = folder.run(&["made-up/items.jsonl.not-updated"]);
@@ -41,14 +41,14 @@ fn the_default_run_accounts_for_every_item_and_ends_well_although_some_are_bad_o
 }
 
 #[test]
-fn the_same_command_goes_on_and_fresh_begins_anew() {
+fn the_same_command_resumes_and_fresh_starts_from_the_beginning() {
     let folder = Folder::new();
     folder.write_rows("a.jsonl", 0..3);
     folder.run(&["a.jsonl"]).ends_with(0).agrees();
     let again = folder.run(&["a.jsonl"]);
     again
         .ends_with(0)
-        .says("3 of 3 items updated (3 of them before)")
+        .says("3 of 3 items updated (3 of them by an earlier run)")
         .says("0 requests arrived there")
         .agrees();
     let journal = folder.read("a.jsonl.journal");
@@ -63,10 +63,13 @@ fn the_same_command_goes_on_and_fresh_begins_anew() {
 
     folder.write("a.jsonl", "");
     folder.run(&["a.jsonl", "--fresh"]).ends_with(2);
-    assert!(folder.path("a.jsonl.journal").exists(), "nothing was begun");
+    assert!(
+        folder.path("a.jsonl.journal").exists(),
+        "nothing was started"
+    );
 }
 
-/// Sends a signal to a run of which some items are updated. What came of it, and of the same command again.
+/// Sends a signal to a run that has updated some items. Returns its end, and that of the same command again.
 #[cfg(unix)]
 fn interrupted(signal: &str) -> (Ended, Ended) {
     let folder = Folder::new();
@@ -84,7 +87,7 @@ fn interrupted(signal: &str) -> (Ended, Ended) {
     (first, folder.run(&["a.jsonl", "--resend-unknown"]))
 }
 
-/// Whether the tests were started so that a signal does not reach them, and what they start.
+/// Whether the tests, and so the processes that they start, ignore this signal.
 #[cfg(unix)]
 fn is_ignored(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -97,7 +100,7 @@ fn is_ignored(number: u32) -> bool {
 
 #[test]
 #[cfg(unix)]
-fn every_signal_that_asks_for_the_end_gets_a_full_account_and_the_same_command_goes_on() {
+fn every_signal_that_asks_for_the_end_gets_a_full_report_and_the_same_command_resumes() {
     for (signal, number) in [("HUP", 1), ("INT", 2), ("TERM", 15)] {
         if is_ignored(number) {
             continue;
@@ -105,14 +108,14 @@ fn every_signal_that_asks_for_the_end_gets_a_full_account_and_the_same_command_g
         let (first, second) = interrupted(signal);
         first
             .ends_with(1)
-            .says("ending: what is under way is waited for")
+            .says("ending: requests in flight finish, nothing else is sent")
             .says(" of 2,000 items updated, ")
             .says(" not attempted")
             .agrees();
         second
             .ends_with(0)
             .says("2,000 of 2,000 items updated (")
-            .says(" of them before)")
+            .says(" of them by an earlier run)")
             .agrees();
     }
 }
@@ -128,7 +131,7 @@ fn a_closed_or_full_output_is_no_panic_and_the_items_are_updated_all_the_same() 
     drop(child.stdout.take());
     ended(child).ends_with(0);
     let said = folder.run(&["a.jsonl"]);
-    said.ends_with(0).says("(3 of them before)");
+    said.ends_with(0).says("(3 of them by an earlier run)");
 
     let mut command = folder.command(&["a.jsonl", "--fresh"]);
     let mut child = command.spawn().expect("started");
@@ -150,12 +153,12 @@ fn a_closed_or_full_output_is_no_panic_and_the_items_are_updated_all_the_same() 
         .says("standard output cannot be written: No space left on device");
     assert!(
         !folder.path("c.jsonl.journal").exists(),
-        "nothing was begun"
+        "nothing was started"
     );
 }
 
 #[test]
-fn no_file_is_written_over_whatever_it_is_called() {
+fn no_file_is_overwritten_whatever_its_name() {
     let folder = Folder::new();
     folder.write("a.jsonl", row(1) + &bad_row(2));
     folder.run(&["a.jsonl"]).ends_with(1).agrees();
@@ -164,16 +167,14 @@ fn no_file_is_written_over_whatever_it_is_called() {
     let second = folder.run(&["a.jsonl"]);
     second
         .ends_with(1)
-        .says("a.jsonl.not-updated.2 holds the row");
+        .says("a.jsonl.not-updated.2 has the row");
     assert_eq!(folder.read("a.jsonl.not-updated"), first);
 
     // Dead letters as the input, of which some are dead letters again.
     let input = bad_row(7);
     folder.write("a.jsonl.not-updated", &input);
     let third = folder.run(&["a.jsonl.not-updated"]);
-    third
-        .ends_with(1)
-        .says("a.jsonl.not-updated.3 holds the row");
+    third.ends_with(1).says("a.jsonl.not-updated.3 has the row");
     assert_eq!(folder.read("a.jsonl.not-updated"), input);
 
     for (option, file) in [
@@ -240,7 +241,7 @@ fn the_command_that_is_advised_can_be_pasted_into_a_shell() {
 }
 
 #[test]
-fn the_version_and_the_exit_codes_are_told() {
+fn the_help_has_the_version_and_the_exit_codes() {
     let folder = Folder::new();
     let version = folder.run(&["--version"]);
     version
@@ -254,7 +255,7 @@ fn the_version_and_the_exit_codes_are_told() {
 #[test]
 fn options_that_contradict_each_other_are_refused() {
     let folder = Folder::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--live"][..], "--collection"),
         (
             &["--live", "--collection", "580e63fc8c9a982ac9b8b745"],
@@ -267,14 +268,14 @@ fn options_that_contradict_each_other_are_refused() {
         ),
         (&["--resend-unknown", "--fresh"], "cannot be used with"),
         (&["--rate-limit", "0"], "1.."),
-        (&["--share", "1.5"], "at the most 1"),
+        (&["--share", "1.5"], "at most 1"),
         (
             &["--share", "0.5", "--rate-limit", "30"],
             "cannot be used with",
         ),
         (&["--items", "5", "a"], "cannot be used with"),
     ] {
-        folder.run(arguments).ends_with(2).says(told);
+        folder.run(arguments).ends_with(2).says(expected);
     }
     assert!(folder.files().is_empty());
 }

@@ -1,6 +1,6 @@
-//! Laws of the text that the examples write.
+//! Properties of the text that the example `bulk_update` prints.
 
-#[path = "../examples/common/console.rs"]
+#[path = "../examples/bulk_update/console.rs"]
 #[expect(dead_code, reason = "nothing is written here")]
 mod console;
 

@@ -1,50 +1,45 @@
-//! Laws of the example `update_items`: what its file holds, and how it reads files.
-
-// The example reads it with the same code.
-#[path = "../examples/common/entry.rs"]
-mod entry;
-#[path = "../examples/update_items/input.rs"]
-mod input;
+//! Properties of `items.jsonl`, the input of the example `bulk_jsonl`, and of reading lines like its own.
 
 use std::collections::BTreeSet;
 
+use webflow_cms::bulk::{InvalidRow, JsonLines};
 use webflow_cms::{Batch, ItemUpdate};
-
-use input::Line;
 
 const FILE: &str = include_str!("../examples/items.jsonl");
 
 const ITEM: &str = "66f6ed95c9edbeeb6961aa6e";
 const FRENCH: &str = "66f6e966c9e1dc700a857ca4";
 
-fn lines() -> Vec<Line> {
-    input::read("items.jsonl", FILE.as_bytes()).expect("every line is an item update")
+fn updates() -> Vec<ItemUpdate> {
+    let rows = JsonLines::new(FILE.as_bytes());
+    rows.collect::<Result<_, _>>()
+        .expect("every line is an item update")
 }
 
-fn problem(text: &str) -> String {
-    match input::read("a.jsonl", text.as_bytes()) {
-        Ok(_) => panic!("no problem was found"),
-        Err(problems) => problems.to_string(),
-    }
+/// The one row of a text that is not an update.
+fn invalid_row(text: &str) -> InvalidRow {
+    let mut invalid = JsonLines::new(text.as_bytes()).filter_map(Result::err);
+    let row = invalid.next().expect("an invalid row");
+    assert!(invalid.next().is_none(), "{text}");
+    row
 }
 
 #[test]
 fn the_file_updates_84_items_in_three_locales_by_250_different_keys() {
-    let lines = lines();
-    assert_eq!(lines.len(), 250);
-    let keys: BTreeSet<_> = lines.iter().map(|line| line.update.key()).collect();
+    let updates = updates();
+    assert_eq!(updates.len(), 250);
+    let keys: BTreeSet<_> = updates.iter().map(ItemUpdate::key).collect();
     assert_eq!(keys.len(), 250, "each key is there once");
-    let items: BTreeSet<_> = lines.iter().map(|line| line.entry.id).collect();
+    let items: BTreeSet<_> = updates.iter().map(ItemUpdate::id).collect();
     assert_eq!(items.len(), 84);
-    let locales: BTreeSet<_> = lines.iter().map(|line| line.entry.cms_locale_id).collect();
+    let locales: BTreeSet<_> = updates.iter().map(ItemUpdate::cms_locale_id).collect();
     assert_eq!(locales.len(), 3);
     assert!(locales.contains(&None), "one of them is the primary one");
 }
 
 #[test]
 fn the_file_makes_batches_of_100_and_100_and_50() {
-    let updates: Vec<ItemUpdate> = lines().into_iter().map(|line| line.update).collect();
-    let sizes: Vec<_> = updates
+    let sizes: Vec<_> = updates()
         .chunks(Batch::MAX_ITEMS)
         .map(|updates| Batch::new(updates.iter().cloned()).expect("a batch").len())
         .collect();
@@ -53,14 +48,17 @@ fn the_file_makes_batches_of_100_and_100_and_50() {
 
 #[test]
 fn the_file_shows_every_kind_of_change() {
-    let lines = lines();
-    let flags_only = |line: &&Line| line.entry.field_data.is_none();
-    assert!(lines.iter().filter(flags_only).count() >= 3, "flags alone");
+    let updates = updates();
+    let flags_only = |update: &&ItemUpdate| update.field_data().is_none();
     assert!(
-        lines
+        updates.iter().filter(flags_only).count() >= 3,
+        "flags alone"
+    );
+    assert!(
+        updates
             .iter()
             .filter(flags_only)
-            .all(|line| line.entry.is_archived.is_some() || line.entry.is_draft.is_some()),
+            .all(|update| update.is_archived().is_some() || update.is_draft().is_some()),
         "an update without fields changes a flag"
     );
     for (what, text) in [
@@ -83,7 +81,7 @@ fn the_file_shows_every_kind_of_change() {
 #[test]
 fn a_line_that_is_no_update_is_named_with_the_place_and_the_reason() {
     let id = format!("\"id\": \"{ITEM}\"");
-    for (line, told) in [
+    for (line, expected) in [
         (
             format!("{{{id},}}"),
             "unexpected comma before a closing bracket",
@@ -101,59 +99,37 @@ fn a_line_that_is_no_update_is_named_with_the_place_and_the_reason() {
             "the field \"price\" is set more than once",
         ),
     ] {
-        let text = format!("{{\"id\": \"{FRENCH}\"}}\n\n{line}\n");
-        let problem = problem(&text);
-        assert!(problem.contains("a.jsonl:3: "), "{line}: {problem}");
-        assert!(problem.contains(told), "{line}: {problem}");
-    }
-}
-
-#[test]
-fn what_is_no_json_for_the_model_is_named_with_its_place_too() {
-    for value in [
-        r#""cut \ud83d""#.to_owned(),
-        "[".repeat(200) + &"]".repeat(200),
-    ] {
-        let text = format!("\n{{\"id\": \"{ITEM}\", \"fieldData\": {{\"name\": {value}}}}}\n");
-        let problem = problem(&text);
-        assert!(problem.contains("a.jsonl:2: "), "{value}: {problem}");
+        let row = invalid_row(&format!("{{\"id\": \"{FRENCH}\"}}\n\n{line}\n"));
+        assert_eq!(row.line(), 3, "{line}: {row}");
+        let reason = row.reason().to_string();
+        assert!(reason.contains(expected), "{line}: {reason}");
     }
 }
 
 #[test]
 fn a_byte_order_mark_is_passed_over() {
     let text = format!("\u{feff}{{\"id\": \"{ITEM}\"}}\r\n");
-    let lines = input::read("a.jsonl", text.as_bytes()).expect("an update");
-    assert_eq!(lines.len(), 1);
+    let rows: Vec<_> = JsonLines::new(text.as_bytes()).collect();
+    assert!(matches!(&rows[..], [Ok(_)]), "{rows:?}");
 }
 
 #[test]
 fn a_null_locale_is_not_taken_for_the_primary_one() {
     for key in ["cmsLocaleId", "isArchived", "isDraft", "fieldData"] {
-        let problem = problem(&format!("{{\"id\": \"{ITEM}\", \"{key}\": null}}"));
-        assert!(problem.contains("leave the key out"), "{key}: {problem}");
+        let row = invalid_row(&format!("{{\"id\": \"{ITEM}\", \"{key}\": null}}"));
+        let reason = row.reason().to_string();
+        assert!(reason.contains("leave the key out"), "{key}: {reason}");
     }
-}
-
-#[test]
-fn two_lines_for_the_same_item_and_locale_are_both_named_however_far_apart() {
-    let french =
-        format!("{{\"id\": \"{ITEM}\", \"cmsLocaleId\": \"{FRENCH}\", \"isDraft\": true}}\n");
-    let others: String = (0..Batch::MAX_ITEMS)
-        .map(|number| format!("{{\"id\": \"{number:024x}\", \"isDraft\": true}}\n"))
-        .collect();
-    let problem = problem(&format!("{french}{others}{french}"));
-    assert!(
-        problem.contains("a.jsonl:102: updates the same item in the same locale as line 1 "),
-        "{problem}"
-    );
 }
 
 #[test]
 fn the_lines_keep_their_numbers_when_some_are_empty() {
     let text = format!("\n{{\"id\": \"{ITEM}\"}}\r\n\r\n{{\"id\": \"{FRENCH}\"}}");
-    let lines = input::read("a.jsonl", text.as_bytes()).expect("two updates");
-    let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+    let mut rows = JsonLines::new(text.as_bytes());
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next() {
+        let _ = row.expect("an update");
+        numbers.push(rows.line());
+    }
     assert_eq!(numbers, [2, 4]);
-    assert!(problem("\n\n").contains("there is no update in it"));
 }

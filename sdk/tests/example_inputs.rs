@@ -1,4 +1,4 @@
-//! Laws of the example `bulk_update`: what it makes of its input, in a process of its own.
+//! Properties of the example `bulk_update`: how it reads its input, in a process of its own.
 
 mod example_command;
 
@@ -35,7 +35,10 @@ fn a_file_a_pipe_and_standard_input_are_the_same_input() {
         let ended = folder.pipe(&[name, "--journal", &journal], &three_rows());
         ended.ends_with(0).says("3 of 3 items updated").agrees();
         let again = folder.pipe(&[name, "--journal", &journal], &three_rows());
-        again.ends_with(0).says("(3 of them before)").agrees();
+        again
+            .ends_with(0)
+            .says("(3 of them by an earlier run)")
+            .agrees();
     }
 }
 
@@ -43,7 +46,7 @@ fn a_file_a_pipe_and_standard_input_are_the_same_input() {
 fn standard_input_is_recorded_under_a_name_of_its_own() {
     let folder = Folder::new();
     let ended = folder.pipe(&["-"], &format!("{}word\n", row(1)));
-    ended.ends_with(1).says("stdin:2: cannot be read: ");
+    ended.ends_with(1).says("stdin:2: invalid: ");
     assert_eq!(folder.files(), ["stdin.journal", "stdin.not-updated"]);
 }
 
@@ -54,11 +57,11 @@ fn an_input_without_a_row_is_refused_and_leaves_nothing() {
     folder
         .run(&["a.jsonl"])
         .ends_with(2)
-        .says("a.jsonl: there is no update in it");
+        .says("a.jsonl: contains no update");
     folder
         .pipe(&["-"], "")
         .ends_with(2)
-        .says("stdin: there is no update in it");
+        .says("stdin: contains no update");
     folder
         .run(&["b.jsonl"])
         .ends_with(2)
@@ -67,7 +70,7 @@ fn an_input_without_a_row_is_refused_and_leaves_nothing() {
     assert_eq!(folder.files(), ["a.jsonl"]);
 }
 
-/// Changes a file of 3,000 rows when the run has begun, and is far from the end of it.
+/// Changes a file of 3,000 rows during a run, far from its end.
 fn run_while(change: impl FnOnce(&Folder)) -> Ended {
     let folder = Folder::new();
     folder.write_rows("a.jsonl", 0..3_000);
@@ -90,12 +93,12 @@ fn a_file_that_shrinks_while_it_is_read_is_no_success() {
     ended
         .ends_with(1)
         .says("2,900 of 3,000 items updated, 100 not read")
-        .says("a.jsonl has changed while it was read: 3,000 rows counted, 2,900 read")
+        .says("a.jsonl changed during the run: 3,000 rows counted, 2,900 read")
         .agrees();
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_read_is_told_and_no_success() {
+fn a_file_that_grows_while_it_is_read_is_reported_and_no_success() {
     let ended = run_while(|folder| {
         let file = OpenOptions::new().append(true).open(folder.path("a.jsonl"));
         let longer = std::io::Write::write_all(&mut file.expect("the input"), row(0).as_bytes());
@@ -103,31 +106,31 @@ fn a_file_that_grows_while_it_is_read_is_told_and_no_success() {
     });
     ended
         .ends_with(1)
-        .says("a.jsonl has changed while it was read: 3,000 rows counted, 3,001 read")
+        .says("a.jsonl changed during the run: 3,000 rows counted, 3,001 read")
         .agrees();
 }
 
 #[test]
-fn what_stands_behind_a_bad_row_is_in_the_account() {
+fn the_rows_after_an_invalid_row_are_in_the_report() {
     let rows = |rows: std::ops::Range<u64>| rows.map(row).collect::<String>();
     let input = format!("{}{{\"id\":5}}\n{}", rows(0..150), rows(150..300));
     let (folder, ended) = one_run(&input, &[]);
     ended
         .ends_with(1)
         .says("150 of 301 items updated, 1 not attempted, 150 not read")
-        .says("reading stopped at a.jsonl:151; with --keep-going the rows behind it are read too")
+        .says("reading stopped at a.jsonl:151; --keep-going also reads the rows after it")
         .agrees();
     let went_on = folder.run(&["a.jsonl", "--keep-going"]);
     went_on
         .ends_with(1)
-        .says("300 of 301 items updated (150 of them before), 1 not attempted")
+        .says("300 of 301 items updated (150 of them by an earlier run), 1 not attempted")
         .agrees();
     assert!(!went_on.said().contains("not read"), "{went_on:?}");
 }
 
 #[test]
-fn every_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
-    // Rows with the same to be told of them are told of together.
+fn every_invalid_row_is_a_dead_letter_with_its_own_text() {
+    // Consecutive rows with the same reason share a notice.
     let bad = |number: u64| format!("{{\"id\":\"{number}\"}}");
     let bad_rows: String = (0..30).map(|number| bad(number) + "\n").collect();
     let input = format!("{}\n{bad_rows}{}", row(1), row(2));
@@ -135,13 +138,13 @@ fn every_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
     ended
         .ends_with(1)
         .says("2 of 32 items updated, 30 not attempted")
-        .says("a.jsonl:3: cannot be read: ")
-        .says("and more, see a.jsonl.not-updated\n")
-        .says("a.jsonl.not-updated holds the 30 rows that were not updated");
+        .says("a.jsonl:3: invalid: ")
+        .says("more in a.jsonl.not-updated\n")
+        .says("a.jsonl.not-updated has the 30 rows that were not updated");
     let letters = folder.read("a.jsonl.not-updated");
     for (number, letter) in (0..).zip(letters.lines()) {
         let letter: serde_json::Value = serde_json::from_str(letter).expect("JSON");
-        assert_eq!(letter["unreadable"], bad(number));
+        assert_eq!(letter["invalid"], bad(number));
         assert_eq!(letter["line"], number + 3);
     }
     assert_eq!(letters.lines().count(), 30);
@@ -153,15 +156,15 @@ fn every_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
 }
 
 #[test]
-fn dead_letters_that_nobody_corrected_are_told_as_such() {
+fn a_dead_letter_that_nobody_corrected_is_named_as_such() {
     let (folder, _) = one_run("{\"id\":5}\n", &[]);
     let again = folder.run(&["a.jsonl.not-updated"]);
     again
         .ends_with(1)
-        .says("a.jsonl.not-updated:1: cannot be read: an earlier run could not read this row: ");
+        .says("a.jsonl.not-updated:1: invalid: an earlier run found this row invalid: ");
     let letters = folder.read("a.jsonl.not-updated.2");
     assert!(
-        letters.starts_with(r#"{"unreadable":"{\"id\":5}","line":1,"#),
+        letters.starts_with(r#"{"invalid":"{\"id\":5}","line":1,"#),
         "{letters}"
     );
 }
@@ -181,7 +184,7 @@ fn an_input_that_is_not_json_lines_is_named_once_with_the_command_that_converts_
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    for (input, told) in [
+    for (input, expected) in [
         (array.as_bytes(), "the input is a JSON array"),
         (pretty.as_bytes(), "the JSON is spread over several lines"),
         (b"id,name\n1,Lamp\n2,Lampe\n", "the input looks like CSV"),
@@ -189,10 +192,10 @@ fn an_input_that_is_not_json_lines_is_named_once_with_the_command_that_converts_
     ] {
         for arguments in [&[][..], &["--keep-going"], &["--dry-run"]] {
             let (folder, ended) = one_run(input, arguments);
-            ended.ends_with(2).says("error: a.jsonl:1: ").says(told);
+            ended.ends_with(2).says("error: a.jsonl:1: ").says(expected);
             let times = ended.said().matches("convert it with").count();
-            assert_eq!(times, 1, "{told}: {ended:#?}");
-            assert_eq!(folder.files(), ["a.jsonl"], "nothing was begun");
+            assert_eq!(times, 1, "{expected}: {ended:#?}");
+            assert_eq!(folder.files(), ["a.jsonl"], "nothing was started");
         }
     }
 }
@@ -281,7 +284,7 @@ fn a_dry_run_leaves_every_file_as_it_is() {
     folder
         .run(&["--dry-run", "--folder", "made-up"])
         .ends_with(0)
-        .says("2,000 updates from made-up updates");
+        .says("2,000 updates from generated updates");
     folder
         .pipe(&["-", "--dry-run"], &three_rows())
         .ends_with(0)
@@ -295,9 +298,9 @@ fn a_dry_run_leaves_every_file_as_it_is() {
     let planned = folder.run(&["a.jsonl", "--dry-run"]);
     planned
         .ends_with(0)
-        .says("3 of 3 rows: settled by an earlier run");
+        .says("3 of 3 rows: updated or rejected by an earlier run");
     let anew = folder.run(&["a.jsonl", "--dry-run", "--fresh"]);
-    anew.ends_with(0).says("a run would take 1 request");
+    anew.ends_with(0).says("a run takes 1 request");
     assert_eq!(journal(), before);
     assert_eq!(folder.files(), ["a.jsonl", "a.jsonl.journal"]);
 }

@@ -1,4 +1,4 @@
-//! What Webflow's edge speaks is HTTP/2, where a request or a connection ends in other ways than over HTTP/1.1.
+//! The ends of requests and connections over HTTP/2, which Webflow's servers use.
 
 mod support;
 
@@ -31,8 +31,8 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     [&head, payload].concat()
 }
 
-/// Answers a whole request with these bytes, and closes the connection.
-async fn answer(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+/// Responds to a whole request with these bytes, and closes the connection.
+async fn respond(mut stream: TcpStream, response: &[u8]) -> io::Result<()> {
     const PREFACE: usize = 24;
     const HEAD: usize = 9;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
@@ -48,9 +48,9 @@ async fn answer(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
             break;
         }
     }
-    stream.write_all(answer).await?;
+    stream.write_all(response).await?;
     stream.shutdown().await?;
-    // Closing with something unread would reset the connection.
+    // Closing with unread data would reset the connection.
     stream.read_to_end(&mut Vec::new()).await.map(|_| ())
 }
 
@@ -59,8 +59,8 @@ async fn error_after(bytes: Vec<u8>) -> Error {
     let base_url = format!("http://{}/v2", listener.local_addr().expect("an address"));
     let server = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // The client sees whatever went wrong; there is nobody else to tell.
-            let _ = answer(stream, &bytes).await;
+            // The client sees every failure.
+            let _ = respond(stream, &bytes).await;
         }
     });
     let http = reqwest::Client::builder()
@@ -77,7 +77,7 @@ async fn error_after(bytes: Vec<u8>) -> Error {
 }
 
 fn ok_and_part_of_the_body() -> Vec<u8> {
-    /// `:status: 200`, in the words of HPACK's static table.
+    /// `:status: 200` in the static table of HPACK.
     const OK: u8 = 0x88;
     [
         frame(HEADERS, END_HEADERS, FIRST, &[OK]),
@@ -87,7 +87,7 @@ fn ok_and_part_of_the_body() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_a_server_breaks_off_is_a_cut_connection() {
+async fn a_stream_or_connection_that_the_server_ends_is_a_closed_connection() {
     let reset = |code| frame(RST_STREAM, 0, FIRST, &[0, 0, 0, code]);
     let go_away = |code| frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, code]);
     for (name, bytes, status) in [
@@ -96,7 +96,7 @@ async fn what_a_server_breaks_off_is_a_cut_connection() {
         ("cancelled", reset(CANCEL), None),
         ("sent away", go_away(INTERNAL_ERROR), None),
         ("sent away in peace", go_away(0), None),
-        ("cut in the body", ok_and_part_of_the_body(), Some(200)),
+        ("closed in the body", ok_and_part_of_the_body(), Some(200)),
         (
             "reset in the body",
             [ok_and_part_of_the_body(), reset(INTERNAL_ERROR)].concat(),
@@ -111,14 +111,14 @@ async fn what_a_server_breaks_off_is_a_cut_connection() {
         );
         assert_eq!(error.status().map(|status| status.as_u16()), status);
         assert!(error.may_have_acted(), "{name}");
-        // With the head of a success the request is known to be accepted.
+        // With status 200 the request is accepted.
         assert_eq!(error.is_retryable(), status.is_none(), "{name}");
         assert_eq!(error.was_accepted(), status.is_some(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn what_a_server_says_on_going_away_holds_no_token() {
+async fn the_message_of_a_go_away_frame_is_redacted() {
     let words = format!("you sent {}", TOKEN.to_uppercase());
     let payload = [&[0; 7], &[INTERNAL_ERROR][..], words.as_bytes()].concat();
     let error = error_after(frame(GOAWAY, 0, 0, &payload)).await;
@@ -132,8 +132,8 @@ async fn what_a_server_says_on_going_away_holds_no_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_2_is_no_cut_connection() {
-    // A frame of settings whose length is none that settings have.
+async fn invalid_http_2_is_not_a_closed_connection() {
+    // A settings frame of an invalid length.
     let error = error_after(frame(SETTINGS, 0, 0, &[0; 5])).await;
     assert_eq!(error.kind(), ErrorKind::Transport, "{error:?}");
     assert!(error.may_have_acted() && !error.is_retryable());

@@ -1,4 +1,4 @@
-//! What an observer hears of a client: every call, try and wait, from its start to its end.
+//! The events of an observer: every call, attempt and wait, from its start to its end.
 
 mod support;
 
@@ -7,33 +7,34 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{join_all, select};
+use futures_util::future::{join, join_all, select};
 use support::{SdkTime, builder_in, collection, one, world};
 use webflow_cms::observe::{
-    AttemptEnd, AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, WaitCause,
-    WaitEnded, WaitStarted,
+    AttemptEnd, AttemptEnded, AttemptStarted, CallEnded, CallStarted, JournalWriteEnded,
+    JournalWriteStarted, Observer, WaitCause, WaitEnded, WaitStarted,
 };
 use webflow_cms::{Client, ClientBuilder, ErrorKind, RateLimiter};
-use webflow_cms_reference::World;
-use webflow_cms_reference::{Fault, Reply};
+use webflow_cms_reference::{Fault, Reply, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
-enum Heard {
+enum Seen {
     CallStarted(CallStarted),
     CallEnded(CallEnded),
     AttemptStarted(AttemptStarted),
     AttemptEnded(AttemptEnded),
     WaitStarted(WaitStarted),
     WaitEnded(WaitEnded),
+    WriteStarted,
+    WriteEnded,
 }
 
-/// Takes down what it hears, after it has told the time of it.
+/// Records the events, after it has passed them to the virtual time.
 #[derive(Clone, Debug)]
 struct Listener {
     time: SdkTime,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    events: Arc<Mutex<Vec<Seen>>>,
     panics: bool,
 }
 
@@ -41,47 +42,49 @@ impl Listener {
     fn new(world: &World) -> Self {
         Self {
             time: SdkTime(world.time()),
-            heard: Arc::default(),
+            events: Arc::default(),
             panics: false,
         }
     }
 
-    fn heard(&self, heard: Heard) {
-        self.heard.lock().expect("no panic").push(heard);
+    fn record(&self, event: Seen) {
+        self.events.lock().expect("no panic").push(event);
         assert!(!self.panics, "an observer that panics");
     }
 
-    fn all(&self) -> Vec<Heard> {
-        self.heard.lock().expect("no panic").clone()
+    fn all(&self) -> Vec<Seen> {
+        self.events.lock().expect("no panic").clone()
     }
 
     fn attempts(&self) -> Vec<AttemptEnded> {
-        let ended = |heard| match heard {
-            Heard::AttemptEnded(ended) => Some(ended),
+        let ended = |event| match event {
+            Seen::AttemptEnded(ended) => Some(ended),
             _ => None,
         };
         self.all().into_iter().filter_map(ended).collect()
     }
 
     fn waits(&self) -> Vec<WaitEnded> {
-        let ended = |heard| match heard {
-            Heard::WaitEnded(ended) => Some(ended),
+        let ended = |event| match event {
+            Seen::WaitEnded(ended) => Some(ended),
             _ => None,
         };
         self.all().into_iter().filter_map(ended).collect()
     }
 
-    /// What has begun and not ended: calls, tries and waits, by what they are told by.
+    /// Counts the calls, attempts and waits that have started and not ended.
     fn open(&self) -> BTreeMap<String, i32> {
         let mut open = BTreeMap::new();
-        for heard in self.all() {
-            let (what, more) = match heard {
-                Heard::CallStarted(CallStarted { call, .. }) => (format!("call {call}"), 1),
-                Heard::CallEnded(CallEnded { call, .. }) => (format!("call {call}"), -1),
-                Heard::AttemptStarted(started) => (tried(started.number, started.bytes_sent), 1),
-                Heard::AttemptEnded(ended) => (tried(ended.number, ended.bytes_sent), -1),
-                Heard::WaitStarted(WaitStarted { cause, .. }) => (format!("wait {cause:?}"), 1),
-                Heard::WaitEnded(WaitEnded { cause, .. }) => (format!("wait {cause:?}"), -1),
+        for event in self.all() {
+            let (what, more) = match event {
+                Seen::CallStarted(CallStarted { call, .. }) => (format!("call {call}"), 1),
+                Seen::CallEnded(CallEnded { call, .. }) => (format!("call {call}"), -1),
+                Seen::AttemptStarted(started) => (attempt(started.number, started.bytes_sent), 1),
+                Seen::AttemptEnded(ended) => (attempt(ended.number, ended.bytes_sent), -1),
+                Seen::WaitStarted(WaitStarted { cause, .. }) => (format!("wait {cause:?}"), 1),
+                Seen::WaitEnded(WaitEnded { cause, .. }) => (format!("wait {cause:?}"), -1),
+                Seen::WriteStarted => ("write".to_owned(), 1),
+                Seen::WriteEnded => ("write".to_owned(), -1),
             };
             let count = open.entry(what).or_insert(0);
             *count += more;
@@ -92,39 +95,49 @@ impl Listener {
     }
 }
 
-fn tried(number: u32, bytes: u64) -> String {
-    format!("try {number} of {bytes} bytes")
+fn attempt(number: u32, bytes: u64) -> String {
+    format!("attempt {number} of {bytes} bytes")
 }
 
 impl Observer for Listener {
     fn call_started(&self, started: &CallStarted) {
         self.time.call_started(started);
-        self.heard(Heard::CallStarted(started.clone()));
+        self.record(Seen::CallStarted(started.clone()));
     }
 
     fn call_ended(&self, ended: &CallEnded) {
         self.time.call_ended(ended);
-        self.heard(Heard::CallEnded(ended.clone()));
+        self.record(Seen::CallEnded(ended.clone()));
     }
 
     fn attempt_started(&self, started: &AttemptStarted) {
         self.time.attempt_started(started);
-        self.heard(Heard::AttemptStarted(started.clone()));
+        self.record(Seen::AttemptStarted(started.clone()));
     }
 
     fn attempt_ended(&self, ended: &AttemptEnded) {
         self.time.attempt_ended(ended);
-        self.heard(Heard::AttemptEnded(ended.clone()));
+        self.record(Seen::AttemptEnded(ended.clone()));
     }
 
     fn wait_started(&self, started: &WaitStarted) {
         self.time.wait_started(started);
-        self.heard(Heard::WaitStarted(started.clone()));
+        self.record(Seen::WaitStarted(started.clone()));
     }
 
     fn wait_ended(&self, ended: &WaitEnded) {
         self.time.wait_ended(ended);
-        self.heard(Heard::WaitEnded(ended.clone()));
+        self.record(Seen::WaitEnded(ended.clone()));
+    }
+
+    fn journal_write_started(&self, started: &JournalWriteStarted) {
+        self.time.journal_write_started(started);
+        self.record(Seen::WriteStarted);
+    }
+
+    fn journal_write_ended(&self, ended: &JournalWriteEnded) {
+        self.time.journal_write_ended(ended);
+        self.record(Seen::WriteEnded);
     }
 }
 
@@ -140,18 +153,18 @@ fn client(
 }
 
 #[test]
-fn tries_and_waits_add_up_to_what_went_over_the_wire_and_to_the_time_that_passed() {
+fn attempts_and_waits_add_up_to_the_traffic_and_the_elapsed_time() {
     let world = world();
     world.script([
         Reply::new(500),
         Reply::new(429).header("retry-after", "7"),
         Reply::new(502).body("bad gateway"),
     ]);
-    world.faults([Fault::None, Fault::None, Fault::CutBody { after: 3 }]);
+    world.faults([Fault::None, Fault::None, Fault::ClosedInBody { after: 3 }]);
     world.latency(|_| (SECOND / 4, SECOND / 4));
     let listener = Listener::new(&world);
     let client = client(&world, &listener, |builder| {
-        builder.rate_limiter(RateLimiter::fixed(60).expect("a pace"))
+        builder.rate_limiter(RateLimiter::fixed(60).expect("a rate limiter"))
     });
     let (collection, batch, time) = (collection(), one(), world.time());
     let call = time.caller(client.update(collection, batch.clone()).send());
@@ -179,9 +192,9 @@ fn tries_and_waits_add_up_to_what_went_over_the_wire_and_to_the_time_that_passed
     for (ended, exchange) in attempts.iter().zip(&log) {
         let sent = u64::try_from(exchange.body.len()).expect("a small number");
         assert_eq!(ended.bytes_sent, sent, "{ended:?}");
-        let reply = exchange.reply.as_ref().expect("an answer");
+        let reply = exchange.reply.as_ref().expect("a response");
         let received = match &exchange.fault {
-            Fault::CutBody { after } => *after,
+            Fault::ClosedInBody { after } => *after,
             _ => reply.body.len(),
         };
         assert_eq!(usize::try_from(ended.bytes_received), Ok(received));
@@ -192,24 +205,24 @@ fn tries_and_waits_add_up_to_what_went_over_the_wire_and_to_the_time_that_passed
     use WaitCause::{Backoff, RateLimit as Turn, RetryAfter};
     assert_eq!(causes, [Backoff, Turn, RetryAfter, Backoff, Turn]);
     let waited: Duration = waits.iter().map(|ended| ended.waited).sum();
-    let tried: Duration = attempts.iter().map(|ended| ended.took).sum();
-    assert_eq!(waited + tried, time.elapsed(), "{waits:?}");
+    let attempted: Duration = attempts.iter().map(|ended| ended.took).sum();
+    assert_eq!(waited + attempted, time.elapsed(), "{waits:?}");
     assert_eq!(listener.open(), BTreeMap::new());
 }
 
 #[test]
-fn each_start_has_its_end_when_calls_are_dropped_wherever_they_are() {
+fn each_start_event_has_its_end_event_when_calls_are_dropped_at_any_time() {
     let world = world();
     world.latency(|_| (SECOND, SECOND));
     world.script((0..4).map(|_| Reply::new(500)));
     let listener = Listener::new(&world);
     let client = client(&world, &listener, |builder| {
-        builder.rate_limiter(RateLimiter::fixed(20).expect("a pace"))
+        builder.rate_limiter(RateLimiter::fixed(20).expect("a rate limiter"))
     });
     let (collection, batch, time) = (collection(), one(), world.time());
     let calls =
         || join_all((0..4).map(|_| time.caller(client.update(collection, batch.clone()).send())));
-    // One call is under way then, or waits before its next try, or for its turn; the others wait for theirs.
+    // One call is in an attempt, in its back-off, or waits for the rate limiter. The others wait for the rate limiter.
     for half_seconds in [1, 3, 5, 9, 14] {
         let pause = time.pause(half_seconds * SECOND / 2);
         let dropped = async { drop(select(pin!(calls()), pin!(pause)).await) };
@@ -227,12 +240,12 @@ fn each_start_has_its_end_when_calls_are_dropped_wherever_they_are() {
             .waits()
             .iter()
             .any(|ended| ended.cause == WaitCause::Backoff),
-        "none was dropped in a wait before a try"
+        "none was dropped in a back-off"
     );
 }
 
 #[test]
-fn an_observer_that_panics_loses_nothing() {
+fn a_panic_of_an_observer_does_not_affect_the_call() {
     let world = world();
     world.script([Reply::new(500), Reply::new(429).header("retry-after", "7")]);
     let listener = Listener {
@@ -247,4 +260,38 @@ fn an_observer_that_panics_loses_nothing() {
     assert_eq!(listener.attempts().len(), 3);
     assert_eq!(listener.open(), BTreeMap::new());
     assert_eq!(client.rate_limiter().waiting(), 0);
+}
+
+#[test]
+fn a_run_is_at_work_while_it_writes_to_its_journal() {
+    let world = world();
+    let listener = Listener::new(&world);
+    let client = client(&world, &listener, |builder| builder);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bulk = client.bulk(collection()).fsync(true);
+    let bulk = bulk.journal(folder.path().join("run.journal"));
+    let run = bulk.run(one().into_updates()).expect("a run");
+    let time = world.time();
+    let ended = async {
+        let report = run.finish().await;
+        (report.is_complete(), time.elapsed())
+    };
+    // Time would pass at once if nobody seemed to be at work.
+    let other = time.pause(3_600 * SECOND);
+    let ((is_complete, ended), ()) = world.run(join(ended, other)).expect("time passes");
+    assert!(is_complete && ended < SECOND, "{ended:?}");
+    let seen = listener.all();
+    let place = |is: fn(&Seen) -> bool| {
+        let places = seen.iter().enumerate().filter(|(_, event)| is(event));
+        places.map(|(place, _)| place).collect::<Vec<_>>()
+    };
+    let started = place(|event| matches!(event, Seen::WriteStarted));
+    let ended = place(|event| matches!(event, Seen::WriteEnded));
+    let sent = place(|event| matches!(event, Seen::AttemptStarted(_)));
+    let received = place(|event| matches!(event, Seen::AttemptEnded(_)));
+    let ([start, settle], [started, settled]) = (&started[..], &ended[..]) else {
+        panic!("{seen:?}");
+    };
+    assert!(start < started && *started < sent[0], "{seen:?}");
+    assert!(received[0] < *settle && settle < settled, "{seen:?}");
 }

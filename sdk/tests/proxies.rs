@@ -17,20 +17,20 @@ const TOKEN: &str = "3f9a41c0d27be8156a0c9d4e7b2f1358";
 /// Tells a test that it is the process with a proxy in its environment: the base URL, and whether there is consent.
 const CHILD: &str = "WEBFLOW_CMS_BEHIND_A_PROXY";
 const CONSENT: &str = "WEBFLOW_CMS_CONSENT";
-const NAME: &str = "a_proxy_of_the_environment_is_not_used_without_consent";
+const NAME: &str = "a_proxy_of_the_environment_is_not_used_for_plain_http_without_consent";
 
-/// Takes down what it is sent, and answers that it is no gateway.
+/// A proxy that records the requests, and responds with status 502.
 struct Proxy {
     address: SocketAddr,
-    heard: Arc<Mutex<String>>,
+    received: Arc<Mutex<String>>,
 }
 
 impl Proxy {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let heard = Arc::new(Mutex::new(String::new()));
-        let log = Arc::clone(&heard);
+        let received = Arc::new(Mutex::new(String::new()));
+        let log = Arc::clone(&received);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
@@ -44,11 +44,11 @@ impl Proxy {
                 );
             }
         });
-        Self { address, heard }
+        Self { address, received }
     }
 
-    fn heard(&self) -> String {
-        self.heard.lock().expect("no panic").clone()
+    fn received(&self) -> String {
+        self.received.lock().expect("no panic").clone()
     }
 }
 
@@ -61,25 +61,25 @@ async fn status(builder: ClientBuilder) -> u16 {
 }
 
 #[tokio::test]
-async fn a_proxy_of_the_settings_is_not_used_without_consent() {
+async fn a_proxy_of_the_settings_is_not_used_for_plain_http_without_consent() {
     let (server, proxy) = (site().await, Proxy::start());
     let settings = || {
         let through = reqwest::Proxy::all(format!("http://{}", proxy.address)).expect("a proxy");
         builder(&server.base_url(), &server.token()).http(reqwest::Client::builder().proxy(through))
     };
     assert_eq!(status(settings()).await, 200);
-    assert_eq!((server.log().len(), proxy.heard()), (1, String::new()));
+    assert_eq!((server.log().len(), proxy.received()), (1, String::new()));
 
     assert_eq!(status(settings().allow_plain_http(true)).await, 502);
     assert!(
-        proxy.heard().contains(&server.token()),
+        proxy.received().contains(&server.token()),
         "the test sees what a proxy sees"
     );
     assert_eq!(server.log().len(), 1);
 }
 
 #[tokio::test]
-async fn a_proxy_of_the_environment_is_not_used_without_consent() {
+async fn a_proxy_of_the_environment_is_not_used_for_plain_http_without_consent() {
     if let Ok(base_url) = env::var(CHILD) {
         let consent = env::var(CONSENT).is_ok();
         // The settings as they are: the environment is asked.
@@ -113,16 +113,16 @@ async fn a_proxy_of_the_environment_is_not_used_without_consent() {
         );
     };
     run(child(false)).await;
-    assert_eq!((server.log().len(), proxy.heard()), (1, String::new()));
+    assert_eq!((server.log().len(), proxy.received()), (1, String::new()));
     run(child(true)).await;
     assert!(
-        proxy.heard().contains(TOKEN),
+        proxy.received().contains(TOKEN),
         "the test sees what a proxy sees"
     );
 }
 
 #[tokio::test]
-async fn localhost_is_this_machine_whatever_a_resolver_says() {
+async fn localhost_is_this_machine_whatever_the_resolver_returns() {
     let server = site().await;
     let base_url = server.base_url().replace("127.0.0.1", "localhost");
     // Nobody listens there.

@@ -113,7 +113,7 @@ async fn raw_types_read_a_list() {
 }
 
 #[tokio::test]
-async fn a_raw_refusal_keeps_its_status_and_code() {
+async fn a_raw_error_response_keeps_its_status_and_code() {
     let server = site().await;
     server.script([Reply::documented(404).expect("documented")]);
     let raw = client(&server).raw();
@@ -126,7 +126,7 @@ async fn a_raw_refusal_keeps_its_status_and_code() {
 }
 
 #[tokio::test]
-async fn a_raw_answer_beyond_the_bound_is_an_error_and_not_read_on() {
+async fn a_raw_response_above_the_size_limit_is_an_error_and_not_read_further() {
     let server = faulty_site().await;
     // Its body never ends.
     server.otherwise(Fault::Drip {
@@ -142,7 +142,7 @@ async fn a_raw_answer_beyond_the_bound_is_an_error_and_not_read_on() {
     let raw::Error::ResponseBodyError(error) = error.expect_err("too long") else {
         panic!("not an error of the body");
     };
-    assert!(!error.is_timeout(), "read until the time ran out");
+    assert!(!error.is_timeout(), "read until the timeout");
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn no_raw_client_follows_a_redirect() {
         let location = format!("{there}/collections/{COLLECTION}/items");
         server.script([Reply::new(307).header("location", &location)]);
         let error = raw.update_items(COLLECTION, None, &request()).await;
-        let error = error.expect_err("a redirect is no answer");
+        let error = error.expect_err("a redirect is not a success");
         assert!(
             matches!(error, raw::Error::UnexpectedResponse(_)),
             "{error:?}"
@@ -177,20 +177,20 @@ async fn the_token_goes_to_no_other_server_than_the_clients_own() {
 
 type Called = Result<raw::ResponseValue<UpdatedItems>, Box<raw::Error<raw::types::ApiError>>>;
 
-/// Attempts a law with each kind of raw client, each in a world that has just begun.
+/// Checks a property with each kind of raw client, each in a new world.
 fn for_each_way(
     settings: impl Fn(ClientBuilder) -> ClientBuilder,
-    law: impl Fn(&World, &Client, &raw::Client),
+    property: impl Fn(&World, &Client, &raw::Client),
 ) {
     for way in WAYS {
         let world = world();
         let client = settings(builder_in(&world)).build().expect("a client");
         let raw = way(&client);
-        law(&world, &client, &raw);
+        property(&world, &client, &raw);
     }
 }
 
-/// One call to its end.
+/// Runs one call to its end.
 fn call(world: &World, raw: &raw::Client) -> Called {
     let request = request();
     let call = raw.update_items(COLLECTION, None, &request);
@@ -198,22 +198,22 @@ fn call(world: &World, raw: &raw::Client) -> Called {
     called.expect("time passes").map_err(Box::new)
 }
 
-/// When the requests came.
+/// Returns the arrival times of the requests.
 fn arrivals(world: &World) -> Vec<Duration> {
     world.log().iter().map(|exchange| exchange.at).collect()
 }
 
-fn asking_for(seconds: u64) -> Reply {
+fn requesting_a_wait_of(seconds: u64) -> Reply {
     let reply = Reply::documented(429).expect("documented");
     reply.header("retry-after", &seconds.to_string())
 }
 
 #[test]
-fn a_raw_call_that_is_told_429_is_tried_again_no_earlier_than_asked() {
+fn a_raw_call_is_retried_after_a_429_no_earlier_than_requested() {
     for_each_way(
         |builder| builder,
         |world, _, raw| {
-            world.script([asking_for(7)]);
+            world.script([requesting_a_wait_of(7)]);
             call(world, raw).expect("an update");
             let [first, again] = *arrivals(world) else {
                 panic!("two requests")
@@ -224,7 +224,7 @@ fn a_raw_call_that_is_told_429_is_tried_again_no_earlier_than_asked() {
 }
 
 #[test]
-fn a_raw_call_on_which_the_service_may_have_acted_is_tried_again() {
+fn a_raw_call_is_retried_after_an_ambiguous_failure() {
     for_each_way(
         |builder| builder,
         |world, _, raw| {
@@ -232,20 +232,20 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_tried_again() {
             call(world, raw).expect("an update");
             assert_eq!(arrivals(world).len(), 2, "after a 500");
 
-            world.faults([Fault::CutHead]);
+            world.faults([Fault::ClosedInHead]);
             call(world, raw).expect("an update");
-            assert_eq!(arrivals(world).len(), 4, "after a cut head");
+            assert_eq!(arrivals(world).len(), 4, "after an incomplete head");
         },
     );
 }
 
 #[test]
-fn a_raw_call_that_was_accepted_is_not_sent_again() {
+fn an_accepted_raw_call_is_not_retried() {
     for_each_way(
         |builder| builder,
         |world, _, raw| {
-            world.faults([Fault::CutBody { after: 3 }]);
-            let error = call(world, raw).expect_err("a cut body");
+            world.faults([Fault::ClosedInBody { after: 3 }]);
+            let error = call(world, raw).expect_err("an incomplete body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),
                 "{error:?}"
@@ -256,7 +256,7 @@ fn a_raw_call_that_was_accepted_is_not_sent_again() {
 }
 
 #[test]
-fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_strict_policy() {
+fn a_raw_call_is_not_retried_after_an_ambiguous_failure_under_the_strict_policy() {
     let strict = RetryPolicy::new().retry_ambiguous(false);
     for_each_way(
         |builder| builder.retry(strict.clone()),
@@ -265,22 +265,22 @@ fn a_raw_call_on_which_the_service_may_have_acted_is_not_tried_again_under_the_s
             let error = call(world, raw).expect_err("a failure");
             assert_eq!(error.status().map(|status| status.as_u16()), Some(500));
 
-            world.faults([Fault::CutBody { after: 3 }]);
-            let error = call(world, raw).expect_err("a cut body");
+            world.faults([Fault::ClosedInBody { after: 3 }]);
+            let error = call(world, raw).expect_err("an incomplete body");
             assert!(
                 matches!(*error, raw::Error::ResponseBodyError(_)),
                 "{error:?}"
             );
             assert_eq!(arrivals(world).len(), 2);
 
-            world.script([asking_for(1)]);
+            world.script([requesting_a_wait_of(1)]);
             call(world, raw).expect("the service did not act");
         },
     );
 }
 
 #[test]
-fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did() {
+fn a_raw_call_has_the_attempts_of_the_policy_and_fails_with_the_last_error() {
     for_each_way(
         |builder| builder.retry(RetryPolicy::new().max_attempts(3)),
         |world, _, raw| {
@@ -293,7 +293,7 @@ fn a_raw_call_is_tried_as_often_as_the_policy_says_and_fails_as_the_last_try_did
 }
 
 #[test]
-fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
+fn the_attempt_timeout_of_a_raw_call_includes_the_body() {
     for_each_way(
         |builder| {
             builder
@@ -306,7 +306,7 @@ fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
             let bodies = [Fault::HeadOnly, Fault::Drip { pause: SECOND }];
             for (number, fault) in (1..).zip(bodies) {
                 world.faults([fault]);
-                let error = call(world, raw).expect_err("a body without an end");
+                let error = call(world, raw).expect_err("an endless body");
                 assert!(
                     matches!(*error, raw::Error::ResponseBodyError(_)),
                     "{error:?}"
@@ -318,7 +318,7 @@ fn a_raw_try_ends_by_its_time_limit_also_in_the_body() {
 }
 
 #[test]
-fn a_raw_call_ends_by_its_deadline_and_says_so() {
+fn a_raw_call_ends_at_the_operation_timeout_with_an_error_that_names_it() {
     for_each_way(
         |builder| builder.operation_timeout(10 * SECOND),
         |world, _, raw| {
@@ -327,8 +327,8 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
             assert!(error.contains("the request timed out"), "{error}");
             assert_eq!(world.time().elapsed(), 10 * SECOND);
 
-            world.script([asking_for(60)]);
-            let error = call(world, raw).expect_err("a longer wait than there is time");
+            world.script([requesting_a_wait_of(60)]);
+            let error = call(world, raw).expect_err("a longer wait than the timeout");
             assert_eq!(error.status().map(|status| status.as_u16()), Some(429));
 
             let error = call(world, raw)
@@ -343,13 +343,13 @@ fn a_raw_call_ends_by_its_deadline_and_says_so() {
 }
 
 #[test]
-fn raw_and_typed_calls_stop_when_either_is_asked_to_wait() {
-    let unpaced = || RateLimiter::with_initial_limit(u32::MAX).expect("a pace");
+fn raw_and_typed_calls_pause_when_the_service_requests_a_wait_of_either() {
+    let unlimited = || RateLimiter::with_initial_limit(u32::MAX).expect("a rate limiter");
     for raw_first in [true, false] {
         for_each_way(
-            |builder| builder.rate_limiter(unpaced()),
+            |builder| builder.rate_limiter(unlimited()),
             |world, client, raw| {
-                world.script([asking_for(60)]);
+                world.script([requesting_a_wait_of(60)]);
                 let (collection, batch, request) = (collection(), one(), request());
                 let time = world.time();
                 let later = |first: bool| time.pause(if first { Duration::ZERO } else { SECOND });

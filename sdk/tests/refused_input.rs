@@ -27,7 +27,7 @@ async fn refused(call: impl AsyncFnOnce(&ReferenceServer) -> Answered) -> (Inval
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
     assert!(!error.may_have_acted() && !error.is_retryable());
     assert!(server.log().is_empty(), "sent all the same: {error}");
-    let input = error.invalid_input().expect("what was refused");
+    let input = error.invalid_input().expect("rejected input");
     (input.clone(), error.to_string())
 }
 
@@ -45,7 +45,7 @@ fn numbered(count: u32) -> impl Iterator<Item = ItemUpdate> {
 }
 
 #[tokio::test]
-async fn what_is_right_is_sent() {
+async fn valid_input_is_sent() {
     let server = site().await;
     send(&server, [lamp().draft(true), shade().archived(true)])
         .await
@@ -58,7 +58,7 @@ async fn what_is_right_is_sent() {
 async fn a_batch_without_an_update_is_refused() {
     let (input, text) = refused(async |server| send(server, []).await).await;
     assert_eq!(input, InvalidInput::EmptyBatch);
-    assert_eq!(text, "the batch holds no item update");
+    assert_eq!(text, "the batch has no item update");
 }
 
 #[tokio::test]
@@ -67,12 +67,12 @@ async fn a_batch_of_one_hundred_and_one_is_refused_with_its_size_and_the_limit()
     assert_eq!(input, InvalidInput::BatchTooLarge { len: 101 });
     assert_eq!(
         text,
-        "the batch holds 101 item updates, and 100 is the most"
+        "the batch has 101 item updates, more than the maximum of 100; split it, or use `Client::bulk`"
     );
 }
 
 #[tokio::test]
-async fn the_same_item_in_the_same_locale_twice_is_refused_with_both_positions() {
+async fn a_duplicate_item_and_locale_is_refused_with_both_positions() {
     let updates = [lamp().draft(true), shade(), lamp().archived(true)];
     let (input, text) = refused(async |server| send(server, updates).await).await;
     let InvalidInput::DuplicateKeys(duplicates) = input else {
@@ -86,7 +86,7 @@ async fn the_same_item_in_the_same_locale_twice_is_refused_with_both_positions()
     assert_eq!(
         text,
         format!(
-            "the batch holds the same item in the same locale more than once: \
+            "the batch has the same item in the same locale more than once: \
              entry 2 repeats entry 0 (item {LAMP}, the primary locale)"
         )
     );
@@ -96,7 +96,7 @@ async fn the_same_item_in_the_same_locale_twice_is_refused_with_both_positions()
 fn id(input: InvalidInput) -> (&'static str, String) {
     match input {
         InvalidInput::Id(error) => (error.kind(), error.text().to_owned()),
-        other => panic!("another input was refused: {other}"),
+        other => panic!("another input was rejected: {other}"),
     }
 }
 
@@ -126,7 +126,7 @@ async fn a_malformed_id_is_refused_and_shown() {
 }
 
 #[tokio::test]
-async fn an_empty_locale_is_refused_and_does_not_mean_the_primary_one() {
+async fn an_empty_locale_is_refused_and_is_not_the_primary_one() {
     let to_nowhere = async |server: &_| send(server, [lamp().locale("".parse()?)]).await;
     let (input, text) = refused(to_nowhere).await;
     assert_eq!(id(input), ("CMS locale id", String::new()));
@@ -154,7 +154,7 @@ async fn a_token_with_a_line_break_is_refused_and_not_shown() {
     assert_eq!(input, InvalidInput::InvalidToken { position: 6 });
     assert_eq!(
         text,
-        "the token holds a character that no token has, at byte 6"
+        "the token has a character that is not visible ASCII, at byte 6"
     );
     for part in ["b7c1d0", "e2f3a4"] {
         assert!(!text.contains(part) && !format!("{input:?}").contains(part));
@@ -175,7 +175,7 @@ async fn a_number_that_is_not_finite_is_refused_with_its_path() {
     assert_eq!(input, InvalidInput::NotFinite { path });
     assert_eq!(
         text,
-        "the number at \"sizes[1].width\" is not finite, and no reader of JSON could hold it"
+        "the number at \"sizes[1].width\" is not finite, which JSON cannot express"
     );
 }
 
@@ -192,7 +192,7 @@ fn with_field(field: &str, value: &serde_json::Value) -> [Result<ItemUpdate, Err
 }
 
 #[tokio::test]
-async fn a_field_of_another_type_than_the_documented_one_is_refused_by_every_way_in() {
+async fn a_field_of_an_undocumented_type_is_refused_from_every_source() {
     for (field, value, found) in [
         ("name", json!(5), "a number"),
         ("name", json!(null), "null"),
@@ -222,7 +222,7 @@ async fn a_field_of_another_type_than_the_documented_one_is_refused_by_every_way
 }
 
 #[tokio::test]
-async fn a_field_that_the_document_does_not_name_takes_any_value() {
+async fn a_field_that_the_document_does_not_name_accepts_any_value() {
     let server = site().await;
     for value in [
         json!(5),
@@ -244,13 +244,13 @@ async fn a_field_that_the_document_does_not_name_takes_any_value() {
 #[tokio::test]
 async fn a_field_that_many_parsers_cannot_read_is_refused_with_its_path() {
     let fields = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
-    let half = fields(r#"{"body":["cut \ud83d"]}"#);
+    let half = fields(r#"{"body":["half \ud83d"]}"#);
     let (input, text) = refused(async |server| send(server, [lamp().fields(&half)?]).await).await;
     let path = "body[0]".into();
     assert_eq!(input, InvalidInput::UnpairedSurrogate { path });
     assert_eq!(
         text,
-        "the text at \"body[0]\" holds half of a surrogate pair, which is not valid Unicode"
+        "the string at \"body[0]\" has half of a surrogate pair, which is not valid Unicode"
     );
 
     let deep = "[".repeat(200) + &"]".repeat(200);
@@ -265,14 +265,14 @@ async fn a_field_that_many_parsers_cannot_read_is_refused_with_its_path() {
 }
 
 #[tokio::test]
-async fn fields_that_are_no_object_are_refused() {
+async fn fields_that_are_not_an_object_are_refused() {
     let (input, text) = refused(async |server| send(server, [lamp().fields(&[1])?]).await).await;
     assert_eq!(input, InvalidInput::FieldsNotAnObject);
     assert_eq!(text, "the fields do not serialize to a JSON object");
 }
 
 #[tokio::test]
-async fn the_same_field_twice_is_refused_by_its_name() {
+async fn a_duplicate_field_is_refused_with_its_name() {
     let (input, text) = refused(async |server| {
         let update = lamp().field("price", &1)?.clear_field("price")?;
         send(server, [update]).await
@@ -315,8 +315,8 @@ async fn plain_http_to_another_machine_is_refused() {
     assert_eq!(input, InvalidInput::PlainHttp { host });
     assert_eq!(
         text,
-        "the base URL is plain http to cms.example, which would show the token to the network; \
-         allow_plain_http(true) consents to that"
+        "the base URL is plain http to cms.example, which would expose the token to the network; \
+         use https, or consent with `allow_plain_http(true)`"
     );
 }
 
@@ -331,7 +331,7 @@ async fn plain_http_to_another_machine_is_sent_with_consent() {
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[tokio::test]
-async fn https_is_refused_in_a_build_that_cannot_encrypt() {
+async fn https_is_refused_in_a_build_without_tls() {
     let (input, text) = refused(async |server| {
         let base_url = server.base_url().replace("http://", "https://");
         send_by(builder(&base_url, &server.token())).await
@@ -340,12 +340,12 @@ async fn https_is_refused_in_a_build_that_cannot_encrypt() {
     assert_eq!(input, InvalidInput::NoTls);
     assert_eq!(
         text,
-        "the base URL is https, and this build has no TLS; turn on the feature `rustls` or `native-tls`"
+        "the base URL is https, and this build has no TLS; enable the feature `rustls` or `native-tls`"
     );
 }
 
 #[tokio::test]
-async fn a_time_limit_of_zero_is_refused() {
+async fn a_timeout_of_zero_is_refused() {
     let limits: [fn(ClientBuilder) -> ClientBuilder; 2] = [
         |builder| builder.attempt_timeout(Duration::ZERO),
         |builder| builder.connect_timeout(Duration::ZERO),
@@ -356,16 +356,16 @@ async fn a_time_limit_of_zero_is_refused() {
         };
         let (input, text) = refused(call).await;
         assert_eq!(input, InvalidInput::ZeroTimeout);
-        assert_eq!(text, "a time limit is zero");
+        assert_eq!(text, "a timeout is zero; `Duration::MAX` means no limit");
     }
 }
 
 #[tokio::test]
-async fn a_user_agent_that_no_header_can_carry_is_refused() {
+async fn an_invalid_user_agent_is_refused() {
     let (input, text) = refused(async |server| {
         send_by(builder(&server.base_url(), &server.token()).user_agent("two\r\nlines")).await
     })
     .await;
     assert_eq!(input, InvalidInput::UserAgent);
-    assert_eq!(text, "the user agent is no header value");
+    assert_eq!(text, "the user agent is not a valid header value");
 }

@@ -30,7 +30,7 @@ async fn update(client: &Client) -> Result<UpdateResponse, Error> {
 }
 
 #[test]
-fn a_call_on_another_runtime_is_refused_before_it_is_sent_while_the_first_one_lives() {
+fn a_call_on_another_runtime_is_refused_while_the_first_one_exists() {
     let (_served, server) = served();
     let client = client(&server);
     let (first, second) = (runtime(), runtime());
@@ -56,7 +56,7 @@ fn a_call_on_another_runtime_is_refused_before_it_is_sent_while_the_first_one_li
 }
 
 #[test]
-fn a_client_goes_on_on_the_next_runtime_once_the_first_one_has_ended() {
+fn a_client_can_be_used_on_another_runtime_after_the_first_one_has_ended() {
     let (_served, server) = served();
     let client = client(&server);
     for calls in 1..5 {
@@ -67,7 +67,7 @@ fn a_client_goes_on_on_the_next_runtime_once_the_first_one_has_ended() {
 }
 
 #[test]
-fn clients_of_two_runtimes_share_a_pace() {
+fn clients_of_two_runtimes_share_a_rate_limiter() {
     let (_served, server) = served();
     let (first, second) = (runtime(), runtime());
     let one = client(&server);

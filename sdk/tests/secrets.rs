@@ -39,7 +39,7 @@ fn client_for(base_url: &str) -> Client {
 }
 
 #[test]
-fn the_token_is_not_in_the_debug_of_what_holds_it() {
+fn debug_of_a_client_does_not_show_the_token() {
     let token = Token::new(TOKEN).expect("a token");
     assert_eq!(format!("{token:?}"), "Token([redacted])");
     assert_secret(&token);
@@ -57,7 +57,7 @@ fn the_token_is_not_in_the_debug_of_what_holds_it() {
 }
 
 #[tokio::test]
-async fn the_token_is_not_in_what_a_failed_transport_says() {
+async fn the_error_of_a_failed_transport_does_not_show_the_token() {
     let server = faulty_site().await;
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -92,7 +92,7 @@ async fn the_token_is_not_in_what_a_failed_transport_says() {
         let source = error
             .source()
             .and_then(|source| source.downcast_ref::<reqwest::Error>());
-        // The time limit of a try is our own, so nothing of reqwest's is behind it.
+        // The attempt timeout is not reqwest's, so the error has no source.
         assert_eq!(source.is_some(), kind != ErrorKind::Timeout, "{error:?}");
         for cause in causes(&error) {
             assert_secret(&cause);

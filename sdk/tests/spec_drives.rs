@@ -33,7 +33,7 @@ fn keys(object: &Map<String, Value>) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn an_update_with_everything_set_sends_every_property_of_the_document_and_no_other() {
+async fn a_complete_update_sends_every_property_of_the_document_and_no_other() {
     let server = site().await;
     let update = lamp()
         .locale(CmsLocaleId::new(FRENCH).expect("an id"))
@@ -76,7 +76,7 @@ fn read(item: &Map<String, Value>) -> Result<CollectionItem, serde_json::Error> 
 }
 
 #[test]
-fn an_item_with_every_property_of_the_document_is_read_and_written_without_loss() {
+fn a_complete_item_survives_a_round_trip() {
     let item = whole_item();
     let read = read(&item).expect("an item");
     assert_eq!(keys(&read.extra), BTreeSet::from(["undocumented"]));
@@ -87,7 +87,7 @@ fn an_item_with_every_property_of_the_document_is_read_and_written_without_loss(
 }
 
 #[test]
-fn what_the_document_does_not_require_of_an_item_may_be_absent_or_null() {
+fn optional_properties_of_an_item_may_be_absent_or_null() {
     let required = &document()["components"]["schemas"]["CollectionItem"]["required"];
     let required: Vec<String> = serde_json::from_value(required.clone()).expect("names");
     for name in properties("CollectionItem").keys() {
@@ -101,7 +101,7 @@ fn what_the_document_does_not_require_of_an_item_may_be_absent_or_null() {
 }
 
 #[test]
-fn limit_server_and_scope_are_the_documents() {
+fn limit_server_and_scope_are_those_of_the_document() {
     let document = document();
     let items = &properties("ItemUpdateList")["items"];
     assert_eq!(items["maxItems"], Batch::MAX_ITEMS);
@@ -111,7 +111,7 @@ fn limit_server_and_scope_are_the_documents() {
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[test]
-fn a_client_without_settings_goes_to_the_documents_server() {
+fn the_default_base_url_is_the_server_of_the_document() {
     use webflow_cms::{Client, Token};
 
     let client = Client::new(Token::new("b7c1d0e2f3a4").expect("a token")).expect("a client");
@@ -119,7 +119,7 @@ fn a_client_without_settings_goes_to_the_documents_server() {
 }
 
 #[tokio::test]
-async fn every_error_status_of_the_document_has_a_kind_of_its_own() {
+async fn every_error_status_of_the_document_has_its_own_kind() {
     let document = document();
     let responses = operation(&document)["responses"]
         .as_object()
@@ -150,7 +150,7 @@ async fn every_error_status_of_the_document_has_a_kind_of_its_own() {
 }
 
 #[test]
-fn the_client_that_carries_bytes_differs_from_the_document_in_bodies_and_schemas_only() {
+fn the_client_that_carries_bytes_differs_only_in_bodies_and_schemas() {
     let mut original = document();
     let mut opaque = opaque::bodies(&original).expect("an opaque document");
     let binary = json!({"schema": {"type": "string", "format": "binary"}});

@@ -1,4 +1,4 @@
-//! The time of a client, where a test has its own idea of time.
+//! The system clock under a paused tokio clock.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use webflow_cms::time::{Clock as _, SystemClock};
 
 #[test]
-fn a_time_that_ran_ahead_in_one_runtime_does_not_stand_still_in_the_next() {
+fn the_clock_advances_after_another_runtime_has_advanced_its_time() {
     let hour = Duration::from_secs(3_600);
     let ahead = Builder::new_current_thread()
         .enable_time()

@@ -1,4 +1,4 @@
-//! An encrypted round trip: the token goes to a server whose certificate is trusted, and to no other.
+//! TLS: the token is sent only to a server with a trusted certificate.
 #![cfg(feature = "rustls")]
 
 mod support;
@@ -21,7 +21,7 @@ use webflow_cms::{Client, ErrorKind, RetryPolicy};
 
 const TOKEN: &str = "b7c1d0e2f3a4958677";
 
-/// A server with a certificate of its own, and what it was sent.
+/// A server with its own certificate, and the requests that it received.
 struct Server {
     address: SocketAddr,
     certificate: Certificate,
@@ -41,7 +41,7 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::Relaxed);
                 // A client that does not trust the certificate ends the handshake.
-                if let Ok(request) = answer(&acceptor, stream).await {
+                if let Ok(request) = respond(&acceptor, stream).await {
                     log.send(request).expect("a test that listens");
                 }
             }
@@ -77,8 +77,8 @@ fn identity() -> (Certificate, TlsAcceptor) {
     (certificate, TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Reads a request, answers with a list of one item, and gives the request.
-async fn answer(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<String> {
+/// Reads a request, responds with a list of one item, and returns the request.
+async fn respond(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<String> {
     let mut stream = acceptor.accept(stream).await?;
     let mut request = Vec::new();
     while !request.ends_with(b"]}") {
@@ -95,7 +95,7 @@ async fn answer(acceptor: &TlsAcceptor, stream: TcpStream) -> std::io::Result<St
 }
 
 #[tokio::test]
-async fn an_update_goes_encrypted_to_a_server_that_is_trusted() {
+async fn an_update_is_sent_over_tls_to_a_trusted_server() {
     let mut server = Server::start().await;
     let client = server.client_that_trusts(&server.certificate);
     let response = client.update(collection(), one()).await.expect("an update");
@@ -108,7 +108,7 @@ async fn an_update_goes_encrypted_to_a_server_that_is_trusted() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
+async fn nothing_is_sent_to_a_server_with_an_invalid_certificate() {
     let mut server = Server::start().await;
     let (another, _) = identity();
     let batch = one();
@@ -132,7 +132,7 @@ async fn nothing_is_sent_to_a_server_that_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_trusted_is_not_asked_again() {
+async fn a_server_with_an_invalid_certificate_is_not_retried() {
     let server = Server::start().await;
     let (another, _) = identity();
     let batch = one();

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::select;
-use support::{COLLECTION, builder_in, collection, lamp, one, world};
+use support::{COLLECTION, SdkTime, builder_in, collection, lamp, one, world};
 use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
+use webflow_cms::observe::{AttemptEnded, AttemptStarted, Observer};
 use webflow_cms::raw::types::ItemUpdateList;
 use webflow_cms::{Batch, Client, RateLimiter, RetryPolicy};
 use webflow_cms_reference::World;
@@ -37,7 +38,7 @@ impl Seen {
     }
 }
 
-/// Takes everything down that it is told, by whichever crate.
+/// Records all spans and events, of all crates.
 #[derive(Clone, Default)]
 struct Recorder {
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -153,7 +154,7 @@ fn fields<const N: usize>(fields: [(&'static str, &str); N]) -> Fields {
 }
 
 #[test]
-fn each_try_is_a_span_with_the_names_of_opentelemetry() {
+fn each_attempt_is_a_span_with_the_names_of_opentelemetry() {
     let (world, recorder) = (world(), Recorder::default());
     world.script([Step::Reply(Reply::new(500)), Step::Model]);
     let client = client(&world);
@@ -229,7 +230,7 @@ fn each_try_is_a_span_with_the_names_of_opentelemetry() {
 }
 
 #[test]
-fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
+fn the_span_of_an_attempt_without_a_complete_response_has_the_kind_of_the_error() {
     let world = world();
     let client = client(&world).with_retry(RetryPolicy::disabled());
     for (fault, kind, status) in [
@@ -237,7 +238,7 @@ fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
         (Fault::HeadOnly, "timeout", Some("200")),
         (Fault::ResetBeforeReading, "connection_closed", None),
         (
-            Fault::CutBody { after: 3 },
+            Fault::ClosedInBody { after: 3 },
             "connection_closed",
             Some("200"),
         ),
@@ -246,18 +247,18 @@ fn a_try_that_does_not_come_to_an_answer_is_told_by_its_kind() {
         let recorder = Recorder::default();
         world.faults([fault.clone()]);
         recorder.during(|| call(&world, &client));
-        let [told] = &*recorder.attempts() else {
-            panic!("one try")
+        let [span] = &*recorder.attempts() else {
+            panic!("one attempt")
         };
-        let told = |name| told.get(name).map(String::as_str);
-        assert_eq!(told("error.type"), Some(kind), "{fault:?}");
-        assert_eq!(told("otel.status_code"), Some("ERROR"), "{fault:?}");
-        assert_eq!(told("http.response.status_code"), status, "{fault:?}");
+        let field = |name| span.get(name).map(String::as_str);
+        assert_eq!(field("error.type"), Some(kind), "{fault:?}");
+        assert_eq!(field("otel.status_code"), Some("ERROR"), "{fault:?}");
+        assert_eq!(field("http.response.status_code"), status, "{fault:?}");
     }
 }
 
 #[test]
-fn a_try_that_is_dropped_is_told_as_cancelled() {
+fn the_span_of_a_dropped_attempt_is_cancelled() {
     let (world, recorder) = (world(), Recorder::default());
     let client = client(&world);
     world.faults([Fault::SilenceAfterActing]);
@@ -269,18 +270,18 @@ fn a_try_that_is_dropped_is_told_as_cancelled() {
             world.run(async { drop(select(call, pause).await) })
         })
         .expect("time passes");
-    let [told] = &*recorder.attempts() else {
-        panic!("one try")
+    let [span] = &*recorder.attempts() else {
+        panic!("one attempt")
     };
-    assert_eq!(told["error.type"], "cancelled");
-    assert_eq!(told["otel.status_code"], "ERROR");
+    assert_eq!(span["error.type"], "cancelled");
+    assert_eq!(span["otel.status_code"], "ERROR");
 }
 
 #[test]
 fn each_wait_is_an_event_with_its_cause() {
     let (world, recorder) = (world(), Recorder::default());
     world.script([Reply::new(500), Reply::new(429).header("retry-after", "7")]);
-    let rate_limiter = RateLimiter::fixed(60).expect("a pace");
+    let rate_limiter = RateLimiter::fixed(60).expect("a rate limiter");
     let builder = builder_in(&world)
         .rate_limiter(rate_limiter)
         .randomness(|| 0.0);
@@ -314,7 +315,7 @@ fn each_wait_is_an_event_with_its_cause() {
 }
 
 #[test]
-fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
+fn no_trace_has_the_token_or_the_content_of_an_item() {
     const SECRET: &str = "sesame-opens";
     let (world, recorder) = (world(), Recorder::default());
     let token = world.server().token();
@@ -344,9 +345,12 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
         world.faults([Fault::Garbage(token.clone().into_bytes())]);
         call(&world, &client);
     });
-    assert!(world.log().len() >= 8, "it was repeated");
+    assert!(world.log().len() >= 8, "the calls were retried");
     let all = recorder.all();
-    assert!(all.iter().any(|seen| !seen.is_own()), "others trace too");
+    assert!(
+        all.iter().any(|seen| !seen.is_own()),
+        "other crates trace too"
+    );
     for seen in all {
         let shown = format!("{seen:?}");
         assert!(
@@ -357,7 +361,7 @@ fn neither_the_token_nor_what_is_in_the_items_is_in_any_trace() {
 }
 
 #[test]
-fn a_span_of_the_callers_own_is_left_as_it_is() {
+fn a_span_of_the_caller_is_unchanged() {
     let world = world();
     let client = client(&world);
     for blind_to in ["", "webflow_cms"] {
@@ -380,4 +384,64 @@ fn a_span_of_the_callers_own_is_left_as_it_is() {
         let own = all.iter().find(|seen| seen.metadata.target() == "shop");
         assert_eq!(own.expect("a span").fields, Fields::new(), "{blind_to:?}");
     }
+}
+
+/// Panics whatever it hears, after the time has.
+#[derive(Debug)]
+struct Panicking(SdkTime);
+
+impl Observer for Panicking {
+    fn attempt_started(&self, started: &AttemptStarted) {
+        self.0.attempt_started(started);
+        panic!("no room");
+    }
+
+    fn attempt_ended(&self, ended: &AttemptEnded) {
+        self.0.attempt_ended(ended);
+    }
+}
+
+#[test]
+fn a_panic_of_an_observer_is_an_event() {
+    let world = world();
+    let builder = builder_in(&world).rate_limiter(RateLimiter::unlimited());
+    let client = builder.observer(Panicking(SdkTime(world.time()))).build();
+    let (client, collection, batch) = (client.expect("a client"), collection(), one());
+    let recorder = Recorder::default();
+    let call = world
+        .time()
+        .caller(client.update(collection, batch.clone()).send());
+    let updated = recorder.during(|| world.run(call).expect("time passes"));
+    updated.expect("the request goes on");
+    let all = recorder.all();
+    let errors = all
+        .iter()
+        .filter(|seen| *seen.metadata.level() == Level::ERROR);
+    let texts: Vec<_> = errors.map(|seen| format!("{:?}", seen.fields)).collect();
+    assert!(
+        matches!(&texts[..], [text] if text.contains("no room") && text.contains("observer")),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_blocks_its_thread_is_an_event_once() {
+    let client = support::builder("http://127.0.0.1:1/v2", "b7c1d0e2f3a4").build();
+    let bulk = client.expect("a client").bulk(collection());
+    let updates = one().into_updates().into_iter().cycle().take(3);
+    let run = bulk.run(updates.inspect(|_| std::thread::sleep(SECOND * 3 / 20)));
+    let run = run.expect("a run");
+    let recorder = Recorder {
+        blind_to: "hyper",
+        ..Recorder::default()
+    };
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    run.finish().await;
+    let all = recorder.all().into_iter();
+    let warnings = all.filter(|seen| seen.is_own() && *seen.metadata.level() == Level::WARN);
+    let texts: Vec<_> = warnings.map(|seen| format!("{:?}", seen.fields)).collect();
+    assert!(
+        matches!(&texts[..], [text] if text.contains("blocks its thread")),
+        "{texts:?}"
+    );
 }

@@ -1,12 +1,21 @@
 //! `cargo xtask ci`: the checks, in the order in which their failures are cheapest to hear of.
 
+mod docs;
+mod features;
+mod minimal_versions;
+mod semver;
+mod user_crate;
+
 use std::env;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
 use crate::{conformance, licences, process, tidy};
+
+pub(crate) use self::docs::as_rustdoc;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,20 +35,36 @@ pub(crate) struct Options {
 enum Check {
     /// The code is formatted
     Format,
-    /// Clippy finds nothing, and the SDK builds with each choice of TLS
+    /// Clippy finds nothing
     Lints,
-    /// The documentation builds without a warning
+    /// Each combination of the SDK's features compiles
+    Features,
+    /// The documentation builds without a warning, as docs.rs builds it too
     Docs,
     /// All tests pass
     Tests,
     /// The SDK keeps the rules of the conformance suite
     Conformance,
+    /// A crate outside of the workspace can be tested with the SDK and the reference server alone
+    UserCrate,
     /// Each dependency may be used under a licence that we accept
     Licences,
+    /// The oldest versions of the dependencies that the manifests allow are enough
+    MinimalVersions,
+    /// Nothing breaks that the version does not allow to break (needs cargo-semver-checks and a tag)
+    Semver,
     /// The packages build from what would be published (needs cargo 1.90; only in CI, or when named)
     Package,
     /// The house rules that a compiler does not know are kept
     Tidy,
+}
+
+/// How a check ended that did not fail.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    /// It could not run, for this reason.
+    Skipped(String),
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -47,16 +72,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let plan = plan(options, in_ci);
     if options.list {
         for check in plan {
-            println!("{:<12} {}", check.name(), check.help());
+            println!("{:<16} {}", check.name(), check.help());
         }
         return Ok(());
     }
-    for check in &plan {
+    let (mut passed, mut skipped) = (Vec::new(), Vec::new());
+    for check in plan {
         eprintln!("\n== {}", check.name());
-        check.run().map_err(|failure| failed(*check, &failure))?;
+        let start = Instant::now();
+        match check.run().map_err(|failure| failed(check, &failure))? {
+            Outcome::Passed => passed.push(format!(
+                "{} ({} s)",
+                check.name(),
+                start.elapsed().as_secs()
+            )),
+            Outcome::Skipped(reason) => {
+                skipped.push(format!("skipped: {}: {reason}", check.name()));
+            }
+        }
     }
-    let names: Vec<_> = plan.into_iter().map(Check::name).collect();
-    eprintln!("\npassed: {}", names.join(", "));
+    if !passed.is_empty() {
+        eprintln!("\npassed: {}", passed.join(", "));
+    }
+    for line in skipped {
+        eprintln!("{line}");
+    }
     Ok(())
 }
 
@@ -98,34 +138,24 @@ impl Check {
             .unwrap_or_default()
     }
 
-    fn run(self) -> Result<(), Failure> {
+    fn run(self) -> Result<Outcome, Failure> {
         match self {
             Self::Format => cargo("fmt --all --check"),
-            Self::Lints => lints(),
-            Self::Docs => {
-                let mut docs = command("doc --workspace --no-deps --locked");
-                process::run(docs.env("RUSTDOCFLAGS", "-Dwarnings"))
-            }
+            Self::Lints => cargo("clippy --workspace --all-targets --locked -- -D warnings"),
+            Self::Features => return features::run(),
+            Self::Docs => return docs::run(),
             Self::Tests => cargo("test --workspace --locked"),
             Self::Conformance => conformance::run(&conformance::Options::default()),
+            Self::UserCrate => return user_crate::run(),
             Self::Licences => licences::run(),
+            Self::MinimalVersions => return minimal_versions::run(),
+            Self::Semver => return semver::run(),
             // `--allow-dirty`: what is checked is the working tree, as in all other checks. xtask is not published.
             Self::Package => cargo("package --workspace --exclude xtask --allow-dirty --locked"),
             Self::Tidy => tidy::run(),
-        }
+        }?;
+        Ok(Outcome::Passed)
     }
-}
-
-fn lints() -> Result<(), Failure> {
-    cargo("clippy --workspace --all-targets --locked -- -D warnings")?;
-    cargo("check -p webflow-cms --locked --no-default-features")?;
-    if has_native_tls() {
-        return cargo("check -p webflow-cms --locked --no-default-features --features native-tls");
-    }
-    eprintln!(
-        "note: OpenSSL's headers are not installed, so the feature native-tls was not checked"
-    );
-    Ok(())
 }
 
 /// Whether the platform's own TLS can be compiled against: Windows and Apple carry it, elsewhere it is OpenSSL.
@@ -166,10 +196,14 @@ mod tests {
         let order = [
             "format",
             "lints",
+            "features",
             "docs",
             "tests",
             "conformance",
+            "user-crate",
             "licences",
+            "minimal-versions",
+            "semver",
             "package",
             "tidy",
         ];

@@ -40,6 +40,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = ci::as_rustdoc() {
+        return code;
+    }
     let done = match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),

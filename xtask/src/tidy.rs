@@ -11,8 +11,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::failure::Failure;
 use crate::process;
 
@@ -65,7 +63,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let findings: Vec<_> = findings(&sources)
         .into_iter()
         .chain(layers.findings)
-        .chain(layers::package_findings(&metadata()?))
+        .chain(layers::package_findings(&process::metadata()?))
         .chain(words::findings(&sources))
         .collect();
     for line in layers.summary {
@@ -82,13 +80,6 @@ pub(crate) fn run() -> Result<(), Failure> {
         "{} house rules are not kept",
         findings.len()
     )))
-}
-
-/// Cargo's metadata of the workspace's own packages.
-fn metadata() -> Result<Value, Failure> {
-    let mut metadata = process::cargo(["metadata", "--format-version", "1", "--no-deps"]);
-    let metadata = process::output(metadata.current_dir(process::root()))?;
-    serde_json::from_str(&metadata).map_err(|error| Failure::to("read cargo's metadata", error))
 }
 
 /// Every finding of the checks that read text.

@@ -1,11 +1,11 @@
-//! The logical clock: time that moves only when the model changes.
+//! The logical clock of the model: it advances only when the model changes.
 
-/// The number of milliseconds from the epoch to 2024-01-01T00:00:00.000Z, where every clock starts.
+/// 2024-01-01T00:00:00.000Z, the start of every clock, in milliseconds since the epoch.
 const START: u64 = 1_704_067_200_000;
 
 const MS_PER_DAY: u64 = 86_400_000;
 
-/// The instant that lies `ticks` milliseconds after the start, as Webflow writes it: ISO 8601, milliseconds, `Z`.
+/// The instant `ticks` milliseconds after the start in Webflow's format: ISO 8601 with milliseconds and `Z`.
 pub(super) fn timestamp(ticks: u64) -> String {
     let ms = START.saturating_add(ticks);
     let (year, month, day) = civil_from_days(ms / MS_PER_DAY);
@@ -19,7 +19,7 @@ pub(super) fn timestamp(ticks: u64) -> String {
     )
 }
 
-/// The date that lies `days` days after 1970-01-01 (Hinnant's algorithm, for days that are not negative).
+/// The date `days` days after 1970-01-01 (Hinnant's algorithm for days that are not negative).
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let z = days + 719_468;
     let era = z / 146_097;

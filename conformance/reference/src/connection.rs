@@ -1,4 +1,4 @@
-//! One connection of the faulty server.
+//! One connection of the server with faults.
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use super::core::Core;
 use super::faults::Fault;
 use super::faulty_server::SharedPlan;
 use super::http1::{Framing, head, read_request};
-use super::time::{Lasting, Time};
+use super::time::{Guard, Time};
 
-/// How many spaces are written at once where spaces go on for ever.
+/// The spaces that are written at once into an endless or oversized body.
 static SPACES: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 pub(super) async fn connection(
@@ -59,18 +59,18 @@ pub(super) async fn connection(
     match fault {
         Fault::None => wire.finish(&[&whole, body].concat()).await,
         Fault::ResetAfterActing => wire.stream.set_zero_linger(),
-        Fault::CutHead => {
+        Fault::ClosedInHead => {
             wire.finish(whole.get(..whole.len() / 2).unwrap_or_default())
                 .await
         }
         Fault::Garbage(bytes) => wire.finish(&bytes).await,
-        Fault::CutBody { after } => {
+        Fault::ClosedInBody { after } => {
             let announced = head(&reply, Framing::Length(length.max(1)));
             let most = body.len().saturating_sub(1);
             let start = body.get(..after.min(most)).unwrap_or_default();
             wire.finish(&[&announced, start].concat()).await
         }
-        Fault::CutChunked { after } => {
+        Fault::ClosedInChunkedBody { after } => {
             let start = body.get(..after.min(body.len())).unwrap_or_default();
             let size = format!("{:x}\r\n", body.len().max(1));
             let chunked = head(&reply, Framing::Chunked);
@@ -133,12 +133,12 @@ fn in_chunk(bytes: &[u8]) -> Vec<u8> {
 struct Wire {
     stream: TcpStream,
     time: Arc<dyn Time>,
-    /// Until the client has closed the connection.
-    arrival: Option<Lasting>,
+    /// Held until the client has closed the connection.
+    arrival: Option<Guard>,
 }
 
 impl Wire {
-    /// Lets time pass, the same whether or not the client stays. Whether it stayed.
+    /// Holds the request for this long, whether or not the client stays. Returns whether the client stayed.
     async fn hold(&mut self, duration: Duration) -> bool {
         if duration.is_zero() {
             return self.arrival.is_some();
@@ -157,7 +157,7 @@ impl Wire {
         false
     }
 
-    /// Keeps the client waiting until it goes.
+    /// Holds the request until the client closes the connection.
     async fn hold_for_ever(mut self) -> io::Result<()> {
         let _held = self.time.held();
         gone(&mut self.stream).await;
@@ -168,7 +168,7 @@ impl Wire {
         self.stream.write_all(bytes).await
     }
 
-    /// Sends the last bytes, and waits for the client to close the connection too.
+    /// Sends the last bytes and waits for the client to close the connection.
     async fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
         self.send(bytes).await?;
         self.stream.shutdown().await?;

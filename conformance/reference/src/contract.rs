@@ -1,4 +1,4 @@
-//! What the API document says about the operation, in the form in which requests are checked and answers are made.
+//! The operation of the API document, in the form in which requests are checked and responses are built.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-/// The path of the operation as the API document writes it.
+/// The path of the operation in the API document.
 const PATH: &str = "/collections/{collection_id}/items";
 
-/// The operation as the API document describes it, read once per process.
+/// The operation of the API document, read once per process.
 #[derive(Debug)]
 pub(super) struct Contract {
     pub(super) request: jsonschema::Validator,
@@ -25,7 +25,7 @@ pub(super) struct Example {
     pub(super) body: Value,
 }
 
-/// The API document cannot be used to check requests.
+/// Error: the API document cannot be used to check requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractError(String);
 
@@ -141,7 +141,7 @@ fn compile(document: &Value, schema: &Value) -> Result<jsonschema::Validator, Co
         .map_err(|error| ContractError(error.to_string()))
 }
 
-/// Turns `nullable: true` of OpenAPI 3.0 into a union with the type `null`, which JSON Schema knows.
+/// Turns `nullable: true` of OpenAPI 3.0 into a union with the type `null`, as JSON Schema writes it.
 fn widen_nullable(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(widen_nullable),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_answer_and_the_answers_of_the_model_match_the_documented_schema() {
+    fn the_documented_response_and_the_responses_of_the_model_match_the_documented_schema() {
         let contract = Contract::get().unwrap();
         assert_eq!(response_errors(&contract.examples[&200].body), [""; 0]);
 

@@ -1,4 +1,4 @@
-//! The server without its wire: from request to reply.
+//! The reference server without a network: turns requests into responses.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,16 +9,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
 
-use super::answer::Settings;
 use super::faults::Fault;
 use super::log::Exchange;
 use super::model::Model;
 use super::reply::{Basis, Reply};
+use super::response::Settings;
 use super::time::{RealTime, Time};
 use super::update::{Update, Updated};
 use super::validate::{self, Checked, Violation};
 
-/// A request as it came over the wire.
+/// A request as the server received it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
@@ -33,19 +33,19 @@ pub struct Request {
     pub body: Bytes,
 }
 
-/// What the server does with the next valid request.
+/// The server's action for the next valid request.
 pub enum Step {
-    /// The model answers.
+    /// The model responds.
     Model,
-    /// This is the answer; the model does not see the request.
+    /// Responds with this reply. The model does not see the request.
     Reply(Reply),
-    /// The model answers, and the function changes its answer. The function must not call the [`Core`].
-    ModelThen(Box<dyn FnOnce(ModelAnswer) -> Reply + Send>),
+    /// The model responds, and the function changes its response. The function must not call the [`Core`].
+    ModelThen(Box<dyn FnOnce(ModelResponse) -> Reply + Send>),
 }
 
 impl Step {
-    /// [`Step::ModelThen`] without the box.
-    pub fn model_then(change: impl FnOnce(ModelAnswer) -> Reply + Send + 'static) -> Self {
+    /// Creates a [`Step::ModelThen`] from a function.
+    pub fn model_then(change: impl FnOnce(ModelResponse) -> Reply + Send + 'static) -> Self {
         Self::ModelThen(Box::new(change))
     }
 }
@@ -66,16 +66,16 @@ impl fmt::Debug for Step {
     }
 }
 
-/// The answer of the model, to be changed by a [`Step::ModelThen`].
+/// The model's response, as a [`Step::ModelThen`] gets it.
 #[derive(Clone, Debug)]
-pub struct ModelAnswer {
-    /// The answer as it would be sent.
+pub struct ModelResponse {
+    /// The response as it would be sent.
     pub reply: Reply,
-    /// The variants that the request updated, in the order in which they were sent; empty if it was refused.
+    /// The variants that the request updated, in the order of the request. Empty if the request was refused.
     pub updated: Vec<Updated>,
 }
 
-impl ModelAnswer {
+impl ModelResponse {
     /// Changes the body.
     #[must_use]
     pub fn edit(self, change: impl FnOnce(&mut Value)) -> Reply {
@@ -84,7 +84,7 @@ impl ModelAnswer {
         self.reply.json(&body).on(Basis::Scripted)
     }
 
-    /// Changes the list of returned items. An answer without a list stays as it is.
+    /// Changes the list of returned items. A response without a list is left as it is.
     #[must_use]
     pub fn edit_items(self, change: impl FnOnce(&mut Vec<Value>)) -> Reply {
         self.edit(|body| {
@@ -95,9 +95,9 @@ impl ModelAnswer {
     }
 }
 
-/// The reference server without a network: the model, the settings, the script and the log, behind one lock.
+/// The reference server without a network: model, settings, script and log behind one lock.
 ///
-/// Clones share all of it.
+/// Clones share the same state.
 #[derive(Clone)]
 pub struct Core {
     state: Arc<Mutex<State>>,
@@ -107,15 +107,15 @@ pub struct Core {
 struct State {
     model: Model,
     settings: Settings,
-    /// What [`Core::reset`] goes back to.
+    /// The settings that [`Core::reset`] restores.
     initial_settings: Settings,
     script: VecDeque<Step>,
     log: Vec<Exchange>,
-    /// How often the log was begun anew.
+    /// Number of resets of the log.
     resets: u64,
 }
 
-/// A request that is in the log and was not answered yet.
+/// A logged request without a response yet.
 pub(super) struct Arrived {
     collection: Option<String>,
     index: usize,
@@ -123,13 +123,13 @@ pub(super) struct Arrived {
 }
 
 impl Core {
-    /// A core with an empty script and an empty log, on the time of the operating system.
+    /// Creates a core with an empty script and an empty log, on the time of the operating system.
     #[must_use]
     pub fn new(model: Model, settings: Settings) -> Self {
         Self::with_time(model, settings, RealTime::default())
     }
 
-    /// A core with an empty script and an empty log, on a time of its own.
+    /// Creates a core with an empty script and an empty log, on the given time.
     #[must_use]
     pub fn with_time(model: Model, settings: Settings, time: impl Time) -> Self {
         let state = State {
@@ -146,17 +146,17 @@ impl Core {
         }
     }
 
-    /// Answers a request and logs it.
+    /// Handles a request and logs it.
     ///
-    /// A request that the [limiter](Settings::limiter) does not admit, that violates the API document or that is
-    /// [too large](Settings::max_body) is refused and leaves the script as it is. Any other takes the next step of the script, or is answered by the model if there is
-    /// none.
+    /// The core refuses a request that the [limiter](Settings::limiter) does not admit, that violates the API document,
+    /// or that is [too large](Settings::max_body); the script is left as it is. Any other request takes the next step
+    /// of the script. Without a step, the model responds.
     pub fn handle(&self, request: Request) -> Reply {
         let arrived = self.arrive(request, Fault::None);
         self.act(&arrived)
     }
 
-    /// Logs a request, which is not answered yet.
+    /// Logs a request, without a response yet.
     pub(super) fn arrive(&self, request: Request, fault: Fault) -> Arrived {
         let at = self.time.elapsed();
         let mut state = self.lock();
@@ -170,7 +170,7 @@ impl Core {
         arrived
     }
 
-    /// Answers a request that is in the log. One that a reset has taken out of it gets nothing but a 503.
+    /// Handles a logged request. A request that a reset removed from the log gets a 503.
     pub(super) fn act(&self, arrived: &Arrived) -> Reply {
         let (elapsed, now) = (self.time.elapsed(), self.time.now());
         let mut state = self.lock();
@@ -190,7 +190,7 @@ impl Core {
             Some(too_many) => (too_many, 0),
             None => {
                 let collection = arrived.collection.as_deref();
-                answer(model, settings, script, exchange, collection)
+                respond(model, settings, script, exchange, collection)
             }
         };
         exchange.acted_at = Some(elapsed);
@@ -199,7 +199,7 @@ impl Core {
         reply
     }
 
-    /// The time that the core goes by.
+    /// The time of the core.
     #[must_use]
     pub fn time(&self) -> &Arc<dyn Time> {
         &self.time
@@ -211,13 +211,13 @@ impl Core {
         self.lock().script.extend(steps);
     }
 
-    /// The number of steps that no request has taken yet.
+    /// Number of steps that no request has taken yet.
     #[must_use]
     pub fn pending_steps(&self) -> usize {
         self.lock().script.len()
     }
 
-    /// Forgets the steps that no request has taken yet.
+    /// Removes the steps that no request has taken yet.
     pub fn clear_script(&self) {
         self.lock().script.clear();
     }
@@ -227,13 +227,13 @@ impl Core {
         change(&mut self.lock().settings);
     }
 
-    /// The settings as they are now.
+    /// The current settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.lock().settings.clone()
     }
 
-    /// The model as it is now.
+    /// The current model.
     #[must_use]
     pub fn model(&self) -> Model {
         self.lock().model.clone()
@@ -245,7 +245,7 @@ impl Core {
         self.lock().log.clone()
     }
 
-    /// Looks at the log without a copy of it. The function must not call the core.
+    /// Reads the log without copying it. The function must not call the core.
     pub fn read_log<T>(&self, read: impl FnOnce(&[Exchange]) -> T) -> T {
         read(&self.lock().log)
     }
@@ -258,7 +258,7 @@ impl Core {
         }
     }
 
-    /// Starts anew with this model: no script, no log, and the settings that the core was made with.
+    /// Replaces the model, clears script and log, and restores the settings that the core was created with.
     pub fn reset(&self, model: Model) {
         let mut state = self.lock();
         state.model = model;
@@ -268,7 +268,7 @@ impl Core {
         state.resets += 1;
     }
 
-    /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
+    /// A panic under the lock leaves no partial change, so a poisoned lock is used like any other.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -285,8 +285,8 @@ impl fmt::Debug for Core {
     }
 }
 
-/// The answer to a request, and how many entries the model applied for it.
-fn answer(
+/// The response to a request, and the number of entries that the model applied.
+fn respond(
     model: &mut Model,
     settings: &Settings,
     script: &mut VecDeque<Step>,
@@ -307,27 +307,27 @@ fn answer(
     match script.pop_front() {
         Some(Step::Reply(reply)) => (reply, 0),
         Some(Step::ModelThen(change)) => {
-            let (answer, applied) = serve();
-            (change(answer), applied)
+            let (response, applied) = serve();
+            (change(response), applied)
         }
         Some(Step::Model) | None => {
-            let (answer, applied) = serve();
-            (answer.reply, applied)
+            let (response, applied) = serve();
+            (response.reply, applied)
         }
     }
 }
 
-fn serve(model: &mut Model, settings: &Settings, update: &Update) -> (ModelAnswer, usize) {
+fn serve(model: &mut Model, settings: &Settings, update: &Update) -> (ModelResponse, usize) {
     match model.apply(update) {
         Ok(updated) => {
             let applied = updated.len();
             let reply = settings.updated(&updated);
-            (ModelAnswer { reply, updated }, applied)
+            (ModelResponse { reply, updated }, applied)
         }
         Err(refusal) => {
             let reply = settings.refused(&refusal);
             let updated = Vec::new();
-            (ModelAnswer { reply, updated }, refusal.applied)
+            (ModelResponse { reply, updated }, refusal.applied)
         }
     }
 }

@@ -1,58 +1,58 @@
-//! What can go wrong on a connection.
+//! Faults of a connection.
 
 use std::time::Duration;
 
-/// What goes wrong on one connection.
+/// A fault of one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     #[default]
     None,
-    /// The connection is accepted and reset at once. No request is read, so none is logged.
+    /// The server accepts the connection and resets it at once. It reads no request, and the log has none.
     ResetBeforeReading,
-    /// The request is read, the connection reset. The core does not act.
+    /// The server reads the request and resets the connection. The core does not act.
     ResetBeforeActing,
-    /// The core acts, the connection is reset without an answer.
+    /// The core acts, then the server resets the connection without a response.
     ResetAfterActing,
-    /// The request is read. Nothing is answered until the client goes. The core does not act.
+    /// The server reads the request and sends nothing until the client closes the connection. The core does not act.
     SilenceBeforeActing,
-    /// The core acts. Nothing is answered until the client goes.
+    /// The core acts, and the server sends nothing until the client closes the connection.
     SilenceAfterActing,
-    /// The core acts. The answer's head announces the whole body, then comes its start, then the end of the connection.
-    CutBody {
-        /// The bytes of the body that are sent, always fewer than announced.
+    /// The core acts. The server sends the head, which announces the whole body, then a part of the body, and closes
+    /// the connection.
+    ClosedInBody {
+        /// Number of bytes of the body that are sent, always fewer than announced.
         after: usize,
     },
-    /// The core acts. The same with a chunked body, whose last chunk never comes.
-    CutChunked {
-        /// The bytes of the body that are sent, at most all of them.
+    /// As [`ClosedInBody`](Self::ClosedInBody) with a chunked body, whose last chunk is missing.
+    ClosedInChunkedBody {
+        /// Number of bytes of the body that are sent, at most all of them.
         after: usize,
     },
-    /// The core acts. The connection ends in the middle of the answer's head.
-    CutHead,
-    /// The core acts. The head of the answer is sent, and nothing more until the client goes.
+    /// The core acts. The server closes the connection in the middle of the head.
+    ClosedInHead,
+    /// The core acts. The server sends the head, and nothing more until the client closes the connection.
     HeadOnly,
-    /// The core acts. The body comes one byte at a time and, once it is through, goes on with spaces for ever.
+    /// The core acts. The body is sent one byte at a time, followed by an endless sequence of spaces.
     Drip {
-        /// The pause before each byte.
+        /// Pause before each byte.
         pause: Duration,
     },
-    /// The core acts. The body is chunked and, once it is through, goes on with spaces for ever, as fast as the client
-    /// reads.
+    /// The core acts. The body is chunked and followed by an endless sequence of spaces, as fast as the client reads.
     Endless {
-        /// The bytes of a chunk; 0 is taken for 1.
+        /// Bytes of a chunk. 0 counts as 1.
         chunk: usize,
     },
-    /// The core acts. The answer's head announces this many bytes, and the body is filled up with spaces to as many, as fast
-    /// as the client reads.
+    /// The core acts. The head announces this many bytes, and the body is padded with spaces to that length, as fast as
+    /// the client reads.
     Oversized {
-        /// The announced length; the body's own if that is longer.
+        /// The announced length in bytes. The body's own length if that is greater.
         length: u64,
     },
-    /// The core acts. These bytes are sent instead of the answer.
+    /// The core acts. The server sends these bytes instead of the response.
     Garbage(Vec<u8>),
-    /// The request is read and these bytes are sent. The core does not act.
+    /// The server reads the request and sends these bytes. The core does not act.
     Raw(Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! The reference server behind connections that break, and take their time.
+//! The reference server with faults and latency on its connections.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,27 +16,27 @@ use super::faults::Fault;
 use super::log::Exchange;
 use super::model::Model;
 
-/// How many connections may come at once. Of those beyond, the system would hear nothing for a second.
+/// Number of connections that may wait to be accepted. The operating system delays further ones by a second.
 const BACKLOG: u32 = 4096;
 
 /// The generation of a server that has stopped.
 const CLOSED: u64 = u64::MAX;
 
-/// A server whose connections have faults. It serves a [`Core`] on a port of the local machine, one request a
-/// connection, and stops when it is dropped.
+/// A reference server whose connections can have faults. It serves a [`Core`] on a port of the local machine, one
+/// request per connection, and stops when dropped.
 ///
-/// It lives on the runtime that started it. A request that is not HTTP/1.1, or has more than 32 MiB, ends the
-/// connection and is not logged.
+/// It runs on the runtime that started it. A request that is not HTTP/1.1, or exceeds 32 MiB, closes the connection and
+/// is not logged.
 pub struct FaultyServer {
     core: Core,
     address: SocketAddr,
     plan: SharedPlan,
-    /// Connections end when the number changes, and all tasks when the sender is gone.
+    /// Connections end when the number changes, and all tasks end when the sender is dropped.
     generation: watch::Sender<u64>,
     connections: watch::Sender<usize>,
 }
 
-/// How long a request is kept waiting before the core acts, and how long after it, by the request's number.
+/// How long a request is held before the core acts, and afterwards, by the number of the request.
 type Latency = Arc<dyn Fn(usize) -> (Duration, Duration) + Send + Sync>;
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ struct Plan {
     read: usize,
 }
 
-/// Is counted as long as its connection is served.
+/// Counts its connection while it is served.
 struct Served(watch::Sender<usize>);
 
 impl Served {
@@ -64,7 +64,7 @@ impl Drop for Served {
     }
 }
 
-/// What is planned for the connections to come, and a count of what they were.
+/// The faults and the latency of future connections, and counts of past ones.
 #[derive(Clone, Default)]
 pub(super) struct SharedPlan(Arc<Mutex<Plan>>);
 
@@ -90,7 +90,7 @@ impl SharedPlan {
         self.lock().unread += 1;
     }
 
-    /// Counts a request that was read. How long it is kept waiting, before and after the core acts.
+    /// Counts a request that was read. Returns how long to hold it before and after the core acts.
     pub(super) fn next_latency(&self) -> (Duration, Duration) {
         let (number, latency) = {
             let mut plan = self.lock();
@@ -102,7 +102,7 @@ impl SharedPlan {
 }
 
 impl FaultyServer {
-    /// Serves a core; at first without faults.
+    /// Serves a core, without faults until some are [injected](Self::inject).
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl FaultyServer {
         let address = listener.local_addr()?;
         let plan = SharedPlan::default();
         let (generation, changes) = watch::channel(0);
-        // The listener is counted too, so that all of it is over when nothing is counted.
+        // The listener counts too, so that zero means that everything has ended.
         let connections = watch::Sender::new(0);
         let listening = Served::new(&connections);
         tokio::spawn(accept(
@@ -133,58 +133,58 @@ impl FaultyServer {
         })
     }
 
-    /// The number of connections that are open at the moment.
+    /// Number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.borrow().saturating_sub(1)
     }
 
-    /// Stops the server, and waits until its port and all connections are closed.
+    /// Stops the server and waits until its port and all connections are closed.
     pub async fn close(&self) {
         self.generation.send_replace(CLOSED);
         let mut connections = self.connections.subscribe();
-        // There is a sender, so this is no error.
+        // The sender is alive, so this cannot fail.
         let _ = connections.wait_for(|count| *count == 0).await;
     }
 
-    /// Appends faults; each connection takes the next. A connection that closes without sending a byte gives its fault
-    /// back.
+    /// Appends faults. Each connection takes the next one. A connection that closes without sending a byte returns its
+    /// fault.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
         self.plan.lock().next.extend(faults);
     }
 
-    /// Sets the fault of each connection for which none was [injected](Self::inject).
+    /// Sets the fault of all connections without an [injected](Self::inject) one.
     pub fn otherwise(&self, fault: Fault) {
         self.plan.lock().otherwise = fault;
     }
 
-    /// Sets how long requests are kept waiting: before the core acts, and between that and the answer. The function gets the
-    /// number of the request, counted from 0 as they are read.
+    /// Sets how long requests are held: before the core acts, and between that and the response. The function gets the
+    /// number of the request, counted from 0 in the order of reading.
     ///
-    /// A request whose client has gone meanwhile is still acted on, when its time has come.
+    /// The core acts in its time even if the client has closed the connection meanwhile.
     pub fn latency(&self, latency: impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static) {
         self.plan.lock().latency = Some(Arc::new(latency));
     }
 
-    /// The number of injected faults that no connection has taken yet.
+    /// Number of injected faults that no connection has taken yet.
     #[must_use]
     pub fn pending_faults(&self) -> usize {
         self.plan.lock().next.len()
     }
 
-    /// The number of connections that were [reset before reading](Fault::ResetBeforeReading), which the log lacks.
+    /// Number of connections that were [reset before reading](Fault::ResetBeforeReading). The log does not have them.
     #[must_use]
     pub fn unread(&self) -> usize {
         self.plan.lock().unread
     }
 
-    /// Forgets the faults and the steps of the script that nothing has taken yet; all else stays.
-    pub fn calm(&self) {
+    /// Removes the faults and the steps of the script that nothing has taken yet.
+    pub fn clear_pending(&self) {
         self.plan.lock().next.clear();
         self.core.clear_script();
     }
 
-    /// The base URL for clients, in place of `https://api.webflow.com/v2`. It has no slash at its end.
+    /// The base URL for clients, in place of `https://api.webflow.com/v2`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}/v2", self.address)
@@ -202,7 +202,7 @@ impl FaultyServer {
         &self.core
     }
 
-    /// The model as it is now.
+    /// The current model.
     #[must_use]
     pub fn model(&self) -> Model {
         self.core.model()
@@ -214,8 +214,8 @@ impl FaultyServer {
         self.core.log()
     }
 
-    /// Starts anew with this model: open connections are dropped, faults, latency, script and log cleared, and the settings are
-    /// again those that the core was made with.
+    /// Replaces the model, closes open connections, clears faults, latency, script and log, and restores the settings
+    /// that the core was created with.
     pub fn reset(&self, model: Model) {
         *self.plan.lock() = Plan::default();
         self.generation.send_modify(|generation| *generation += 1);
@@ -254,7 +254,7 @@ async fn accept(
             },
         };
         let (core, plan, mut changes) = (core.clone(), plan.clone(), changes.clone());
-        // Whatever was reset before this connection came is not about it.
+        // Earlier resets do not concern this connection.
         changes.mark_unchanged();
         if *changes.borrow() == CLOSED {
             return;
@@ -263,7 +263,7 @@ async fn accept(
         tokio::spawn(async move {
             let _served = served;
             tokio::select! {
-                // The client sees whatever went wrong; there is nobody else to tell.
+                // The client sees the error of its connection; the server has no use for it.
                 _ = connection(stream, &core, &plan) => {}
                 _ = changes.changed() => {}
             }

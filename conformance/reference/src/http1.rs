@@ -1,4 +1,4 @@
-//! Just enough HTTP/1.1 to read a request and to write an answer byte by byte.
+//! A minimal HTTP/1.1: reads requests, and writes responses byte by byte.
 
 use std::io;
 
@@ -10,15 +10,15 @@ use tokio::net::TcpStream;
 use super::core::Request;
 use super::reply::Reply;
 
-/// The most bytes that a request's head may have.
+/// Maximum length of a request's head in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// The most bytes that a request may have, framing included.
+/// Maximum length of a request in bytes, framing included.
 const MAX_REQUEST: usize = 32 * 1024 * 1024;
 
 const MAX_HEADERS: usize = 100;
 
-/// Headers that say how a message is framed. A reply's own would contradict the framing that a face chooses.
+/// Whether a header frames a message. The server sets these headers itself.
 pub(super) fn is_framing(name: &HeaderName) -> bool {
     [
         header::CONTENT_LENGTH,
@@ -28,7 +28,7 @@ pub(super) fn is_framing(name: &HeaderName) -> bool {
     .contains(name)
 }
 
-/// Reads one whole request; `None` if the client closes without sending a byte.
+/// Reads one whole request. `None` if the client closes the connection without sending a byte.
 pub(super) async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut buffer = Vec::new();
     let (mut request, head) = loop {
@@ -73,7 +73,7 @@ async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<b
     Ok(stream.read_buf(buffer).await? > 0)
 }
 
-/// The request without its body, and the length of its head, once the head is there.
+/// The request without its body and the length of its head. `None` while the head is incomplete.
 fn parse_head(buffer: &[u8]) -> io::Result<Option<(Request, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -108,7 +108,7 @@ fn parse_head(buffer: &[u8]) -> io::Result<Option<(Request, usize)>> {
     Ok(Some((request, length)))
 }
 
-/// The body, once all of it is there.
+/// The body. `None` while it is incomplete.
 fn parse_body(headers: &HeaderMap, buffer: &[u8]) -> io::Result<Option<Bytes>> {
     let chunked = headers
         .get(header::TRANSFER_ENCODING)
@@ -137,7 +137,7 @@ fn parse_chunks(mut buffer: &[u8]) -> io::Result<Option<Bytes>> {
         };
         let size = usize::try_from(size).map_err(malformed)?;
         if size == 0 {
-            // The trailers, if any, end with an empty line.
+            // Trailers, if any, end with an empty line.
             let trailers = buffer.get(start..).unwrap_or_default();
             let complete = trailers.starts_with(b"\r\n")
                 || trailers.windows(4).any(|window| window == b"\r\n\r\n");
@@ -161,14 +161,14 @@ fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// How the body of an answer is delimited.
+/// The framing of a response's body.
 #[derive(Clone, Copy)]
 pub(super) enum Framing {
     Length(u64),
     Chunked,
 }
 
-/// The head of an answer, up to and with the empty line.
+/// The head of a response, including the empty line.
 pub(super) fn head(reply: &Reply, framing: Framing) -> Vec<u8> {
     let status = reply.status;
     let mut head = format!(

@@ -1,4 +1,4 @@
-//! JSON that is read with an eye on keys that come twice.
+//! A JSON reader that reports repeated keys.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one JSON text. The second part names the keys that come more than once in one object, in the order in which
-/// they were found; the value keeps the last of them, as most readers do.
+/// Reads one JSON text. The second part lists the keys that occur more than once in one object, in the order in which
+/// they were found. The value has the last occurrence of each, as with most readers.
 pub(super) fn parse(bytes: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
     let duplicates = RefCell::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);

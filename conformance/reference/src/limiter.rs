@@ -1,27 +1,26 @@
-//! The server's rate limit, as a function of when requests come.
+//! The server's rate limiter as a function of the time of requests.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The time that a limit is for.
+/// The period of a limit.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One token of a bucket. A bucket gains `limit` of these parts a nanosecond, so no refill is ever rounded.
+/// One token of a bucket. A bucket gains `limit` of these parts each nanosecond, so no refill is rounded.
 const TOKEN: u128 = MINUTE.as_nanos();
 
-/// A limit of requests a minute. Webflow documents the number and not how it counts.
-/// [`window_from_first_request`](Self::window_from_first_request) is what was observed; the other ways to count are
-/// assumed.
+/// A rate limiter: admits a number of requests per minute. Webflow documents the number and not the window algorithm.
+/// [`window_from_first_request`](Self::window_from_first_request) was observed; the other algorithms are assumed.
 ///
-/// Requests that are refused do not count. Time is what the caller says it is; it never goes back.
+/// Refused requests do not count. The caller provides the time, which never decreases.
 ///
 /// ```
 /// use std::time::Duration;
 /// use webflow_cms_reference::Limiter;
 ///
 /// let mut limiter = Limiter::sliding_window(1);
-/// assert!(limiter.ask(Duration::from_secs(10)).admitted);
-/// let refused = limiter.ask(Duration::from_secs(30));
+/// assert!(limiter.decide(Duration::from_secs(10)).admitted);
+/// let refused = limiter.decide(Duration::from_secs(30));
 /// assert_eq!((refused.admitted, refused.retry_after), (false, Duration::from_secs(40)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,44 +33,44 @@ pub struct Limiter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Counting {
     WindowFromFirst {
-        /// When the window ends; `None` if no request has begun one.
+        /// The end of the window. `None` before the first request of a window.
         end: Option<Duration>,
         admitted: u32,
     },
     FixedWindow {
         phase: Duration,
-        /// When the window that `admitted` is about ends.
+        /// The end of the window that `admitted` counts.
         end: Duration,
         admitted: u32,
     },
-    /// When the requests of the last minute were admitted, in order.
+    /// The times at which the requests of the last minute were admitted, in order.
     SlidingWindow(VecDeque<Duration>),
     TokenBucket {
-        /// As many as the limit, if none.
+        /// `None` for the limit.
         capacity: Option<u32>,
         parts: u128,
     },
 }
 
-/// What a [`Limiter`] says to a request.
+/// The decision of a [`Limiter`] about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Decision {
     /// Whether the request is admitted.
     pub admitted: bool,
-    /// The limit, in requests a minute.
+    /// The limit in requests per minute.
     pub limit: u32,
-    /// How many more requests would be admitted at this moment.
+    /// Number of further requests that would be admitted at this moment.
     pub remaining: u32,
-    /// How long it is until the next request would be admitted, if none comes before. A minute if none ever would.
+    /// Time until the next request would be admitted, if none comes before. 60 seconds if none ever would.
     pub retry_after: Duration,
-    /// How long it is until the window ends, where every answer tells it, an admitted one too.
+    /// Time until the window ends. `None` for algorithms whose responses do not name it.
     pub window_ends: Option<Duration>,
 }
 
 impl Limiter {
-    /// Counts by windows of 60 seconds, each of which begins with the first request after the one before. What is left
-    /// falls by one with each request and does not come back before the window ends; every answer tells how long
-    /// that is. So the service was observed (recorded responses, 2023-12 to 2025-03, with limits of 60 and 120).
+    /// Windows of 60 seconds, each of which starts with the first request after the previous window. The number of
+    /// remaining requests decreases by one with each request until the window ends, and every response names the time
+    /// until then. The service was observed to do so (recorded responses, 2023-12 to 2025-03, limits of 60 and 120).
     ///
     /// ```
     /// use std::time::Duration;
@@ -79,9 +78,10 @@ impl Limiter {
     ///
     /// let mut limiter = Limiter::window_from_first_request(2);
     /// let seconds = [17, 20, 76, 77].map(Duration::from_secs);
-    /// let told = seconds.map(|now| limiter.ask(now)).map(|verdict| (verdict.remaining, verdict.window_ends));
+    /// let decisions = seconds.map(|now| limiter.decide(now));
+    /// let decisions = decisions.map(|decision| (decision.remaining, decision.window_ends));
     /// let expected = [(1, 60), (0, 57), (0, 1), (1, 60)];
-    /// assert_eq!(told, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
+    /// assert_eq!(decisions, expected.map(|(left, ends)| (left, Some(Duration::from_secs(ends)))));
     /// ```
     #[must_use]
     pub fn window_from_first_request(limit: u32) -> Self {
@@ -92,7 +92,7 @@ impl Limiter {
         Self::new(limit, counting)
     }
 
-    /// Counts by minutes that follow one another: one of them starts at `phase`, and at each start the count is 0.
+    /// Fixed windows of 60 seconds. One window starts at `phase`; the count is 0 at each start.
     #[must_use]
     pub fn fixed_window(limit: u32, phase: Duration) -> Self {
         let counting = Counting::FixedWindow {
@@ -103,14 +103,13 @@ impl Limiter {
         Self::new(limit, counting)
     }
 
-    /// Counts the requests of the last 60 seconds.
+    /// A sliding window: counts the requests of the last 60 seconds.
     #[must_use]
     pub fn sliding_window(limit: u32) -> Self {
         Self::new(limit, Counting::SlidingWindow(VecDeque::new()))
     }
 
-    /// Takes a token for each request from a bucket that holds `limit` of them, is full at first, and is refilled evenly
-    /// at `limit` a minute.
+    /// A token bucket that holds `limit` tokens, is full at first, and is refilled evenly at `limit` tokens per minute.
     #[must_use]
     pub fn token_bucket(limit: u32) -> Self {
         let parts = u128::from(limit) * TOKEN;
@@ -118,7 +117,7 @@ impl Limiter {
         Self::new(limit, Counting::TokenBucket { capacity, parts })
     }
 
-    /// As [`token_bucket`](Self::token_bucket), with a bucket that holds another number of tokens than the limit.
+    /// A [token bucket](Self::token_bucket) that holds `capacity` tokens.
     #[must_use]
     pub fn token_bucket_of(limit: u32, capacity: u32) -> Self {
         let parts = u128::from(capacity) * TOKEN;
@@ -134,8 +133,8 @@ impl Limiter {
         }
     }
 
-    /// Admits a request that comes at this time, or refuses it.
-    pub fn ask(&mut self, now: Duration) -> Verdict {
+    /// Decides about a request at this time.
+    pub fn decide(&mut self, now: Duration) -> Decision {
         self.advance(now);
         let admitted = self.remaining() > 0;
         if let Counting::WindowFromFirst { end, .. } = &mut self.counting {
@@ -149,7 +148,7 @@ impl Limiter {
                 Counting::TokenBucket { parts, .. } => *parts = parts.saturating_sub(TOKEN),
             }
         }
-        Verdict {
+        Decision {
             admitted,
             limit: self.limit,
             remaining: self.remaining(),
@@ -158,7 +157,8 @@ impl Limiter {
         }
     }
 
-    /// Changes the limit from this time on. Windows keep what they have counted; a bucket loses what it cannot hold.
+    /// Changes the limit from this time on. Windows keep their counts; a bucket loses the tokens beyond its new
+    /// capacity.
     pub fn set_limit(&mut self, now: Duration, limit: u32) {
         self.advance(now);
         self.limit = limit;
@@ -217,7 +217,7 @@ impl Limiter {
         }
     }
 
-    /// How long it is until a request would be admitted; zero if it would be now.
+    /// Time until a request would be admitted. Zero if it would be now.
     fn wait(&self) -> Duration {
         if self.remaining() > 0 {
             return Duration::ZERO;
@@ -227,7 +227,7 @@ impl Limiter {
             Counting::FixedWindow { end, .. } if self.limit > 0 => Some(*end - self.now),
             Counting::FixedWindow { .. } => None,
             Counting::SlidingWindow(log) => {
-                // When this one leaves the minute, the window holds one fewer than the limit.
+                // When this request leaves the minute, the window holds one fewer than the limit.
                 let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
                 let leaves = log.len().checked_sub(limit).and_then(|last| log.get(last));
                 leaves.map(|admitted| *admitted + MINUTE - self.now)
@@ -246,7 +246,7 @@ impl Limiter {
     }
 }
 
-/// How long it is from `now` to the next start of a minute, if one starts at `phase`. A start that is now is not next.
+/// Time from `now` to the next start of a window, if one starts at `phase`. A start at `now` is not the next one.
 fn until_next(phase: Duration, now: Duration) -> Duration {
     let minute = MINUTE.as_nanos();
     let into = (now.as_nanos() + minute - phase.as_nanos() % minute) % minute;

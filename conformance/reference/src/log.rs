@@ -1,4 +1,4 @@
-//! The log of the wire.
+//! The log of requests and responses.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use super::faults::Fault;
 use super::reply::Reply;
 use super::validate::Violation;
 
-/// One request that was read, and what became of it.
+/// One request that was read, with its response.
 ///
 /// Neither `Debug` nor `Display` prints the value of an `Authorization` header.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// The position in the log, from 0.
+    /// Position in the log, from 0.
     pub index: usize,
-    /// When the request was read, on the server's time.
+    /// When the request was read, in the server's time.
     pub at: Duration,
-    /// When it was answered or, if a fault kept the answer back, when the core acted; `None` if it did not.
+    /// When the core acted, whether or not a fault kept the response from the client. `None` if the core did not act.
     pub acted_at: Option<Duration>,
     /// The method.
     pub method: Method,
@@ -30,17 +30,18 @@ pub struct Exchange {
     pub query: Option<String>,
     /// The request's headers. `Authorization` values are marked as sensitive.
     pub headers: HeaderMap,
-    /// The request's body as it came.
+    /// The body of the request as it was received.
     pub body: Bytes,
-    /// The request's body, if it is JSON.
+    /// The body of the request, if it is JSON.
     pub json: Option<Value>,
-    /// Everything that is wrong with the request.
+    /// The violations of the API document.
     pub violations: Vec<Violation>,
-    /// The answer, whole, even if a fault kept it from the client; `None` if the connection broke before there was one.
+    /// The whole response, even if a fault kept it from the client. `None` if the connection ended before there was
+    /// one.
     pub reply: Option<Reply>,
-    /// How many entries the model applied.
+    /// Number of entries that the model applied.
     pub applied: usize,
-    /// The fault that the connection had; [`Fault::None`] if it was whole.
+    /// The fault of the connection.
     pub fault: Fault,
 }
 
@@ -53,7 +54,7 @@ impl fmt::Display for Exchange {
         write!(f, " ({} bytes) -> ", self.body.len())?;
         match &self.reply {
             Some(reply) => write!(f, "{} ({:?})", reply.status.as_u16(), reply.basis)?,
-            None => f.write_str("no answer")?,
+            None => f.write_str("no response")?,
         }
         if self.fault != Fault::None {
             write!(f, ", {:?}", self.fault)?;

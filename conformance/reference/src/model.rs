@@ -1,4 +1,4 @@
-//! The model: collections of items, each in one or more locales.
+//! The model of a site: collections of items, each in one or more locales.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use super::reply::Reply;
 
 /// A model of the staged items of a Webflow site: collections of items, each item in one or more locales.
 ///
-/// Two models are equal if they hold the same variants, timestamps included. Settings such as [`Model::atomic`] do not
-/// count.
+/// Two models are equal if they hold the same variants, timestamps included. Settings such as [`Model::atomic`] are not
+/// compared.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub(super) collections: BTreeMap<String, Collection>,
     pub(super) rejected: BTreeMap<VariantKey, Option<Reply>>,
-    /// The values that fields may not have, each with the answer to it.
+    /// The refused values of fields, each with its response.
     pub(super) refused: Vec<(String, Value, Reply)>,
     pub(super) atomic: bool,
     pub(super) ticks: u64,
@@ -25,7 +25,7 @@ pub struct Model {
 pub(super) struct Collection {
     pub(super) primary: String,
     pub(super) secondary: BTreeSet<String>,
-    /// The slugs of the fields that are in the schema and not published yet.
+    /// Slugs of the fields that are in the schema and not published yet.
     pub(super) unpublished: BTreeSet<String>,
     /// The variants by item id, then by locale id.
     pub(super) items: BTreeMap<String, BTreeMap<String, Variant>>,
@@ -49,18 +49,18 @@ pub struct Variant {
     pub is_archived: bool,
     /// Whether the item is a draft.
     pub is_draft: bool,
-    /// When the item was last published, as ISO 8601 text; `None` (JSON `null`) if never.
+    /// When the item was last published, in ISO 8601. `None` (JSON `null`) if it never was.
     pub last_published: Option<String>,
-    /// When the item was last updated, as ISO 8601 text with milliseconds and `Z`.
+    /// When the item was last updated, in ISO 8601 with milliseconds and `Z`.
     pub last_updated: String,
-    /// When the item was created, in the same form.
+    /// When the item was created, in the same format.
     pub created_on: String,
-    /// The field values by field slug.
+    /// Field values by field slug.
     pub field_data: Map<String, Value>,
 }
 
 impl Variant {
-    /// A variant with these fields that was never published and is neither archived nor a draft.
+    /// Creates a variant with these fields that was never published and is neither archived nor a draft.
     #[must_use]
     pub fn new(field_data: Map<String, Value>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl Variant {
         }
     }
 
-    /// A [new](Self::new) variant with the fields `name` and `slug`, which every item has.
+    /// Creates a variant with the fields `name` and `slug`, which every item has.
     #[must_use]
     pub fn named(name: &str, slug: &str) -> Self {
         Self::new(Map::new())
@@ -88,7 +88,7 @@ impl Variant {
         self
     }
 
-    /// Whether both hold the same fields and flags, whatever their timestamps.
+    /// Whether both variants have the same fields and flags, whatever their timestamps.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         self.is_archived == other.is_archived
@@ -97,7 +97,7 @@ impl Variant {
     }
 }
 
-/// What addresses one variant: collection, item and locale, with the primary locale by its id.
+/// The address of one variant: collection, item and locale, also for the primary locale.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariantKey {
     /// The id of the collection.
@@ -109,10 +109,10 @@ pub struct VariantKey {
 }
 
 impl Model {
-    /// The id of the primary locale of a collection that was not declared by [`Model::collection`].
+    /// Id of the primary locale of a collection that [`Model::collection`] did not declare.
     pub const PRIMARY_LOCALE: &'static str = "0123456789abcdef01234567";
 
-    /// A model without collections.
+    /// Creates a model without collections.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -126,8 +126,8 @@ impl Model {
 
     /// Declares a collection and the ids of its locales.
     ///
-    /// A collection that is there already keeps its items; `primary` becomes its primary locale and `secondary` is
-    /// added to its other locales.
+    /// An existing collection keeps its items; `primary` becomes its primary locale, and `secondary` is added to its
+    /// other locales.
     #[must_use]
     pub fn collection(mut self, id: &str, primary: &str, secondary: &[&str]) -> Self {
         let collection = self.collection_mut(id);
@@ -138,9 +138,9 @@ impl Model {
         self
     }
 
-    /// Puts a variant in place of what was there. Without a locale it is the primary one.
+    /// Inserts a variant, or replaces it. Without a locale it is the primary one.
     ///
-    /// A collection that was not declared gets [`Model::PRIMARY_LOCALE`] as its primary locale; a locale that was not
+    /// A collection that was not declared gets [`Model::PRIMARY_LOCALE`] as its primary locale. A locale that was not
     /// declared becomes a secondary one.
     #[must_use]
     pub fn insert(
@@ -163,8 +163,8 @@ impl Model {
         self
     }
 
-    /// Makes every batch that addresses this variant a 400 whose error does not name the item, as Webflow does for a
-    /// field value it cannot take. Without a locale it is the primary one of a collection that must be declared first.
+    /// Rejects this variant: a batch that addresses it gets a 400 whose error does not name the item, as with a field
+    /// value that Webflow does not accept. Without a locale it is the primary variant; declare the collection first.
     #[must_use]
     pub fn reject(mut self, collection: &str, item: &str, locale: Option<&str>) -> Self {
         let key = self.key(collection, item, locale);
@@ -172,7 +172,8 @@ impl Model {
         self
     }
 
-    /// As [`reject`](Self::reject), with this answer, such as a 409 or a 422. The rate headers that it lacks are added.
+    /// Rejects this variant as [`reject`](Self::reject) does, with this response, such as a 409 or a 422. Missing rate
+    /// headers are added.
     ///
     /// ```
     /// use serde_json::json;
@@ -198,16 +199,16 @@ impl Model {
         self
     }
 
-    /// Makes every batch with an entry that sets this field to this value one that is refused with this answer, such as
-    /// a 422, whichever variant the entry addresses. The rate headers that the answer lacks are added.
+    /// Refuses this value of a field: a batch with an entry that sets it gets this response, such as a 422, whichever
+    /// variant the entry addresses. Missing rate headers are added.
     #[must_use]
     pub fn refuse_value(mut self, slug: &str, value: impl Into<Value>, reply: Reply) -> Self {
         self.refused.push((slug.to_owned(), value.into(), reply));
         self
     }
 
-    /// Makes a field one that is in the schema of a collection and not published yet: an update that names it
-    /// succeeds, and the value of the field is dropped, as was observed.
+    /// Declares a field of a collection that is in the schema and not published yet. An update that names the field
+    /// succeeds, and its value is dropped, as was observed.
     #[must_use]
     pub fn unpublished_field(mut self, collection: &str, slug: &str) -> Self {
         let collection = self.collection_mut(collection);
@@ -215,17 +216,17 @@ impl Model {
         self
     }
 
-    /// Whether a batch that is refused for one of its entries changes nothing; `true` unless set.
+    /// Whether a batch that is refused for one of its entries changes nothing. Default: `true`.
     ///
-    /// With `false` the entries before the bad one are applied. Webflow does not document which holds; all-or-nothing
-    /// was observed for the endpoint's live twin only.
+    /// With `false` the entries before the refused one are applied. Webflow does not document which holds;
+    /// all-or-nothing was observed only for the endpoint's live twin.
     #[must_use]
     pub fn atomic(mut self, atomic: bool) -> Self {
         self.atomic = atomic;
         self
     }
 
-    /// The variant of an item in a locale, the primary one for `None`.
+    /// The variant of an item in a locale. `None` is the primary locale.
     #[must_use]
     pub fn variant(&self, collection: &str, item: &str, locale: Option<&str>) -> Option<&Variant> {
         let collection = self.collections.get(collection)?;
@@ -235,7 +236,7 @@ impl Model {
             .get(locale.unwrap_or(&collection.primary))
     }
 
-    /// The id of the primary locale of a collection.
+    /// Id of the primary locale of a collection.
     #[must_use]
     pub fn primary_locale(&self, collection: &str) -> Option<&str> {
         self.collections
@@ -259,7 +260,7 @@ impl Model {
         })
     }
 
-    /// The keys of the variants that are not equal in both models, or that only one of them has.
+    /// Keys of the variants that differ between both models, or that only one of them has.
     #[must_use]
     pub fn differences(&self, other: &Self) -> BTreeSet<VariantKey> {
         let theirs: BTreeMap<_, _> = other.variants().collect();

@@ -1,4 +1,4 @@
-//! The answer to a request, and what it rests on.
+//! A response of the server, with its basis.
 
 use std::fmt;
 
@@ -8,35 +8,35 @@ use serde_json::Value;
 
 use super::contract::Contract;
 
-/// What an answer rests on.
+/// The basis of a response: how far it can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// Webflow's documentation shows such an answer in such a case.
+    /// Webflow's documentation shows such a response in such a case.
     Documented,
-    /// The service was seen to answer so.
+    /// Such a response of the service was observed.
     Observed,
-    /// Nobody says how the service answers; this is the reference server's choice.
+    /// Neither documented nor observed: a choice of the reference server.
     Assumed,
-    /// A test made it.
+    /// Created by a test.
     Scripted,
 }
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
-    /// The headers. Those that frame the message (`content-length`, `transfer-encoding`, `connection`) are not sent from
-    /// here: the server adds its own.
+    /// The headers. Those that frame the message (`content-length`, `transfer-encoding`, `connection`) are not sent:
+    /// the server sets its own.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// What the answer rests on.
+    /// The basis of the response.
     pub basis: Basis,
 }
 
 impl Reply {
-    /// A scripted answer with this status and nothing else. A number outside 100 to 999 is no status and becomes 500.
+    /// Creates a scripted response with this status and nothing else. A number outside 100 to 999 becomes 500.
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
@@ -47,13 +47,14 @@ impl Reply {
         }
     }
 
-    /// The example that the API document gives for this status, with the example values of its headers.
+    /// The API document's example for this status, with the example values of its headers.
     ///
-    /// The document's headers include `Retry-After: 60`; replace it with [`Reply::header`] where a test should not wait.
+    /// The document's headers include `Retry-After: 60`; replace it with [`Reply::header`] where a test should not
+    /// wait.
     ///
     /// # Errors
     ///
-    /// The document does not list the status for the operation, or gives no example of its body.
+    /// The document does not list the status for the operation, or has no example of its body.
     pub fn documented(status: u16) -> Result<Self, UndocumentedStatus> {
         let example = Contract::get()
             .ok()
@@ -67,7 +68,7 @@ impl Reply {
         Ok(reply)
     }
 
-    /// Sets a header, in place of any value it had. What HTTP cannot carry as a header is left out.
+    /// Sets a header, replacing any previous value. An invalid name or value is ignored.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (
@@ -79,7 +80,7 @@ impl Reply {
         self
     }
 
-    /// Takes a header away.
+    /// Removes a header.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
@@ -110,10 +111,10 @@ impl Reply {
     }
 }
 
-/// A status for which the API document has no example.
+/// Error: the API document has no example for a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UndocumentedStatus {
-    /// The status that was asked for.
+    /// The requested status.
     pub status: u16,
 }
 

@@ -5,16 +5,16 @@ use std::fmt;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
-use super::answer::{PrimaryEcho, Settings};
 use super::core::{Core, Request, Step};
 use super::http1::is_framing;
 use super::log::Exchange;
 use super::model::{Model, Variant};
+use super::response::{PrimaryEcho, Settings};
 
-/// The reference server on a port of the local machine. It stops when it is dropped.
+/// The reference server on a port of the local machine. It stops when dropped.
 ///
-/// Paths reach it as a URL parser leaves them, with `.` and `..` segments resolved; [`FaultyServer`] sees them as they
-/// were sent.
+/// The server sees paths as a URL parser leaves them, with `.` and `..` segments resolved. [`FaultyServer`] sees them
+/// as they were sent.
 ///
 /// [`FaultyServer`]: super::FaultyServer
 pub struct ReferenceServer {
@@ -23,7 +23,7 @@ pub struct ReferenceServer {
 }
 
 impl ReferenceServer {
-    /// Describes a server, from an empty model and the default settings.
+    /// Configures a server, starting from an empty model and default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -41,7 +41,7 @@ impl ReferenceServer {
         Self { core, server }
     }
 
-    /// The base URL for clients, in place of `https://api.webflow.com/v2`. It has no slash at its end.
+    /// The base URL for clients, in place of `https://api.webflow.com/v2`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/v2", self.server.uri())
@@ -59,7 +59,7 @@ impl ReferenceServer {
         &self.core
     }
 
-    /// The model as it is now.
+    /// The current model.
     #[must_use]
     pub fn model(&self) -> Model {
         self.core.model()
@@ -76,7 +76,7 @@ impl ReferenceServer {
         self.core.script(steps);
     }
 
-    /// Starts anew with this model: no script, no log, and the settings that the server was started with.
+    /// Replaces the model, clears script and log, and restores the settings that the server was started with.
     pub fn reset(&self, model: Model) {
         self.core.reset(model);
     }
@@ -91,7 +91,7 @@ impl fmt::Debug for ReferenceServer {
     }
 }
 
-/// Describes a [`ReferenceServer`].
+/// Configures a [`ReferenceServer`].
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Builder {
@@ -130,10 +130,10 @@ impl Builder {
         self
     }
 
-    /// Makes the site one without localization: items come back with `cmsLocaleId: null`, as was observed.
+    /// Configures a site without localization: items are returned with `cmsLocaleId: null`, as was observed.
     ///
-    /// What an entry gets that names the primary locale was not observed; set
-    /// [`named_primary_echo`](Settings::named_primary_echo) to try each possibility.
+    /// The value for an entry that names the primary locale was not observed; set
+    /// [`named_primary_echo`](Settings::named_primary_echo) to test each possibility.
     pub fn without_localization(mut self) -> Self {
         self.settings.primary_echo = PrimaryEcho::Null;
         self
@@ -145,7 +145,7 @@ impl Builder {
         self
     }
 
-    /// The core without a network, for a [`FaultyServer`](super::FaultyServer) or for calls in process.
+    /// Builds the core without a network, for a [`FaultyServer`](super::FaultyServer) or for calls in process.
     #[must_use]
     pub fn build(self) -> Core {
         Core::new(self.model, self.settings)

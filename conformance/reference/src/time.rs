@@ -1,38 +1,38 @@
-//! Where the server's time comes from.
+//! The time of a server.
 
 use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What [`Time::sleep`] returns.
+/// The future of [`Time::sleep`].
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
-/// What lasts until it is dropped.
-pub type Lasting = Box<dyn Send + Sync>;
+/// A guard that ends something when dropped.
+pub type Guard = Box<dyn Send + Sync>;
 
-/// The time of a server: what its limits, its delays and its log go by.
+/// The time of a server, used for its limits, its latency and its log.
 pub trait Time: fmt::Debug + Send + Sync + 'static {
-    /// The time of day, for dates in answers.
+    /// The time of day, for dates in responses.
     fn now(&self) -> SystemTime;
 
-    /// The time since the start. It never goes back.
+    /// The time since the start. It never decreases.
     fn elapsed(&self) -> Duration;
 
-    /// A future that is ready when this much time has passed since the call. After [`Duration::MAX`] it never is.
+    /// A future that is ready this long after the call. With [`Duration::MAX`] it never is.
     fn sleep(&self, duration: Duration) -> Sleep;
 
-    /// A request was read. What is returned lasts until its client has closed the connection.
-    fn arrived(&self) -> Lasting {
+    /// Reports that a request was read. The server drops the guard when the client has closed the connection.
+    fn arrived(&self) -> Guard {
         Box::new(())
     }
 
-    /// A request is kept waiting on purpose, for as long as what is returned lasts.
-    fn held(&self) -> Lasting {
+    /// Reports that the server holds a request on purpose, until it drops the guard.
+    fn held(&self) -> Guard {
         Box::new(())
     }
 }
 
-/// The time of the operating system, from the moment that this value is made.
+/// The time of the operating system, measured from the creation of this value.
 #[derive(Clone, Copy, Debug)]
 pub struct RealTime(Instant);
 

@@ -1,12 +1,12 @@
-//! Error bodies that no document shows.
+//! Error bodies that were observed and are not documented.
 
 use serde_json::{Value, json};
 
 use super::reply::{Basis, Reply};
 
-/// The form of an error body, beside the documented one, that was met in the wild.
+/// The form of an error body that was observed and differs from the documented one.
 ///
-/// The forms were observed; the texts in them are ours where nothing was quoted.
+/// The forms were observed; their texts are invented where none was quoted.
 ///
 /// ```
 /// use webflow_cms_reference::UndocumentedBody;
@@ -22,20 +22,20 @@ use super::reply::{Basis, Reply};
 pub enum UndocumentedBody {
     /// 404 with `404 Not Found` as plain text.
     PlainText,
-    /// 403 with the HTML page of a proxy or firewall that stands before the service and blocked the request.
+    /// 403 with the HTML page of a proxy or firewall in front of the service.
     BlockPage,
     /// 400 with `msg` and the list `problems`.
     Problems,
-    /// 400 with the list `errors`, of texts.
+    /// 400 with `errors`, a list of strings.
     Errors,
-    /// 400 with the text `error`.
+    /// 400 with `error`, a string.
     Error,
-    /// 400 with `application/problem+json`, as RFC 9457 has it.
+    /// 400 with `application/problem+json` (RFC 9457).
     ProblemDetails,
 }
 
 impl UndocumentedBody {
-    /// All of them.
+    /// All forms.
     pub const ALL: [Self; 6] = [
         Self::PlainText,
         Self::BlockPage,
@@ -45,7 +45,7 @@ impl UndocumentedBody {
         Self::ProblemDetails,
     ];
 
-    /// The answer with the status that goes with the form. It has no rate headers.
+    /// The response with the form's own status, without rate headers.
     #[must_use]
     pub fn reply(self) -> Reply {
         self.reply_with(match self {
@@ -55,7 +55,7 @@ impl UndocumentedBody {
         })
     }
 
-    /// The answer with another status.
+    /// The response with another status.
     #[must_use]
     pub fn reply_with(self, status: u16) -> Reply {
         let reply = Reply::new(status);
@@ -73,7 +73,7 @@ impl UndocumentedBody {
         reply.on(Basis::Observed)
     }
 
-    /// The words of the body that say what is wrong, as they stand in it.
+    /// The reason of the error, as it stands in the body.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {

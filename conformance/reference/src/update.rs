@@ -1,4 +1,4 @@
-//! What an update does to the model, or why it is refused.
+//! Updates of the model, and refusals.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::clock::timestamp;
 use super::model::{Collection, Model, Variant, VariantKey};
 use super::reply::{Basis, Reply};
 
-/// The most entries that one request may carry, from the text of the reference page.
+/// Maximum number of entries of one request, from the text of the reference page.
 pub const MAX_ENTRIES: usize = 100;
 
 /// A request to update items, as the model reads it.
@@ -16,28 +16,28 @@ pub const MAX_ENTRIES: usize = 100;
 pub struct Update {
     /// The id of the collection.
     pub collection: String,
-    /// The entries, in the order in which they were sent.
+    /// The entries, in the order of the request.
     pub entries: Vec<Entry>,
 }
 
-/// What an update asks for one item in one locale.
+/// The update of one item in one locale.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
     /// The id of the item.
     pub id: String,
-    /// The id of the CMS locale; `None` for the primary one.
+    /// The id of the CMS locale. `None` for the primary locale.
     pub locale: Option<String>,
     /// The new archive flag, if sent.
     pub is_archived: Option<bool>,
     /// The new draft flag, if sent.
     pub is_draft: Option<bool>,
-    /// The fields to change; `null` clears a field.
+    /// The fields to change. `null` clears a field.
     pub field_data: Map<String, Value>,
 }
 
 impl Update {
-    /// Reads a request body. Keys that are no part of the request are ignored; so is a value of the wrong type, which
-    /// the check against the document has refused before.
+    /// Reads a request body. Unknown keys and values of the wrong type are ignored; the check against the API document
+    /// refuses the latter beforehand.
     #[must_use]
     pub fn from_body(collection: &str, body: &Value) -> Self {
         let entries = body
@@ -90,17 +90,17 @@ impl Entry {
 /// A variant after its update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Updated {
-    /// Which variant it is.
+    /// The address of the variant.
     pub key: VariantKey,
     /// Whether its locale is the primary one.
     pub primary: bool,
     /// Whether the entry named its locale.
     pub named: bool,
-    /// The variant as it is now.
+    /// The variant after the update.
     pub variant: Variant,
 }
 
-/// Why the model refuses a batch.
+/// The reason why the model refuses a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -110,32 +110,32 @@ pub enum Reason {
     TooManyEntries,
     /// Two entries address the same variant.
     Duplicate,
-    /// There is no such collection.
+    /// The collection does not exist.
     UnknownCollection,
-    /// The collection has no such item.
+    /// The collection does not have the item.
     UnknownItem,
-    /// The collection has no such locale.
+    /// The collection does not have the locale.
     UnknownLocale,
     /// The item does not exist in this locale.
     MissingVariant,
-    /// The variant is one that the model was told to [reject](Model::reject), or to
-    /// [reject with an answer](Model::reject_with), or it sets a [refused value](Model::refuse_value).
+    /// The variant is [rejected](Model::reject), possibly [with a response](Model::reject_with), or the entry sets a
+    /// [refused value](Model::refuse_value).
     Rejected,
 }
 
-/// A batch that was refused.
+/// A refused batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// Why the batch was refused.
+    /// The reason.
     pub reason: Reason,
-    /// How many entries had been applied: none, unless the model is not [atomic](Model::atomic).
+    /// Number of entries that were applied: 0, unless the model is not [atomic](Model::atomic).
     pub applied: usize,
-    /// The answer that the model was told to [reject with](Model::reject_with), if it was told one.
+    /// The response that was set by [`Model::reject_with`] or [`Model::refuse_value`], if any.
     pub reply: Option<Box<Reply>>,
 }
 
 impl Refusal {
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> u16 {
         match (&self.reply, self.reason) {
@@ -145,7 +145,7 @@ impl Refusal {
         }
     }
 
-    /// What the status and the code rest on. The words of a 404 are assumed throughout.
+    /// The basis of status and code. The texts of a 404 are assumed.
     #[must_use]
     pub fn basis(&self) -> Basis {
         match (&self.reply, self.reason) {
@@ -155,7 +155,7 @@ impl Refusal {
         }
     }
 
-    /// The answer, without rate headers.
+    /// The response, without rate headers.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let modelled = || Reply::new(self.status()).json(&self.body());
@@ -166,8 +166,8 @@ impl Refusal {
             .on(self.basis())
     }
 
-    /// The error body of the model, in Webflow's shape. It never names the item, and for a 404 not even what is
-    /// missing: collection, item or variant.
+    /// The error body of the model in Webflow's shape. It does not name the item, and for a 404 not even the missing
+    /// part: collection, item or variant.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut details = json!([]);
@@ -192,7 +192,8 @@ impl Refusal {
                 ("resource_not_found", "Requested resource not found")
             }
             Reason::Rejected => {
-                details = json!([{"param": "unknown-field", "description": "Field not described in schema: undefined"}]);
+                let description = "Field not described in schema: undefined";
+                details = json!([{"param": "unknown-field", "description": description}]);
                 ("validation_error", "Validation Error")
             }
         };
@@ -201,9 +202,9 @@ impl Refusal {
 }
 
 impl Model {
-    /// Applies a batch and returns the updated variants in the order in which they were sent.
+    /// Applies a batch and returns the updated variants in the order of the request.
     ///
-    /// Each entry moves the `last_updated` of its variant to a new instant of a clock that only updates move.
+    /// Each entry sets the `last_updated` of its variant to a new instant of a clock that only updates advance.
     ///
     /// # Errors
     ///
@@ -225,7 +226,7 @@ impl Model {
         })
     }
 
-    /// The variants that the entries address, up to the first entry that cannot be applied, and why it cannot.
+    /// The variants that the entries address, up to the first entry that cannot be applied, and the reason for that.
     fn targets(&self, update: &Update) -> (Vec<VariantKey>, Option<(Reason, Option<Reply>)>) {
         let refused = |reason| Some((reason, None));
         if update.entries.is_empty() {

@@ -1,4 +1,4 @@
-//! The check of a request against the API document.
+//! The validation of a request against the API document.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,20 +14,20 @@ use super::json;
 use super::log::Exchange;
 use super::reply::{Basis, Reply};
 
-/// What is wrong with a request.
+/// A violation of the API document by a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which part of the request is at fault.
+    /// The part of the request that is invalid.
     pub kind: ViolationKind,
-    /// What is wrong with it. It holds no header value.
+    /// The explanation. It contains no header value.
     pub message: String,
 }
 
-/// Which part of a request is at fault.
+/// The part of a request that is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ViolationKind {
-    /// The path is not that of the operation.
+    /// The path is not the operation's.
     Path,
     /// The method is not `PATCH`.
     Method,
@@ -37,22 +37,22 @@ pub enum ViolationKind {
     ContentType,
     /// There is an `api-version` header; the version is part of the path.
     ApiVersion,
-    /// A documented query parameter comes twice or has an impossible value.
+    /// A documented query parameter is repeated or has an invalid value.
     Query,
-    /// A query parameter is not documented. The service was seen to ignore it, so it is no reason to refuse.
+    /// A query parameter is not documented. The service was observed to ignore it, so the request is not refused.
     UnknownQuery,
     /// The body is not JSON.
     Json,
-    /// A key comes twice in one JSON object.
+    /// A key is repeated in one JSON object.
     DuplicateKey,
     /// The body does not match the documented schema.
     Schema,
-    /// The API document itself cannot be used, so nothing was checked.
+    /// The API document cannot be used, so nothing was checked.
     Contract,
 }
 
 impl Violation {
-    /// Whether the request is refused for it. The rest is in the log only.
+    /// Whether the request is refused because of this violation. Other violations are only logged.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.kind != ViolationKind::UnknownQuery
@@ -67,13 +67,13 @@ impl fmt::Display for Violation {
 
 /// A request as far as it could be read.
 pub(super) struct Checked {
-    /// The id of the collection, percent-decoded, if the path is that of the operation.
+    /// The id of the collection, percent-decoded, if the path is the operation's.
     pub(super) collection: Option<String>,
     pub(super) json: Option<Value>,
     pub(super) violations: Vec<Violation>,
 }
 
-/// Finds everything that is wrong with a request.
+/// Finds all violations of a request.
 pub(super) fn check(request: &Request, token: &str) -> Checked {
     let mut found = Findings::default();
     let collection = collection_id(&request.path);
@@ -111,7 +111,7 @@ pub(super) fn check(request: &Request, token: &str) -> Checked {
     }
 }
 
-/// The answer to a request with these violations, of which the gravest decides.
+/// The response to a request with these violations. The gravest one decides.
 pub(super) fn refusal(exchange: &Exchange) -> Reply {
     let Exchange { method, path, .. } = exchange;
     let violations: Vec<_> = exchange
@@ -296,7 +296,7 @@ fn check_body(body: &[u8], contract: &Contract, found: &mut Findings) -> Option<
     Some(value)
 }
 
-/// Words a schema error as the service was seen to word its own.
+/// The text of a schema error, as the service was observed to word its own.
 fn describe(error: &ValidationError<'_>) -> String {
     let path = error.instance_path().as_str();
     let name = path
@@ -334,7 +334,7 @@ fn describe(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// Decodes percent-encoding; an escape that is none stays as it is.
+/// Decodes percent-encoding. An invalid escape is left as it is.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

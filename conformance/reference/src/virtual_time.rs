@@ -1,4 +1,4 @@
-//! Time that passes only when everybody waits for it.
+//! Virtual time, which advances only when all clients wait.
 
 mod drive;
 mod state;
@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{Lasting, Sleep, Time};
+use crate::{Guard, Sleep, Time};
 use state::Shared;
 use timer::Timer;
 
@@ -21,25 +21,24 @@ pub use state::Counts;
 /// 2026-01-01T00:00:00Z, in seconds from the epoch.
 const START: u64 = 1_767_225_600;
 
-/// A time that a client, a server and a test share, and that passes only when all of them wait for it: two hours go by
-/// in a millisecond, and each wait ends at the exact instant.
+/// A virtual time that a client, a server and a test share. It advances only when all of them wait: two hours take a
+/// millisecond, and each wait ends at its exact instant.
 ///
-/// A client under test has to use it as its clock, by [`now`](Self::now), [`elapsed`](Self::elapsed) and
-/// [`sleep`](Self::sleep), and to report its calls, requests and waits, by [`call_started`](Self::call_started) and the
-/// methods that follow, or by going through [`caller`](Self::caller). The server uses it by
-/// [`Core::with_time`](crate::Core::with_time). From them it knows when time may pass:
+/// The client under test uses it as its clock, with [`now`](Self::now), [`elapsed`](Self::elapsed) and
+/// [`sleep`](Self::sleep), and reports its calls, requests and waits: by [`call_started`](Self::call_started) and the
+/// methods below it, or by [`caller`](Self::caller), [`attempt`](Self::attempt) and [`waiting`](Self::waiting). The
+/// server uses it by [`Core::with_time`](crate::Core::with_time). Time advances when
 ///
-/// - each caller waits, or has a request under way;
-/// - each request under way was read by the server, and is held there on purpose: by a latency, a silence, a dripping
-///   body;
-/// - whoever was woken has been polled.
+/// - each caller waits or has a request in flight,
+/// - the server has read each request in flight and holds it on purpose: for latency, silence or a dripping body,
+/// - each task that was woken has been polled.
 ///
-/// Then time jumps to the earliest timer, which alone is fired, in the order of creation among those of one instant. So
-/// what follows from a timer is through, over the network and back, before the next one is looked at. The same run has
-/// the same instants, each time.
+/// Then time jumps to the earliest timer and fires it alone; timers of one instant fire in the order of creation.
+/// All effects of a timer, over the network and back, are complete before the next one fires. Every run of a test has
+/// the same instants.
 ///
-/// Time passes within [`run`](Self::run), on a current-thread runtime of tokio. A clock that tokio pauses would not do:
-/// it jumps whenever no task is ready, which is also when an answer is still on its way through a socket.
+/// Time advances within [`run`](Self::run), on a current-thread runtime of tokio. Tokio's paused clock does not fit: it
+/// jumps whenever no task is ready, even while a response is on its way through a socket.
 ///
 /// Clones share the time.
 ///
@@ -66,7 +65,7 @@ const START: u64 = 1_767_225_600;
 pub struct VirtualTime(Arc<Shared>);
 
 impl VirtualTime {
-    /// A time that has not begun to pass.
+    /// Creates a time at its start.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -78,14 +77,14 @@ impl VirtualTime {
         self.0.look(|state| state.now)
     }
 
-    /// The time of day. It is midnight at the start of 2026, UTC, when nothing has passed.
+    /// The time of day. It starts at midnight on 1 January 2026, UTC.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(START) + self.elapsed()
     }
 
-    /// Counts a call as one that time has to mind, from its first poll until it is ready or dropped. A call within a
-    /// call is part of it.
+    /// Registers a call, from its first poll until it is ready or dropped. Time does not advance while the call works.
+    /// A nested call is part of the outer one.
     pub fn caller<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
         let time = self.clone();
         async move {
@@ -95,7 +94,7 @@ impl VirtualTime {
         }
     }
 
-    /// A wait of the test's own, such as one before it drops a call or changes a limit.
+    /// A wait of the test itself, for example before it drops a call or changes a limit.
     pub fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
         let (time, sleep) = (self.clone(), self.timer(duration));
         self.caller(async move {
@@ -104,34 +103,32 @@ impl VirtualTime {
         })
     }
 
-    /// A request is under way for as long as what is returned lasts. For clients that do not tell it through their
-    /// [`Observer`].
-    pub fn trying(&self) -> Counted {
+    /// Marks a request as in flight until the guard is dropped, for clients without an observer.
+    pub fn attempt(&self) -> CountGuard {
         self.0.change(|state| state.started += 1);
         self.count(|counts| &mut counts.in_flight)
     }
 
-    /// A caller waits for as long as what is returned lasts. For clients that do not tell it through their
-    /// [`Observer`].
-    pub fn waiting(&self) -> Counted {
+    /// Marks a caller as waiting until the guard is dropped, for clients without an observer.
+    pub fn waiting(&self) -> CountGuard {
         self.count(|counts| &mut counts.waiting)
     }
 
-    /// Who is where at the moment.
+    /// The current counts.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.0.look(state::State::counts)
     }
 
-    fn count(&self, what: fn(&mut Counts) -> &mut i64) -> Counted {
+    fn count(&self, what: fn(&mut Counts) -> &mut i64) -> CountGuard {
         self.0.change(|state| *what(&mut state.counts) += 1);
-        Counted {
+        CountGuard {
             shared: Arc::clone(&self.0),
             what,
         }
     }
 
-    /// A sleep of a client's clock: ready when this much time has passed since the call.
+    /// A sleep of a client's clock: ready this long after the call.
     #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(self.timer(duration))
@@ -141,10 +138,10 @@ impl VirtualTime {
         Timer::new(Arc::clone(&self.0), duration)
     }
 
-    /// Records that a call begins. `call` is a number that no other call under way has. A call within a call is part of
-    /// it.
+    /// Records that a call starts. `call` is a number that no other running call has. A nested call is part of the
+    /// outer one.
     ///
-    /// This method and the five below are the hooks for the observer of a client, so that its calls need no
+    /// This method and the five below are hooks for the observer of a client, whose calls then need no
     /// [`caller`](Self::caller) around them.
     pub fn call_started(&self, call: u64) {
         if !within::a_call() {
@@ -155,7 +152,7 @@ impl VirtualTime {
         }
     }
 
-    /// Records that a call has ended, or was dropped.
+    /// Records that a call has ended or was dropped.
     pub fn call_ended(&self, call: u64) {
         self.0.change(|state| {
             if state.calls.remove(&call) {
@@ -172,17 +169,27 @@ impl VirtualTime {
         });
     }
 
-    /// Records that a response was read, or that there will be none.
+    /// Records that a response was read, or that none will come.
     pub fn request_ended(&self) {
         self.0.change(|state| state.counts.in_flight -= 1);
     }
 
-    /// Records that a call begins to wait.
+    /// Records that the client begins to work beside its calls, such as writing to a file on another thread.
+    pub fn work_started(&self) {
+        self.0.change(|state| state.counts.callers += 1);
+    }
+
+    /// Records that the client has ended such work.
+    pub fn work_ended(&self) {
+        self.0.change(|state| state.counts.callers -= 1);
+    }
+
+    /// Records that a call starts to wait.
     pub fn wait_started(&self) {
         self.0.change(|state| state.counts.waiting += 1);
     }
 
-    /// Records that a call has waited.
+    /// Records that a call has stopped waiting.
     pub fn wait_ended(&self) {
         self.0.change(|state| state.counts.waiting -= 1);
     }
@@ -197,23 +204,23 @@ impl fmt::Debug for VirtualTime {
     }
 }
 
-/// Is counted until it is dropped.
-#[must_use = "it is counted until it is dropped"]
-pub struct Counted {
+/// A guard that is counted until dropped.
+#[must_use = "counted until it is dropped"]
+pub struct CountGuard {
     shared: Arc<Shared>,
     what: fn(&mut Counts) -> &mut i64,
 }
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.shared
             .change(|state| *(self.what)(&mut state.counts) -= 1);
     }
 }
 
-impl fmt::Debug for Counted {
+impl fmt::Debug for CountGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counted").finish_non_exhaustive()
+        f.debug_struct("CountGuard").finish_non_exhaustive()
     }
 }
 
@@ -230,12 +237,12 @@ impl Time for VirtualTime {
         Box::pin(self.timer(duration))
     }
 
-    fn arrived(&self) -> Lasting {
+    fn arrived(&self) -> Guard {
         self.0.change(|state| state.arrived += 1);
         Box::new(self.count(|counts| &mut counts.open))
     }
 
-    fn held(&self) -> Lasting {
+    fn held(&self) -> Guard {
         Box::new(self.count(|counts| &mut counts.held))
     }
 }

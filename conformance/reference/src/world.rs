@@ -1,4 +1,4 @@
-//! What it takes to try a client's behaviour in time.
+//! A server and its clients in virtual time, reused for case after case.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,9 +11,8 @@ use tokio::runtime::Runtime;
 use crate::virtual_time::{Stalled, VirtualTime};
 use crate::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Settings, Step};
 
-/// A [virtual time](VirtualTime) and a server that lives in it, on a runtime of their own. It is made once and used for
-/// case after case, each of which [begins](Self::reset) with a new time and a new server: nothing of a case is left in
-/// the next one, not even a connection.
+/// A [virtual time](VirtualTime) and a server in it, on a runtime of their own. Create it once and [reset](Self::reset)
+/// it for each case: a case starts with a new time and a new server, and inherits nothing, not even a connection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +33,7 @@ use crate::{Core, Exchange, Fault, FaultyServer, Limiter, Model, Settings, Step}
 /// # }
 /// ```
 pub struct World {
-    // The server goes before the runtime that it lives on.
+    // Declared before the runtime so that the server is dropped first.
     scene: RefCell<Scene>,
     runtime: Runtime,
     settings: Settings,
@@ -56,11 +55,11 @@ impl Scene {
 }
 
 impl World {
-    /// Makes a world with an empty model. Each case begins with these settings.
+    /// Creates a world with an empty model. Each case starts with these settings.
     ///
     /// # Errors
     ///
-    /// There is no runtime or no port to be had.
+    /// No runtime can be built, or no port can be bound.
     pub fn new(settings: Settings) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -73,12 +72,11 @@ impl World {
         })
     }
 
-    /// Begins a case: with this model, with the settings that the world was made with, and with nothing else. The base
-    /// URL is another one.
+    /// Starts a case with this model, the settings of the world, a new time and a new server. The base URL changes.
     ///
     /// # Errors
     ///
-    /// There is no port to be had.
+    /// No port can be bound.
     pub fn reset(&self, model: Model) -> io::Result<()> {
         let scene = Scene::new(model, self.settings.clone());
         let scene = self.runtime.block_on(scene)?;
@@ -91,7 +89,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Nothing happened for 20 seconds of real time, and time could not pass.
+    /// Nothing happened for 20 seconds of real time, and virtual time could not advance.
     pub fn run<F: Future>(&self, future: F) -> Result<F::Output, Stalled> {
         let time = self.time();
         self.runtime.block_on(time.try_run(future))
@@ -121,7 +119,7 @@ impl World {
         self.server().log()
     }
 
-    /// Lets the server keep a rate limit.
+    /// Sets the server's rate limiter.
     pub fn limit(&self, limiter: Limiter) {
         self.configure(|settings| settings.limiter = Some(limiter));
     }
@@ -136,12 +134,12 @@ impl World {
         self.server().core().script(steps);
     }
 
-    /// Appends faults to the connections to come, as [`FaultyServer::inject`] does.
+    /// Appends faults of future connections, as [`FaultyServer::inject`] does.
     pub fn faults(&self, faults: impl IntoIterator<Item = Fault>) {
         self.server().inject(faults);
     }
 
-    /// Delays the answers, as [`FaultyServer::latency`] does.
+    /// Delays responses, as [`FaultyServer::latency`] does.
     pub fn latency(&self, latency: impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static) {
         self.server().latency(latency);
     }

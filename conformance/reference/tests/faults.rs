@@ -1,4 +1,4 @@
-//! Each fault of the faulty server is what it says.
+//! The faults of the faulty server, each as a client sees it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn faulty(faults: impl IntoIterator<Item = Fault>) -> FaultyServer {
     server
 }
 
-async fn try_patch(server: &FaultyServer) -> reqwest::Result<Response> {
+async fn patch(server: &FaultyServer) -> reqwest::Result<Response> {
     request(&server.base_url(), &server.token(), rename_a().to_string())
         .send()
         .await
@@ -40,28 +40,27 @@ fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_fault_passes_the_answer_through_and_reads_chunked_bodies() {
+async fn a_connection_without_a_fault_passes_the_response_through_and_reads_chunked_bodies() {
     let server = faulty([]).await;
     assert_eq!(
-        try_patch(&server)
-            .await
-            .unwrap()
-            .json::<Value>()
-            .await
-            .unwrap()["items"][0]["id"],
+        patch(&server).await.unwrap().json::<Value>().await.unwrap()["items"][0]["id"],
         A
     );
     let text = rename_a().to_string();
     let (head, tail) = text.split_at(10);
     let raw = format!(
-        "PATCH /v2/collections/x/../{C}/items HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+        "PATCH /v2/collections/x/../{C}/items HTTP/1.1\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\n\
          transfer-encoding: chunked\r\n\r\n{:x}\r\n{head}\r\n{:X};ext=1\r\n{tail}\r\n0\r\n\r\n",
         server.token(),
         head.len(),
         tail.len(),
     );
-    let answer = exchange_raw(&server, raw.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
+    let response = exchange_raw(&server, raw.as_bytes()).await;
+    assert!(
+        response.starts_with("HTTP/1.1 404 Not Found\r\n"),
+        "{response}"
+    );
     let log = server.log();
     assert_eq!(log[1].json, Some(rename_a()));
     assert_eq!(
@@ -93,9 +92,9 @@ async fn exchange_raw(server: &FaultyServer, bytes: &[u8]) -> String {
     let address = server.base_url().replace("http://", "").replace("/v2", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
@@ -109,20 +108,20 @@ async fn resets_are_resets_and_only_the_last_of_them_acts() {
     .await;
 
     assert!(matches!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset | BrokenPipe)
     ));
     assert_eq!((server.unread(), server.log().len()), (1, 0));
 
     assert_eq!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset)
     );
     assert_eq!((name_of_a(&server), server.log().len()), (json!("a"), 1));
     assert!(server.log()[0].reply.is_none());
 
     assert_eq!(
-        io_kind(&try_patch(&server).await.unwrap_err()),
+        io_kind(&patch(&server).await.unwrap_err()),
         Some(ConnectionReset)
     );
     assert_eq!((name_of_a(&server), server.log().len()), (json!("new"), 2));
@@ -134,11 +133,14 @@ async fn resets_are_resets_and_only_the_last_of_them_acts() {
 }
 
 #[tokio::test]
-async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
+async fn a_body_is_incomplete_wherever_the_connection_closes() {
     for after in [0, 1, 50, usize::MAX] {
-        for fault in [Fault::CutBody { after }, Fault::CutChunked { after }] {
+        for fault in [
+            Fault::ClosedInBody { after },
+            Fault::ClosedInChunkedBody { after },
+        ] {
             let server = faulty([fault.clone()]).await;
-            let response = try_patch(&server).await.unwrap();
+            let response = patch(&server).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK);
             let error = response.bytes().await.unwrap_err();
             assert!(error.is_body() || error.is_decode(), "{fault:?}: {error:?}");
@@ -151,18 +153,18 @@ async fn cut_bodies_are_incomplete_wherever_they_are_cut() {
 }
 
 #[tokio::test]
-async fn a_cut_head_garbage_and_raw_bytes_are_sent_as_they_are() {
+async fn half_a_head_garbage_and_raw_bytes_are_sent_as_they_are() {
     let server = faulty([
-        Fault::CutHead,
+        Fault::ClosedInHead,
         Fault::Garbage(b"SSH-2.0-nonsense\r\n".to_vec()),
         Fault::Raw(b"HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno".to_vec()),
     ])
     .await;
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     assert_eq!(name_of_a(&server), "new");
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.core().reset(site().build().model());
-    let response = try_patch(&server).await.unwrap();
+    let response = patch(&server).await.unwrap();
     assert_eq!(
         (
             response.status().as_u16(),
@@ -189,7 +191,7 @@ async fn silence_lasts_and_ends_with_the_server() {
         }
         assert!(
             tokio::time::timeout(limit, &mut pending).await.is_err(),
-            "nothing is answered"
+            "no response is sent"
         );
         assert_eq!(name_of_a(&server), name);
         pending.abort();
@@ -202,10 +204,10 @@ async fn silence_lasts_and_ends_with_the_server() {
         tokio::task::yield_now().await;
     }
     drop(server);
-    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+    let response = tokio::time::timeout(Duration::from_secs(5), pending)
         .await
         .expect("the connection ends");
-    assert!(answer.unwrap().is_err());
+    assert!(response.unwrap().is_err());
 }
 
 #[tokio::test]
@@ -217,20 +219,17 @@ async fn a_reset_ends_open_connections() {
         tokio::task::yield_now().await;
     }
     server.reset(site().build().model());
-    let answer = tokio::time::timeout(Duration::from_secs(5), pending)
+    let response = tokio::time::timeout(Duration::from_secs(5), pending)
         .await
         .expect("the connection ends");
-    assert!(answer.unwrap().is_err());
-    assert!(
-        try_patch(&server).await.is_ok(),
-        "new connections are served"
-    );
+    assert!(response.unwrap().is_err());
+    assert!(patch(&server).await.is_ok(), "new connections are served");
 }
 
 #[tokio::test]
 async fn a_head_alone_is_followed_by_nothing() {
     let server = faulty([Fault::HeadOnly]).await;
-    let mut response = try_patch(&server).await.unwrap();
+    let mut response = patch(&server).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let chunk = tokio::time::timeout(Duration::from_millis(100), response.chunk()).await;
     assert!(chunk.is_err(), "{chunk:?}");
@@ -240,7 +239,7 @@ async fn a_head_alone_is_followed_by_nothing() {
 async fn a_drip_goes_on_after_the_body() {
     let pause = Duration::ZERO;
     let server = faulty([Fault::Drip { pause }]).await;
-    let mut response = try_patch(&server).await.unwrap();
+    let mut response = patch(&server).await.unwrap();
     let body = server.log()[0].reply.as_ref().unwrap().body.clone();
     let mut bytes = Vec::new();
     while bytes.len() < body.len() + 100 {
@@ -261,7 +260,7 @@ async fn bodies_without_end_and_of_ten_gigabytes_come_as_fast_as_they_are_read()
     ])
     .await;
     for announced in [None, None, Some(LENGTH)] {
-        let mut response = try_patch(&server).await.unwrap();
+        let mut response = patch(&server).await.unwrap();
         assert_eq!(
             (response.status(), response.content_length()),
             (StatusCode::OK, announced)
@@ -285,7 +284,7 @@ async fn an_oversized_body_has_the_announced_length() {
     ])
     .await;
     for least in [200_000, 1] {
-        let bytes = try_patch(&server).await.unwrap().bytes().await.unwrap();
+        let bytes = patch(&server).await.unwrap().bytes().await.unwrap();
         let own = server.log().pop().unwrap().reply.unwrap().body.len();
         assert_eq!(bytes.len(), own.max(least));
     }
@@ -293,15 +292,15 @@ async fn an_oversized_body_has_the_announced_length() {
 
 #[tokio::test]
 async fn a_connection_that_sends_nothing_gives_its_fault_back() {
-    let server = faulty([Fault::CutHead]).await;
+    let server = faulty([Fault::ClosedInHead]).await;
     assert_eq!(exchange_nothing(&server).await, "");
     assert_eq!(server.pending_faults(), 1);
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.otherwise(Fault::ResetAfterActing);
-    assert!(try_patch(&server).await.is_err());
-    assert!(try_patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
+    assert!(patch(&server).await.is_err());
     server.reset(site().build().model());
-    assert!(try_patch(&server).await.is_ok());
+    assert!(patch(&server).await.is_ok());
 }
 
 async fn exchange_nothing(server: &FaultyServer) -> String {
@@ -309,18 +308,18 @@ async fn exchange_nothing(server: &FaultyServer) -> String {
     let address = server.base_url().replace("http://", "").replace("/v2", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
-async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_refused_with_413() {
+async fn cleared_faults_do_not_occur_and_a_long_body_is_refused_with_413() {
     let server = faulty([Fault::ResetBeforeActing]).await;
     server
         .core()
         .script([webflow_cms_reference::Reply::new(500)]);
-    server.calm();
+    server.clear_pending();
     assert_eq!(
         (server.pending_faults(), server.core().pending_steps()),
         (0, 0)
@@ -330,7 +329,7 @@ async fn a_calm_server_has_forgotten_what_was_to_go_wrong_and_a_long_body_is_ref
         server
             .core()
             .configure(|settings| settings.max_body = Some(most));
-        assert_eq!(try_patch(&server).await.unwrap().status(), status);
+        assert_eq!(patch(&server).await.unwrap().status(), status);
     }
     let applied: Vec<_> = server
         .log()

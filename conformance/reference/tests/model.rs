@@ -1,4 +1,4 @@
-//! Laws of the model behind the reference server.
+//! Properties of the model behind the reference server.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         })
 }
 
-/// Batches of which every entry could be applied alone, and no two address one variant.
+/// Batches without two entries for one variant, each of whose entries could be applied alone.
 fn applicable() -> impl Strategy<Value = Update> {
     proptest::collection::vec(entry(), 1..12).prop_filter_map("no entry is left", |entries| {
         let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The server answers as the service was observed to, where no document says how.
+//! Responses that follow observations of the service where nothing is documented.
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ fn an_unknown_query_parameter_takes_a_step_of_the_script() {
 }
 
 #[test]
-fn a_site_without_localization_answers_with_a_null_locale() {
+fn a_site_without_localization_responses_with_a_null_locale() {
     let core = site().without_localization().build();
     let all =
         json!({"items": [{"id": A}, {"id": A, "cmsLocaleId": FR}, {"id": B, "cmsLocaleId": EN}]});
@@ -127,7 +127,7 @@ fn nothing_in_a_404_tells_what_is_missing() {
 }
 
 #[test]
-fn one_item_in_one_locale_is_refused_with_the_answer_that_is_set() {
+fn one_item_in_one_locale_is_refused_with_the_response_that_is_set() {
     let body = json!({"message": "Conflict", "code": "conflict"});
     let refusal = Reply::new(409).json(&body).header("retry-after", "7");
     let model = site().build().model();

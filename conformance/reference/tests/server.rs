@@ -4,7 +4,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use support::{A, B, C, EN, FR, rename_a, request, site};
 use webflow_cms_reference::{
-    AnswerOrder, AnswerShape, Basis, PrimaryEcho, ReferenceServer, Reply, Request, Step,
+    Basis, PrimaryEcho, ReferenceServer, Reply, Request, ResponseOrder, ResponseShape, Step,
     ViolationKind,
 };
 
@@ -80,7 +80,7 @@ async fn a_valid_update_is_applied_echoed_and_logged() {
 }
 
 #[tokio::test]
-async fn answers_take_the_shapes_and_orders_that_are_set() {
+async fn responses_take_the_shapes_and_orders_that_are_set() {
     let server = site().start().await;
     let keys = |locale: Option<&str>| {
         [(A, locale), (A, Some(FR)), (B, locale)]
@@ -101,7 +101,7 @@ async fn answers_take_the_shapes_and_orders_that_are_set() {
 
     server
         .core()
-        .configure(|settings| settings.order = AnswerOrder::Reversed);
+        .configure(|settings| settings.order = ResponseOrder::Reversed);
     let mut reversed = keys(None);
     reversed.reverse();
     assert_eq!(returned_keys(patch(&server, &all()).await).await, reversed);
@@ -110,7 +110,7 @@ async fn answers_take_the_shapes_and_orders_that_are_set() {
     for seed in 0..20 {
         server
             .core()
-            .configure(|settings| settings.order = AnswerOrder::Shuffled(seed));
+            .configure(|settings| settings.order = ResponseOrder::Shuffled(seed));
         let shuffled = returned_keys(patch(&server, &all()).await).await;
         assert_eq!(
             shuffled,
@@ -127,7 +127,7 @@ async fn answers_take_the_shapes_and_orders_that_are_set() {
     assert!(orders.len() > 3, "{orders:?}");
 
     server.core().configure(|settings| {
-        settings.shape = AnswerShape::ItemWhenSingle;
+        settings.shape = ResponseShape::ItemWhenSingle;
         settings.pagination = false;
         settings.omitted = vec!["lastPublished".to_owned(), "fieldData.name".to_owned()];
     });
@@ -350,7 +350,7 @@ async fn the_script_comes_before_the_model() {
     let server = site().start().await;
     server.script([
         Step::Reply(Reply::documented(429).unwrap().header("retry-after", "1")),
-        Step::model_then(|answer| answer.edit_items(|items| items.truncate(1))),
+        Step::model_then(|response| response.edit_items(|items| items.truncate(1))),
         Step::Reply(
             Reply::new(502)
                 .header("content-type", "text/html")

@@ -20,7 +20,7 @@ fn model() -> Model {
     Model::new().insert(COLLECTION, ITEM, None, Variant::named("a", "a"))
 }
 
-/// A client that does what a rule expects of one: it counts its tries and waits, and takes all time from the clock.
+/// A minimal client in virtual time: reports its attempts and waits, and takes all time from the clock.
 #[derive(Clone)]
 struct Caller {
     time: VirtualTime,
@@ -30,35 +30,35 @@ struct Caller {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
+enum Response {
     Status(u16),
-    /// The connection ended without an answer.
-    Cut,
-    /// With what was read before.
+    /// The connection closed without a response.
+    Closed,
+    /// The timeout passed, with this part of the response read.
     TimedOut(Vec<u8>),
 }
 
 impl Caller {
-    async fn try_once(&self) -> Answer {
-        let _trying = self.time.trying();
-        let mut answer = Vec::new();
+    async fn attempt_once(&self) -> Response {
+        let _attempt = self.time.attempt();
+        let mut response = Vec::new();
         let timeout = self.time.sleep(self.timeout);
         let timed_out = {
-            let exchange = pin!(self.exchange(&mut answer));
+            let exchange = pin!(self.exchange(&mut response));
             matches!(select(exchange, timeout).await, Either::Right(_))
         };
         if timed_out {
-            return Answer::TimedOut(answer);
+            return Response::TimedOut(response);
         }
-        let status = answer
+        let status = response
             .get(9..12)
             .and_then(|digits| std::str::from_utf8(digits).ok());
-        status.map_or(Answer::Cut, |status| {
-            Answer::Status(status.parse().unwrap())
+        status.map_or(Response::Closed, |status| {
+            Response::Status(status.parse().unwrap())
         })
     }
 
-    async fn exchange(&self, answer: &mut Vec<u8>) {
+    async fn exchange(&self, response: &mut Vec<u8>) {
         let body = format!(r#"{{"items":[{{"id":"{ITEM}","fieldData":{{"name":"b"}}}}]}}"#);
         let request = format!(
             "PATCH /v2/collections/{COLLECTION}/items HTTP/1.1\r\nauthorization: Bearer {}\r\n\
@@ -68,8 +68,8 @@ impl Caller {
         );
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        // An end by a reset is an end.
-        let _ = stream.read_to_end(answer).await;
+        // A reset ends the response, too.
+        let _ = stream.read_to_end(response).await;
     }
 
     async fn wait(&self, duration: Duration) {
@@ -77,11 +77,11 @@ impl Caller {
         self.time.sleep(duration).await;
     }
 
-    /// Tries until it is answered with a 200. When it was.
+    /// Retries until the response is a 200. Returns the time of the response.
     async fn call(&self, wait: Duration) -> Duration {
         self.time
             .caller(async {
-                while self.try_once().await != Answer::Status(200) {
+                while self.attempt_once().await != Response::Status(200) {
                     self.wait(wait).await;
                 }
                 self.time.elapsed()
@@ -194,10 +194,10 @@ async fn a_silent_server_lets_a_timeout_come_at_its_instant() {
     ] {
         server.inject([fault.clone()]);
         let before = time.elapsed();
-        let answer = time.run(time.caller(caller.try_once())).await;
+        let response = time.run(time.caller(caller.attempt_once())).await;
         assert_eq!(time.elapsed() - before, caller.timeout);
-        let Answer::TimedOut(read) = answer else {
-            panic!("{answer:?}")
+        let Response::TimedOut(read) = response else {
+            panic!("{response:?}")
         };
         assert_eq!(
             read.starts_with(b"HTTP/1.1 200 OK\r\n"),
@@ -213,9 +213,9 @@ async fn a_dripping_body_comes_byte_by_byte_as_time_passes() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = Duration::from_millis(10_500);
     server.inject([Fault::Drip { pause: SECOND }]);
-    let answer = time.run(time.caller(caller.try_once())).await;
-    let Answer::TimedOut(read) = answer else {
-        panic!("{answer:?}")
+    let response = time.run(time.caller(caller.attempt_once())).await;
+    let Response::TimedOut(read) = response else {
+        panic!("{response:?}")
     };
     let text = String::from_utf8(read).unwrap();
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
@@ -224,7 +224,7 @@ async fn a_dripping_body_comes_byte_by_byte_as_time_passes() {
 }
 
 #[tokio::test]
-async fn an_answer_and_a_timeout_of_one_instant_come_in_the_order_in_which_they_were_set() {
+async fn a_response_and_a_timeout_of_one_instant_follow_the_order_of_their_timers() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = 2 * SECOND;
     server.latency(|number| match number {
@@ -233,10 +233,10 @@ async fn an_answer_and_a_timeout_of_one_instant_come_in_the_order_in_which_they_
         _ => (2 * SECOND - Duration::from_nanos(1), Duration::ZERO),
     });
     for _ in 0..20 {
-        let first = time.run(time.caller(caller.try_once())).await;
-        assert!(matches!(first, Answer::TimedOut(_)), "{first:?}");
-        let second = time.run(time.caller(caller.try_once())).await;
-        assert_eq!(second, Answer::Status(200));
+        let first = time.run(time.caller(caller.attempt_once())).await;
+        assert!(matches!(first, Response::TimedOut(_)), "{first:?}");
+        let second = time.run(time.caller(caller.attempt_once())).await;
+        assert_eq!(second, Response::Status(200));
         server.reset(model());
         server.latency(|number| match number {
             0 => (2 * SECOND, Duration::ZERO),
@@ -246,12 +246,12 @@ async fn an_answer_and_a_timeout_of_one_instant_come_in_the_order_in_which_they_
 }
 
 #[tokio::test]
-async fn a_request_whose_client_gave_up_is_acted_on_when_its_time_has_come() {
+async fn an_abandoned_request_is_acted_on_in_its_time() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = SECOND;
     server.latency(|_| (5 * SECOND, 5 * SECOND));
     time.run(async {
-        time.caller(caller.try_once()).await;
+        time.caller(caller.attempt_once()).await;
         assert_eq!(time.elapsed(), SECOND);
         time.pause(9 * SECOND).await;
     })
@@ -262,7 +262,7 @@ async fn a_request_whose_client_gave_up_is_acted_on_when_its_time_has_come() {
 }
 
 #[tokio::test]
-async fn tries_that_follow_a_timeout_at_once_are_not_taken_for_the_one_that_was_given_up() {
+async fn an_attempt_right_after_a_timeout_is_not_taken_for_the_abandoned_one() {
     let (time, server, mut caller) = world(|_| {}).await;
     caller.timeout = SECOND;
     server.latency(|number| match number % 3 {
@@ -284,7 +284,7 @@ async fn a_call_that_is_dropped_in_any_phase_leaves_nothing_behind() {
     })
     .await;
     server.latency(|_| (3 * SECOND, 3 * SECOND));
-    // Before its first poll, after it, while it is held before and after the core acts, while it waits.
+    // Before the first poll, after it, while the request is held before and after the core acts, while it waits.
     time.run(async {
         drop(caller.call(10 * SECOND));
         assert_eq!(caller.call(10 * SECOND).now_or_never(), None);
@@ -334,7 +334,7 @@ async fn the_same_run_has_the_same_instants() {
             Fault::SilenceAfterActing,
             Fault::None,
             Fault::ResetAfterActing,
-            Fault::CutHead,
+            Fault::ClosedInHead,
         ]);
         server.latency(|number| (Duration::from_millis(700 * (number as u64 % 5)), SECOND / 7));
         let ends = time

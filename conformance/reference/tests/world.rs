@@ -1,4 +1,4 @@
-//! A world holds one case after the other, and keeps nothing of them.
+//! A world runs case after case and keeps nothing of them.
 
 use std::net::TcpStream;
 use std::pin::pin;
@@ -20,7 +20,7 @@ fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
-/// One request. The status that came back, and when it came.
+/// Sends one request. Returns the status of the response and the time of its arrival.
 async fn update(world: &World, client: &Client) -> (Option<u16>, Duration) {
     let time = world.time();
     let request = client
@@ -35,7 +35,7 @@ async fn update(world: &World, client: &Client) -> (Option<u16>, Duration) {
         ));
     let outcome = time
         .caller(async {
-            let _trying = time.trying();
+            let _attempt = time.attempt();
             let response = request.send().await?;
             let status = response.status();
             response.bytes().await.map(|_| status)
@@ -52,13 +52,13 @@ fn a_hundred_requests_are_answered_by_the_limit_and_by_latency() {
     world.latency(|number| (Duration::from_millis(number as u64), SECOND));
     let client = client();
     let calls = join_all((0..100).map(|_| update(&world, &client)));
-    let mut answers = world.run(calls).unwrap();
-    answers.sort_by_key(|(_, at)| *at);
+    let mut responses = world.run(calls).unwrap();
+    responses.sort_by_key(|(_, at)| *at);
     let expected = (0..100).map(|number| {
         let status = if number < 60 { 200 } else { 429 };
         (Some(status), SECOND + Duration::from_millis(number))
     });
-    assert_eq!(answers, expected.collect::<Vec<_>>());
+    assert_eq!(responses, expected.collect::<Vec<_>>());
     assert_eq!(world.time().counts(), Counts::default());
 }
 
@@ -76,7 +76,11 @@ fn a_case_leaves_nothing_to_the_next() {
 
         world.limit(Limiter::sliding_window(1));
         world.script([Reply::new(500), Reply::new(500)]);
-        world.faults([Fault::SilenceAfterActing, Fault::HeadOnly, Fault::CutHead]);
+        world.faults([
+            Fault::SilenceAfterActing,
+            Fault::HeadOnly,
+            Fault::ClosedInHead,
+        ]);
         world.latency(|_| (2 * SECOND, Duration::ZERO));
         let time = world.time();
         let unfinished = join_all((0..2).map(|_| update(&world, &client)));
@@ -128,8 +132,8 @@ fn settings_are_again_what_the_world_was_made_with() {
     for _ in 0..2 {
         world.reset(model()).unwrap();
         let client = client();
-        let answers = [(); 2].map(|()| world.run(update(&world, &client)).unwrap().0);
-        assert_eq!(answers, [Some(200), Some(429)]);
+        let responses = [(); 2].map(|()| world.run(update(&world, &client)).unwrap().0);
+        assert_eq!(responses, [Some(200), Some(429)]);
         world.configure(|settings| settings.limiter = None);
     }
     assert!(!world.server().core().settings().pagination);

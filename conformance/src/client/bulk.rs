@@ -1,7 +1,7 @@
-//! What the suite asks of a client that updates any number of items by itself.
+//! The interface between the rules and a client that updates any number of items.
 //!
-//! A run takes entries one by one from a source, sends them in as many requests as it likes, and says of each position of the
-//! source what came of it. With a journal it can be ended at any moment and be resumed.
+//! A run takes entries from a source, sends them in any number of requests, and reports a status for each position of
+//! the source. A run with a journal can be interrupted at any moment and resumed.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -11,124 +11,128 @@ use futures_util::Stream;
 
 use super::{Entry, Options};
 
-/// A client's way to update any number of items.
+/// The bulk runs of a client.
 pub trait Bulk {
-    /// Makes a run. Nothing is sent until it is polled, and dropping it ends it at once.
+    /// Starts a run. Nothing is sent until it is polled. Dropping it interrupts it at once.
     ///
     /// # Errors
     ///
-    /// Why there can be no such run.
+    /// The reason why the run cannot start.
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String>;
 
-    /// Reads a journal: what it holds of each of these entries, with their positions, in the order of the source.
+    /// Reads a journal: the record of each of these entries, given with their positions, in the order of the source.
     ///
     /// # Errors
     ///
-    /// Why it cannot be read.
-    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String>;
+    /// The reason why the journal cannot be read.
+    fn read_journal(
+        &self,
+        journal: &Path,
+        entries: &[(u64, Entry)],
+    ) -> Result<JournalContents, String>;
 }
 
-/// Where a run takes its entries from. An error takes a position like an entry.
+/// The source of a run. An error takes a position like an entry.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Entry, String>> + Send>>;
 
-/// What a run is to do.
+/// Configures a run.
 pub struct Job {
     /// The entries.
     pub source: Source,
-    /// What each of its requests asks for.
+    /// The options of each request.
     pub options: Options,
-    /// How many requests may be at work at the same time.
+    /// Maximum number of requests in flight.
     pub concurrency: usize,
-    /// How many bytes the body of a request may have, if there is a bound.
-    pub max_bytes: Option<usize>,
-    /// Whether a request that is refused is taken to have changed nothing.
+    /// Maximum length of a request's body in bytes. `None` is unlimited.
+    pub max_batch_bytes: Option<usize>,
+    /// Whether to assume that a refused request changed nothing.
     pub assume_atomic: bool,
-    /// After how many batches in a row of which nothing was updated the run ends.
-    pub stop_after: u32,
-    /// Whether an entry is sent although it is unknown what came of an earlier one for the same item and locale.
-    pub after_unknown: bool,
-    /// Whether the run reads on after an error of the source.
-    pub after_source_error: bool,
-    /// The journal, if there is one: a file in which the run writes down what it does, and from which it goes on if an
-    /// earlier run has.
+    /// Number of consecutive batches without an update after which the run stops.
+    pub max_consecutive_failures: u32,
+    /// Whether an entry is sent although the status of an earlier one for the same item and locale is unknown.
+    pub continue_after_unknown: bool,
+    /// Whether the run continues after an error of the source.
+    pub continue_after_source_error: bool,
+    /// The journal file, if any. The run records its requests and results there, and resumes the runs that the file
+    /// records.
     pub journal: Option<PathBuf>,
-    /// Whether what a resumed run finds in doubt is sent again.
-    pub resend_in_doubt: bool,
-    /// Whether the run goes on with a journal that knows none of its first entries.
+    /// Whether a resumed run resends unknown entries.
+    pub resend_unknown: bool,
+    /// Whether the run accepts a journal that has none of its first entries.
     pub accept_other_input: bool,
 }
 
-/// A run that was started.
+/// A run in progress.
 pub trait Run: Send {
-    /// The next settled entry, or the end.
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>>;
+    /// The report of the next finished entry, or the end of the run.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<ItemReport>>;
 
-    /// Ends the run in good order: nothing more is sent, and each entry that was taken is accounted for.
+    /// Cancels the run: nothing more is sent, and each entry that was taken is reported.
     fn cancel(&self);
 
-    /// How many entries have come to what, so far.
+    /// The counts so far.
     fn counts(&self) -> Counts;
 
-    /// Whether the client calls the run complete, once it has ended: the source was read to its end, and all of it is
+    /// Whether the client calls the run complete: it has ended, the source was read to its end, and every entry is
     /// updated.
     fn is_complete(&mut self) -> bool;
 }
 
-/// What came of one position of the source.
+/// The report of one position of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The position, counted from 0.
+pub struct ItemReport {
+    /// The position, from 0.
     pub index: u64,
-    /// What came of it.
-    pub end: End,
-    /// Why, for people to read.
+    /// The status of the entry.
+    pub status: ItemStatus,
+    /// The reason of the status, for people.
     pub reason: String,
-    /// The line of JSON that the client keeps of an entry that was not updated, if it has one.
+    /// The client's dead letter of an entry that was not updated: a line of JSON, if it writes one.
     pub dead_letter: Option<String>,
-    /// Whether an entry that is called rejected is said to have been changed, perhaps, by an earlier request.
+    /// Whether a rejected entry may have been changed by an earlier request, as the client reports it.
     pub may_have_acted: bool,
 }
 
-/// What came of an entry.
+/// The status of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum End {
-    /// The service has updated the item.
+pub enum ItemStatus {
+    /// The service updated the item.
     Updated,
-    /// An earlier run with the same journal has updated it.
-    UpdatedBefore,
-    /// The entry was refused.
+    /// An earlier run with the same journal updated the item.
+    AlreadyUpdated,
+    /// The entry was rejected.
     Rejected,
-    /// An earlier run with the same journal has found that it is refused.
-    RejectedBefore,
-    /// Nothing that can have changed the item was sent.
-    NotAttempted(Why),
+    /// An earlier run with the same journal rejected the entry.
+    AlreadyRejected,
+    /// No request that may have changed the item was sent.
+    NotAttempted(NotAttemptedReason),
     /// The item may have been changed.
     Unknown,
 }
 
-/// Why an entry was not attempted.
+/// The reason why an entry was not attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// The source gave an error in its place.
+pub enum NotAttemptedReason {
+    /// The source returned an error at this position.
     Source,
     /// The run was cancelled.
     Cancelled,
-    /// The run has ended before its end.
+    /// The run stopped early.
     Stopped,
-    /// Its requests failed, and changed nothing.
+    /// The requests failed and changed nothing.
     Failed,
-    /// An earlier entry for the same item and locale is not settled for good, and has to come first.
-    EarlierFirst,
+    /// An earlier entry for the same item and locale is not finished and has to come first.
+    Blocked,
 }
 
-/// How many entries came to what.
+/// Number of entries of each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Updated by this run.
     pub updated: u64,
     /// Updated by an earlier run with the same journal.
-    pub updated_before: u64,
-    /// Refused, in this run or an earlier one.
+    pub already_updated: u64,
+    /// Rejected by this run or an earlier one.
     pub rejected: u64,
     /// Not attempted.
     pub not_attempted: u64,
@@ -137,44 +141,44 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts settled entries.
+    /// Counts the reports of entries.
     #[must_use]
-    pub fn of(settled: &[Settled]) -> Self {
+    pub fn of(reports: &[ItemReport]) -> Self {
         let mut counts = Self::default();
-        for settled in settled {
-            *match settled.end {
-                End::Updated => &mut counts.updated,
-                End::UpdatedBefore => &mut counts.updated_before,
-                End::Rejected | End::RejectedBefore => &mut counts.rejected,
-                End::NotAttempted(_) => &mut counts.not_attempted,
-                End::Unknown => &mut counts.unknown,
+        for report in reports {
+            *match report.status {
+                ItemStatus::Updated => &mut counts.updated,
+                ItemStatus::AlreadyUpdated => &mut counts.already_updated,
+                ItemStatus::Rejected | ItemStatus::AlreadyRejected => &mut counts.rejected,
+                ItemStatus::NotAttempted(_) => &mut counts.not_attempted,
+                ItemStatus::Unknown => &mut counts.unknown,
             } += 1;
         }
         counts
     }
 }
 
-/// What a journal holds.
+/// The contents of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// What it holds of each entry that was asked for, in their order.
+pub struct JournalContents {
+    /// The record of each requested entry, in their order.
     pub recorded: Vec<Recorded>,
-    /// How many other entries it holds.
+    /// Number of other entries in the journal.
     pub others: u64,
 }
 
-/// What a journal holds of an entry.
+/// The record of an entry in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// Nothing, or nothing that can have changed the item.
-    Fresh,
-    /// It is updated.
+    /// No record, or none of a request that may have changed the item.
+    New,
+    /// The item is updated.
     Updated,
-    /// It was refused, and perhaps changed all the same by an earlier request.
+    /// The entry was rejected.
     Rejected {
-        /// Whether it is said to have been changed, perhaps.
+        /// Whether an earlier request may have changed the item all the same.
         may_have_acted: bool,
     },
     /// A request may have changed the item.
-    InDoubt,
+    Unknown,
 }

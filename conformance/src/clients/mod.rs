@@ -1,4 +1,4 @@
-//! The clients that the suite can judge.
+//! The clients under test.
 
 mod sdk;
 

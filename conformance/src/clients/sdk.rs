@@ -1,4 +1,4 @@
-//! The crate `webflow-cms`, in this process.
+//! The crate `webflow-cms` as a client under test, in this process.
 
 mod bulk;
 mod time;
@@ -21,8 +21,8 @@ use webflow_cms::{
 use webflow_cms_reference::VirtualTime;
 
 use crate::client::{
-    self, Call, Calls, ClientUnderTest, Detail, Entrance, Entry, Failure, FailureKind, Item,
-    Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
+    self, Call, ClientSettings, ClientUnderTest, Detail, Entry, EntryForm, Failure, FailureKind,
+    Item, Options, Outcome, Random, Refusal, Returned, Session, Timed, Updated,
 };
 
 pub use self::time::SdkTime;
@@ -30,7 +30,7 @@ pub use self::time::SdkTime;
 /// The crate `webflow-cms` as a client under test.
 #[derive(Default)]
 pub struct Sdk {
-    /// Making a client takes longer than most cases do.
+    /// Cached, since creating a client takes longer than most cases.
     clients: Mutex<HashMap<Settings, Client>>,
 }
 
@@ -63,22 +63,32 @@ impl ClientUnderTest for Sdk {
 }
 
 impl Timed for Sdk {
-    fn session(&self, time: &VirtualTime, settings: &Session) -> Result<Box<dyn Calls>, String> {
-        let told = |error: Error| error.to_string();
-        let rate_limiter = match settings.pace {
-            client::Pace::Off => RateLimiter::unlimited(),
-            client::Pace::Learned(first) => RateLimiter::with_initial_limit(first).map_err(told)?,
-            client::Pace::Fixed(requests) => RateLimiter::fixed(requests).map_err(told)?,
-            client::Pace::Share(share) => RateLimiter::new().share(share).map_err(told)?,
+    fn session(
+        &self,
+        time: &VirtualTime,
+        settings: &ClientSettings,
+    ) -> Result<Box<dyn Session>, String> {
+        let reported = |error: Error| error.to_string();
+        let rate_limiter = match settings.rate_limiter {
+            client::RateLimiter::Unlimited => RateLimiter::unlimited(),
+            client::RateLimiter::WithInitialLimit(first) => {
+                RateLimiter::with_initial_limit(first).map_err(reported)?
+            }
+            client::RateLimiter::Fixed(requests) => {
+                RateLimiter::fixed(requests).map_err(reported)?
+            }
+            client::RateLimiter::Share(share) => {
+                RateLimiter::new().share(share).map_err(reported)?
+            }
         };
         let (first, longest) = settings.backoff;
         let policy = RetryPolicy::new()
-            .max_attempts(settings.max_tries)
-            .retry_ambiguous(settings.if_may_have_acted)
+            .max_attempts(settings.max_attempts)
+            .retry_ambiguous(settings.retry_ambiguous)
             .backoff(first, longest)
-            .map_err(told)?
-            .max_retry_after(settings.max_wait);
-        let token = Token::new(&settings.token).map_err(told)?;
+            .map_err(reported)?
+            .max_retry_after(settings.max_retry_after);
+        let token = Token::new(&settings.token).map_err(reported)?;
         let time = SdkTime(time.clone());
         let mut builder = Client::builder(token)
             .base_url(&settings.base_url)
@@ -86,29 +96,29 @@ impl Timed for Sdk {
             .clock(time.clone())
             .observer(time)
             .rate_limiter(rate_limiter);
-        if !settings.own_defaults {
+        if !settings.client_defaults {
             let budget = settings
-                .budget
+                .retry_budget
                 .map_or_else(RetryBudget::unlimited, RetryBudget::new);
             builder = builder
                 .retry(policy)
                 .retry_budget(budget)
-                .attempt_timeout(settings.timeout)
-                .operation_timeout(settings.deadline.unwrap_or(FOREVER));
+                .attempt_timeout(settings.attempt_timeout)
+                .operation_timeout(settings.operation_timeout.unwrap_or(FOREVER));
         }
         builder = match settings.random {
             Random::Always(number) => builder.randomness(move || number),
             Random::Seeded(seed) => builder.randomness(numbers(seed)),
         };
         Ok(Box::new(TimedSdk {
-            client: builder.build().map_err(told)?,
+            client: builder.build().map_err(reported)?,
             collection: CollectionId::new(&settings.collection_id)
                 .map_err(|error| error.to_string())?,
         }))
     }
 }
 
-/// A time that no case lasts. A client may have a limit of its own where none is set.
+/// Longer than any case, in place of the client's own default.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 struct TimedSdk {
@@ -116,7 +126,7 @@ struct TimedSdk {
     collection: CollectionId,
 }
 
-impl Calls for TimedSdk {
+impl Session for TimedSdk {
     fn update(
         &self,
         items: Vec<Entry>,
@@ -147,7 +157,7 @@ impl Calls for TimedSdk {
         self.client.rate_limiter().waiting()
     }
 
-    fn budget(&self) -> Option<u64> {
+    fn retry_budget(&self) -> Option<u64> {
         self.client.retry_budget().left()
     }
 
@@ -156,12 +166,12 @@ impl Calls for TimedSdk {
     }
 }
 
-/// Nothing here is encrypted, so loading the system's certificates would be time wasted.
+/// Nothing here is encrypted, so the system's certificates are not loaded.
 fn plain_http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
-/// Numbers from 0 to 1, as the seed decides.
+/// Numbers from 0 to 1 that depend on the seed.
 fn numbers(seed: u64) -> impl Fn() -> f64 {
     let rng = Mutex::new(fastrand::Rng::with_seed(seed));
     move || rng.lock().unwrap_or_else(PoisonError::into_inner).f64()
@@ -188,10 +198,10 @@ impl Sdk {
         let settings = (
             call.base_url.clone(),
             call.token.clone(),
-            call.timeout_ms,
-            call.max_answer_bytes,
-            call.max_tries,
-            call.unpaced,
+            call.attempt_timeout_ms,
+            call.max_response_bytes,
+            call.max_attempts,
+            call.no_rate_limit,
         );
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&settings) {
@@ -200,16 +210,16 @@ impl Sdk {
         let mut builder = Client::builder(Token::new(&call.token)?)
             .base_url(&call.base_url)
             .http(plain_http());
-        if let Some(timeout) = call.timeout_ms {
+        if let Some(timeout) = call.attempt_timeout_ms {
             builder = builder.attempt_timeout(Duration::from_millis(timeout));
         }
-        if let Some(bytes) = call.max_answer_bytes {
+        if let Some(bytes) = call.max_response_bytes {
             builder = builder.max_response_bytes(bytes);
         }
-        if let Some(attempts) = call.max_tries {
+        if let Some(attempts) = call.max_attempts {
             builder = builder.retry(RetryPolicy::new().max_attempts(attempts));
         }
-        if call.unpaced {
+        if call.no_rate_limit {
             builder = builder.rate_limiter(RateLimiter::unlimited());
         }
         let client = builder.build()?;
@@ -219,7 +229,7 @@ impl Sdk {
 }
 
 fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
-    if entry.entrance == Entrance::Line {
+    if entry.form == EntryForm::Line {
         return ItemUpdate::from_json(&line(entry));
     }
     let mut update = ItemUpdate::new(ItemId::new(&entry.id)?);
@@ -233,23 +243,23 @@ fn update(entry: &Entry) -> Result<ItemUpdate, Error> {
         update = update.draft(draft);
     }
     match &entry.field_data {
-        Some(fields) if entry.entrance == Entrance::FieldByField => field_by_field(update, fields),
+        Some(fields) if entry.form == EntryForm::FieldByField => field_by_field(update, fields),
         Some(fields) => update.fields(fields),
         None => Ok(update),
     }
 }
 
-/// The entry as the crate reads it from a file.
+/// The entry as a line of a file.
 fn line(entry: &Entry) -> String {
     let entry = Entry {
-        entrance: Entrance::Fields,
+        form: EntryForm::Fields,
         ..entry.clone()
     };
     serde_json::to_string(&entry).unwrap_or_default()
 }
 
 fn field_by_field(mut update: ItemUpdate, fields: &RawValue) -> Result<ItemUpdate, Error> {
-    // What is no object has no fields to be given one by one.
+    // A value that is not an object cannot be given field by field.
     let Ok(members) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(fields.get()) else {
         return update.fields(fields);
     };
@@ -280,7 +290,7 @@ fn updated(response: UpdateResponse) -> Updated {
         extra: response.extra().clone(),
         limit: rate_limit.limit,
         remaining: rate_limit.remaining,
-        tries: Some(response.attempts()),
+        attempts: Some(response.attempts()),
         renderings,
         items: response.into_items().into_iter().map(item).collect(),
     }
@@ -326,7 +336,7 @@ fn failed(error: &Error) -> Outcome {
             renderings,
         });
     }
-    // What an error hands out is as public as what it prints.
+    // The accessors of an error are as public as its text.
     renderings.extend(error.message().map(str::to_owned));
     renderings.extend(error.body().map(str::to_owned));
     renderings.push(format!("{:?} {:?}", error.headers(), error.details()));
@@ -350,11 +360,11 @@ fn failed(error: &Error) -> Outcome {
         body: error.body().map(str::to_owned),
         may_have_acted: error.may_have_acted(),
         retryable: error.is_retryable(),
-        tries: Some(error.attempts()),
-        tried: error
+        attempts: Some(error.attempts()),
+        failed_attempts: error
             .failed_attempts()
             .iter()
-            .map(|tried| kind(tried.kind))
+            .map(|failed| kind(failed.kind))
             .collect(),
         text: error.to_string(),
         renderings,
@@ -370,12 +380,12 @@ fn kind(kind: ErrorKind) -> FailureKind {
         ErrorKind::Conflict => FailureKind::Conflict,
         ErrorKind::PayloadTooLarge => FailureKind::PayloadTooLarge,
         ErrorKind::TooManyRequests => FailureKind::TooManyRequests,
-        ErrorKind::ServerError => FailureKind::Server,
-        ErrorKind::UnexpectedStatus => FailureKind::OtherStatus,
-        ErrorKind::InvalidResponse => FailureKind::UnreadableAnswer,
+        ErrorKind::ServerError => FailureKind::ServerError,
+        ErrorKind::UnexpectedStatus => FailureKind::UnexpectedStatus,
+        ErrorKind::InvalidResponse => FailureKind::InvalidResponse,
         ErrorKind::Connect | ErrorKind::InvalidCertificate => FailureKind::Connect,
         ErrorKind::Timeout => FailureKind::Timeout,
-        ErrorKind::ConnectionClosed => FailureKind::ConnectionCut,
+        ErrorKind::ConnectionClosed => FailureKind::ConnectionClosed,
         ErrorKind::Transport => FailureKind::Transport,
         ErrorKind::NotSent => FailureKind::NotSent,
         _ => FailureKind::Unknown,

@@ -1,4 +1,4 @@
-//! Showing what came of a run.
+//! Renderings of the report of a run.
 
 mod terminal;
 

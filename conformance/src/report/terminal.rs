@@ -1,10 +1,10 @@
-//! The table that a run prints.
+//! The report of a run as a table for the terminal.
 
 use std::fmt::Write as _;
 
 use crate::run::{Report, RuleReport};
 
-/// The report as text: a line a rule, under its group, then what failed.
+/// Renders a report as text: one line for each rule below its group, then the failures.
 #[must_use]
 pub fn table(report: &Report) -> String {
     let mut text = format!("{} · seed {}\n", report.client, report.seed);
@@ -21,7 +21,7 @@ pub fn table(report: &Report) -> String {
             group = this;
             let _ = writeln!(
                 text,
-                "\n{group}{:>space$}   cases  least hits  digest",
+                "\n{group}{:>space$}   cases  fewest hits  digest",
                 "",
                 space = width.saturating_sub(group.len()) + 5
             );
@@ -43,29 +43,29 @@ pub fn table(report: &Report) -> String {
 }
 
 fn line(rule: &RuleReport, width: usize) -> String {
-    let verdict = if rule.passed() { "pass" } else { "FAIL" };
-    let least = rule.boundaries.values().min().copied().unwrap_or(0);
+    let result = if rule.passed() { "pass" } else { "FAIL" };
+    let fewest = rule.boundaries.values().min().copied().unwrap_or(0);
     format!(
-        "{verdict} {:<width$}   {:>6}  {least:>10}  {}",
+        "{result} {:<width$}   {:>6}  {fewest:>11}  {}",
         rule.id, rule.cases, rule.digest
     )
 }
 
 fn explain(text: &mut String, rule: &RuleReport) {
-    let _ = writeln!(text, "\n{}: {}", rule.id, rule.law);
-    for shortfall in &rule.shortfalls {
-        let _ = writeln!(text, "  not tried enough: {shortfall}");
+    let _ = writeln!(text, "\n{}: {}", rule.id, rule.property);
+    for reason in &rule.insufficient {
+        let _ = writeln!(text, "  insufficient: {reason}");
     }
     if let Some(failure) = &rule.failure {
         let _ = writeln!(text, "  case {}: {}", failure.case, failure.reason);
         let _ = writeln!(text, "  smallest input: {}", shortened(&failure.input));
-        let _ = writeln!(text, "  again with: {}", failure.replay);
+        let _ = writeln!(text, "  reproduce: {}", failure.reproduce);
     }
 }
 
 fn shortened(input: &str) -> String {
-    const MOST: usize = 2_000;
-    match input.char_indices().nth(MOST) {
+    const MAX: usize = 2_000;
+    match input.char_indices().nth(MAX) {
         None => input.to_owned(),
         Some((end, _)) => format!(
             "{}… ({} bytes; the JSON report has all of it)",
@@ -82,19 +82,19 @@ mod tests {
     use super::*;
     use crate::run::Failure;
 
-    fn report(failure: Option<Failure>, shortfalls: Vec<String>) -> Report {
+    fn report(failure: Option<Failure>, insufficient: Vec<String>) -> Report {
         let rule = RuleReport {
             id: "group/name",
-            law: "a law",
+            property: "a property",
             source: "a source",
             cases: 200,
             digest: "00ff".to_owned(),
             boundaries: BTreeMap::from([("edge", 50), ("other edge", 12)]),
             failure,
-            shortfalls,
+            insufficient,
         };
         Report {
-            version: 1,
+            version: 2,
             client: "a client".to_owned(),
             seed: 7,
             rules: vec![rule],
@@ -105,7 +105,7 @@ mod tests {
     fn a_pass_shows_cases_hits_and_digest() {
         let text = table(&report(None, Vec::new()));
         assert!(
-            text.contains("pass group/name      200          12  00ff"),
+            text.contains("pass group/name      200           12  00ff"),
             "{text}"
         );
         assert!(
@@ -115,20 +115,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_the_law_the_input_and_how_to_see_it_again() {
+    fn a_failure_shows_the_property_the_input_and_how_to_reproduce_it() {
         let failure = Failure {
             case: 3,
             input: "[1]".to_owned(),
             reason: "it broke".to_owned(),
-            replay: "the command".to_owned(),
+            reproduce: "the command".to_owned(),
         };
         let text = table(&report(Some(failure), Vec::new()));
         for part in [
             "FAIL group/name",
-            "a law",
+            "a property",
             "case 3: it broke",
             "smallest input: [1]",
-            "again with: the command",
+            "reproduce: the command",
             "1 failed",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
@@ -136,10 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shortfall_is_a_failure_and_says_why() {
+    fn insufficient_cases_are_a_failure_that_says_why() {
         let text = table(&report(None, vec!["only 3 cases".to_owned()]));
         assert!(
-            text.contains("FAIL group/name") && text.contains("not tried enough: only 3 cases"),
+            text.contains("FAIL group/name") && text.contains("insufficient: only 3 cases"),
             "{text}"
         );
     }

@@ -1,60 +1,33 @@
-//! The laws of the endpoint, one file a group.
+//! The rules, one folder for each group. The group of an id names its folder.
 //!
 //! Rules hold their own literals (the limit of 100, the statuses, the names of keys), taken from Webflow's reference
-//! page and not from the OpenAPI document, so that a wrong document is caught and not repeated.
+//! page and not from the OpenAPI document, so that an error in the document is found and not repeated.
 
 mod batch_limits;
-mod bodies;
 mod bulk;
-mod disclosure;
-mod echoes;
-mod endings;
 mod error_mapping;
-mod exact;
-mod letter_case;
+pub(crate) mod fixture;
 mod locales;
-mod members;
-mod pace;
-mod patience;
 mod payload;
-mod repeated;
-mod responses;
+mod rate_limit;
+mod response;
 mod retries;
-pub(crate) mod site;
-mod stage;
-mod transport;
-mod unnamed;
-mod values;
-mod wild_bodies;
-mod windows;
-mod wire;
 
 use crate::rule::Rule;
 
 /// Every rule, in the order of the report.
 #[must_use]
 pub fn all() -> Vec<Rule> {
+    let bulk = bulk::rules().into_iter().map(Rule::of_scenarios);
     [
         batch_limits::rules(),
         locales::rules(),
-        letter_case::rules(),
-        unnamed::rules(),
         error_mapping::rules(),
-        disclosure::rules(),
-        echoes::rules(),
-        bodies::rules(),
-        wild_bodies::rules(),
-        transport::rules(),
         payload::rules(),
-        values::rules(),
-        responses::rules(),
+        response::rules(),
         retries::rules(),
-        pace::rules(),
-        windows::rules(),
-        endings::rules(),
-        repeated::rules(),
-        patience::rules(),
-        bulk::rules().into_iter().map(Rule::of_stories).collect(),
+        rate_limit::rules(),
+        bulk.collect(),
     ]
     .into_iter()
     .flatten()
@@ -62,4 +35,52 @@ pub fn all() -> Vec<Rule> {
 }
 
 const REFERENCE: &str = "reference page of Update Items";
-const HOUSE: &str = "this suite: bad input is refused before the network";
+const HOUSE: &str = "this suite: invalid input is refused before the network";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Component, Path};
+
+    use super::all;
+
+    #[test]
+    fn the_group_of_an_id_names_the_folder_of_its_rule() {
+        for rule in all() {
+            let folders: Vec<_> = Path::new(rule.file)
+                .components()
+                .filter_map(|part| match part {
+                    Component::Normal(name) => name.to_str(),
+                    _ => None,
+                })
+                .collect();
+            let rules = folders.iter().rposition(|folder| *folder == "rules");
+            let folder = rules.and_then(|rules| folders.get(rules + 1));
+            let group = rule.group().replace('-', "_");
+            assert_eq!(
+                folder,
+                Some(&group.as_str()),
+                "{} in {}",
+                rule.id,
+                rule.file
+            );
+        }
+    }
+
+    #[test]
+    fn the_readme_names_every_group_and_no_other() {
+        let readme = include_str!("../../README.md");
+        let cells = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+        let named: BTreeSet<_> = cells.filter_map(|line| line.split('`').next()).collect();
+        let rules = all();
+        let groups: BTreeSet<_> = rules.iter().map(|rule| rule.group()).collect();
+        assert_eq!(named, groups);
+    }
+
+    #[test]
+    fn no_two_rules_have_the_same_id() {
+        let rules = all();
+        let ids: BTreeSet<_> = rules.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), rules.len());
+    }
+}

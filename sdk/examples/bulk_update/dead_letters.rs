@@ -1,4 +1,4 @@
-//! The file of what was not updated.
+//! The file of the rows that were not updated.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,14 +15,14 @@ pub(crate) struct DeadLetters {
     fault: Option<io::Error>,
 }
 
-/// What was written.
+/// The file after the run.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) path: PathBuf,
     pub(crate) lines: u64,
-    /// Whether they can be read there.
+    /// Whether the lines can be read there: `/dev/null` keeps none.
     pub(crate) is_kept: bool,
-    /// Why it is not all.
+    /// Why lines are missing.
     pub(crate) fault: Option<io::Error>,
 }
 
@@ -39,7 +39,7 @@ impl DeadLetters {
         &self.opened.path
     }
 
-    /// Writes an outcome, if it is no update. Whether that could be done, and all before it.
+    /// Writes the outcome unless the item is updated. Returns whether this write and all before it succeeded.
     pub(crate) fn write(&mut self, outcome: &Outcome) -> bool {
         match self.try_write(outcome) {
             Ok(lines) => self.lines += lines,
@@ -58,15 +58,15 @@ impl DeadLetters {
         self.opened.file.write_all(line.as_bytes()).map(|()| 1)
     }
 
-    /// Takes the file away if there is nothing in it.
-    pub(crate) fn end(self) -> Written {
+    /// Removes the file if it is new and empty.
+    pub(crate) fn finish(self) -> Written {
         let Self {
             opened,
             lines,
             fault,
         } = self;
         if lines == 0 && fault.is_none() && opened.is_new {
-            // If it stays, it is empty.
+            // An empty file that stays does no harm.
             let _ = fs::remove_file(&opened.path);
         }
         Written {

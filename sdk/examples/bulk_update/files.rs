@@ -1,4 +1,4 @@
-//! The files of a run beside its input. None of them is ever written over another file.
+//! The journal and the dead-letter file of a run. Neither overwrites another file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 
-/// Where a run records what it does, and what it did not do.
+/// The paths of the journal and of the dead letters.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) journal: PathBuf,
@@ -15,28 +15,28 @@ pub(crate) struct Files {
 
 #[derive(Clone, Debug)]
 enum DeadLetterFile {
-    /// This one, or none.
+    /// Exactly this path.
     Named(PathBuf),
-    /// The first of this name and a number that is free.
+    /// The first free path of `a`, `a.2`, `a.3`, ….
     Numbered(PathBuf),
 }
 
-/// A file that was opened to be written.
+/// A file opened for writing.
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
-    /// Whether it was made, so that it can go if nothing is written to it.
+    /// Whether it was created, so that it can be removed if it stays empty.
     pub(crate) is_new: bool,
 }
 
 impl Files {
-    /// The files beside an input, unless they are named.
+    /// The given paths, or paths beside the input.
     pub(crate) fn beside(
         input: &Path,
         journal: Option<PathBuf>,
         dead_letters: Option<PathBuf>,
     ) -> Self {
-        let base = match is_passed_in(input) {
+        let base = match is_unnamed(input) {
             true => Path::new("stdin"),
             false => input,
         };
@@ -49,7 +49,7 @@ impl Files {
         }
     }
 
-    /// Refuses one name for two things.
+    /// Refuses one path for two purposes.
     pub(crate) fn check(&self, input: &Path) -> Result<(), Failure> {
         let mut pairs = vec![(input, &*self.journal)];
         if let DeadLetterFile::Named(path) = &self.dead_letters {
@@ -66,8 +66,8 @@ impl Files {
         Ok(())
     }
 
-    /// Moves the journal aside, if there is one. Where it is now.
-    pub(crate) fn begin_anew(&self) -> Result<Option<PathBuf>, Failure> {
+    /// Renames an existing journal and returns its new path.
+    pub(crate) fn move_journal_aside(&self) -> Result<Option<PathBuf>, Failure> {
         let failed = |error| failed(&self.journal, &error);
         if !fs::exists(&self.journal).map_err(failed)? {
             return Ok(None);
@@ -80,7 +80,7 @@ impl Files {
         Ok(aside)
     }
 
-    /// Opens the file of dead letters. What an earlier run has written there may have been corrected since, and stays.
+    /// Opens the dead-letter file. The one of an earlier run stays, since it may contain corrections.
     pub(crate) fn open_dead_letters(&self) -> Result<Opened, Failure> {
         match &self.dead_letters {
             DeadLetterFile::Named(path) => open_named(path),
@@ -101,7 +101,7 @@ fn open_named(path: &Path) -> Result<Opened, Failure> {
         .is_some_and(|found| found.is_file() && found.len() > 0)
     {
         return Err(Failure::WrongUse(format!(
-            "{}: there is something in it; move it away, or choose another file with --dead-letters",
+            "{}: not empty; move it away, or choose another file with --dead-letters",
             path.display()
         )));
     }
@@ -133,7 +133,7 @@ fn open_numbered(first: &Path) -> Result<Opened, Failure> {
         }
     }
     Err(Failure::WrongUse(format!(
-        "{}: no number is free",
+        "{}: all numbered names up to 9999 are taken",
         first.display()
     )))
 }
@@ -154,7 +154,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The input of the first run, if this one is of dead letters: `a` for `a`, `a.not-updated` and `a.not-updated.2`.
+/// The input of the first run if this input is its dead letters: `a` for `a`, `a.not-updated`, `a.not-updated.2`.
 fn original(input: &Path) -> PathBuf {
     let name = input.file_name().and_then(|name| name.to_str());
     let Some((original, number)) = name.and_then(|name| name.rsplit_once(".not-updated")) else {
@@ -167,13 +167,13 @@ fn original(input: &Path) -> PathBuf {
     }
 }
 
-/// Whether an input has no name of its own: standard input, or what a shell passes in its place.
-fn is_passed_in(input: &Path) -> bool {
+/// Whether the input has no file name of its own: standard input, or a process substitution of the shell.
+fn is_unnamed(input: &Path) -> bool {
     let names = ["-", "/dev/stdin"].map(Path::new);
     names.contains(&input) || input.starts_with("/dev/fd") || input.starts_with("/proc")
 }
 
-/// Whether both names lead to one file. Either may not exist yet.
+/// Whether both paths lead to one file. Neither has to exist.
 fn is_same(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| {
         let folder = path

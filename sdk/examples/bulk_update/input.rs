@@ -1,4 +1,4 @@
-//! The input of a run: a file, a pipe, or made-up updates, read row by row as the run goes on.
+//! The input of a run: a file, a pipe or generated updates, read row by row during the run.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -14,13 +14,13 @@ use webflow_cms::bulk::{InvalidRow, JsonLines, LineNumbers};
 
 use super::Failure;
 use super::console::one_line;
-use super::made_up::MadeUp;
-use super::progress::{Display, Stage};
+use super::generated::Generated;
+use super::progress::{Display, StepCounter};
 
-/// How many rows are read ahead.
+/// The number of rows that are read ahead.
 const AHEAD: usize = 256;
 
-/// Where the updates are read from.
+/// The source of the updates.
 pub(crate) struct Input {
     name: String,
     content: Content,
@@ -28,11 +28,11 @@ pub(crate) struct Input {
 }
 
 enum Content {
-    /// Can be read again and again, by whatever name it goes meanwhile.
+    /// A file, which can be read several times even if it is renamed.
     File(File),
-    /// Can be read once.
+    /// A pipe, which can be read once.
     Pipe(Option<Box<dyn Read + Send>>),
-    MadeUp(u64),
+    Generated(u64),
 }
 
 type Rows = JsonLines<Box<dyn BufRead + Send>>;
@@ -58,8 +58,8 @@ impl Input {
         Ok(Self::new(name, content))
     }
 
-    pub(crate) fn made_up(updates: u64) -> Self {
-        let mut input = Self::new("made-up updates".to_owned(), Content::MadeUp(updates));
+    pub(crate) fn generated(updates: u64) -> Self {
+        let mut input = Self::new("generated updates".to_owned(), Content::Generated(updates));
         input.rows = Some(updates);
         input
     }
@@ -76,7 +76,7 @@ impl Input {
         &self.name
     }
 
-    /// How many rows were counted. Those of a pipe are known only when they have been read.
+    /// The number of rows. `None` for a pipe.
     pub(crate) fn rows(&self) -> Option<u64> {
         self.rows
     }
@@ -87,26 +87,26 @@ impl Input {
             return Ok(());
         };
         let mut file = tempfile::tempfile().map_err(Failure::wrong_use)?;
-        let mut pipe = display.stage("bytes read", None).reader(pipe.take());
+        let mut pipe = display.step_counter("bytes read", None).reader(pipe.take());
         io::copy(&mut pipe, &mut file)
             .map_err(|error| Failure::WrongUse(format!("{}: {error}", self.name)))?;
         self.content = Content::File(file);
         Ok(())
     }
 
-    /// Counts the rows, if they can be read again.
+    /// Counts the rows of a file.
     pub(crate) fn count(&mut self, display: &Display) -> Result<(), Failure> {
         if let Content::File(file) = &self.content {
             let bytes = file.metadata().map_or(0, |found| found.len());
-            let stage = display.stage("bytes of the input counted", Some(bytes));
-            let rows = JsonLines::new(BufReader::new(stage.reader(Some(self.read()?))));
+            let counter = display.step_counter("bytes scanned", Some(bytes));
+            let rows = JsonLines::new(BufReader::new(counter.reader(Some(self.read()?))));
             let rows = rows.count_rows();
             self.rows = Some(rows.map_err(|row| Failure::WrongUse(place(&self.name, &row)))?);
         }
         Ok(())
     }
 
-    /// The rows from the first on.
+    /// All rows, from the first one.
     pub(crate) fn rows_from_start(&mut self) -> Result<Rows, Failure> {
         Ok(JsonLines::new(self.read()?))
     }
@@ -123,11 +123,11 @@ impl Input {
                 Some(pipe) => Box::new(BufReader::new(pipe)),
                 None => return Err(Failure::WrongUse(format!("{}: read twice", self.name))),
             },
-            Content::MadeUp(updates) => Box::new(BufReader::new(MadeUp::new(*updates))),
+            Content::Generated(updates) => Box::new(BufReader::new(Generated::new(*updates))),
         })
     }
 
-    /// Starts to read the updates, on a thread of its own, since a pipe can keep its reader waiting.
+    /// Starts a thread that reads the updates, since reading a pipe can block.
     pub(crate) fn updates(&mut self) -> Result<Updates, Failure> {
         let rows = self.rows_from_start()?;
         let lines = rows.line_numbers();
@@ -135,9 +135,7 @@ impl Input {
         match rows.peek() {
             None => {
                 let name = &self.name;
-                return Err(Failure::WrongUse(format!(
-                    "{name}: there is no update in it"
-                )));
+                return Err(Failure::WrongUse(format!("{name}: contains no update")));
             }
             Some(Err(row)) if row.ends_input() => {
                 return Err(Failure::WrongUse(place(&self.name, row)));
@@ -145,7 +143,7 @@ impl Input {
             Some(_) => {}
         }
         let (sender, receiver) = mpsc::channel(AHEAD);
-        // Whoever takes no more has dropped the other end.
+        // The thread ends when the receiver is dropped.
         thread::spawn(move || rows.try_for_each(|row| sender.blocking_send(row)));
         Ok(Updates {
             receiver,
@@ -154,13 +152,13 @@ impl Input {
                 counted: self.rows,
                 lines,
                 taken: Arc::default(),
-                is_ended: Arc::default(),
+                has_ended: Arc::default(),
             },
         })
     }
 }
 
-/// The updates of an input, about to be taken.
+/// The updates of an input, as a stream.
 pub(crate) struct Updates {
     receiver: mpsc::Receiver<Result<ItemUpdate, InvalidRow>>,
     pub(crate) reading: Reading,
@@ -172,54 +170,54 @@ impl Updates {
     ) -> impl Stream<Item = Result<ItemUpdate, InvalidRow>> + Send + 'static {
         stream::unfold(self, |mut updates| async {
             let row = updates.receiver.recv().await;
-            updates.reading.saw(row.is_some());
+            updates.reading.record(row.is_some());
             row.map(|row| (row, updates))
         })
     }
 }
 
-/// How far an input was read. Clones share it.
+/// How far the input was read. Clones share their state.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     name: String,
     counted: Option<u64>,
     lines: LineNumbers,
     taken: Arc<AtomicU64>,
-    is_ended: Arc<AtomicBool>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl Reading {
-    fn saw(&self, row: bool) {
+    fn record(&self, row: bool) {
         match row {
             true => self.taken.fetch_add(1, Ordering::Relaxed),
-            false => u64::from(self.is_ended.swap(true, Ordering::Relaxed)),
+            false => u64::from(self.has_ended.swap(true, Ordering::Relaxed)),
         };
     }
 
-    /// How many rows were taken, bad ones included.
+    /// The number of rows that were taken, including invalid ones.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// How many rows there are, as far as it is known.
+    /// The number of rows in the input, if it is known.
     pub(crate) fn rows(&self) -> Option<u64> {
-        let ended = self.is_ended.load(Ordering::Relaxed);
+        let ended = self.has_ended.load(Ordering::Relaxed);
         self.counted.or_else(|| ended.then(|| self.taken()))
     }
 
-    /// Whether it was read to its end, and had as many rows as were counted.
+    /// Whether the input was read to its end and had as many rows as were counted.
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_ended.load(Ordering::Relaxed) && self.rows() == Some(self.taken())
+        self.has_ended.load(Ordering::Relaxed) && self.rows() == Some(self.taken())
     }
 
-    /// How many rows were counted, if it then had another number.
+    /// The number of rows that were counted before, if it was wrong.
     pub(crate) fn counted_otherwise(&self) -> Option<u64> {
-        let is_ended = self.is_ended.load(Ordering::Relaxed);
+        let is_ended = self.has_ended.load(Ordering::Relaxed);
         self.counted
             .filter(|rows| is_ended && *rows != self.taken() || self.taken() > *rows)
     }
 
-    /// The place of the row at an index, counted from 0.
+    /// The place of the row at an index from 0, as `name:line`.
     pub(crate) fn place(&self, index: u64) -> String {
         format!("{}:{}", self.name, self.line(index))
     }
@@ -232,13 +230,13 @@ impl Reading {
         &self.name
     }
 
-    /// A row that is no update, with its place.
-    pub(crate) fn unreadable(&self, row: &InvalidRow) -> String {
+    /// The place of an invalid row and the reason.
+    pub(crate) fn invalid(&self, row: &InvalidRow) -> String {
         place(&self.name, row)
     }
 }
 
-/// A row that is no update, with its place.
+/// The place of an invalid row and the reason.
 fn place(name: &str, row: &InvalidRow) -> String {
     format!(
         "{name}:{}: {}",
@@ -247,16 +245,19 @@ fn place(name: &str, row: &InvalidRow) -> String {
     )
 }
 
-impl Stage {
-    /// Counts the bytes that are read.
+impl StepCounter {
+    /// Counts the bytes that a reader reads.
     fn reader<R: Read>(self, input: Option<R>) -> impl Read {
-        Metered { input, stage: self }
+        Metered {
+            input,
+            counter: self,
+        }
     }
 }
 
 struct Metered<R> {
     input: Option<R>,
-    stage: Stage,
+    counter: StepCounter,
 }
 
 impl<R: Read> Read for Metered<R> {
@@ -265,7 +266,7 @@ impl<R: Read> Read for Metered<R> {
             return Ok(0);
         };
         let read = input.read(buffer)?;
-        self.stage.step(read as u64);
+        self.counter.step(read as u64);
         Ok(read)
     }
 }

@@ -1,41 +1,36 @@
-//! Updates any number of CMS items from a file of JSON lines, and accounts for each of them.
+//! Updates any number of CMS items from a JSON Lines file and reports the status of each.
 //!
 //! ```sh
-//! cargo run --example bulk_update                 # 2,000 updates, against a model of Webflow that runs inside
-//! cargo run --example bulk_update -- --dry-run    # what that would take, without sending anything
-//! cargo run --example bulk_update -- FILE         # your own file, against the same model; - is standard input
+//! cargo run --example bulk_update                 # 2,000 updates of the embedded reference server
+//! cargo run --example bulk_update -- --dry-run    # requests and time for that; sends nothing
+//! cargo run --example bulk_update -- FILE         # your own file, on the same server; - is standard input
 //! WEBFLOW_TOKEN=… cargo run --example bulk_update -- --live --collection ID FILE
 //! ```
 //!
-//! After Ctrl-C, or whatever ended it, the same command goes on.
+//! After Ctrl-C or a kill, the same command resumes the run.
 //!
-//! Read [`upload`] first: it is what your own program would do. [`input`] reads updates of a file or a pipe, row by
-//! row, [`dead_letters`] keeps what was not updated, [`progress`] and [`told`] say how far the run is, [`account`] puts into
-//! words what came of it, and [`reference`] is there only so that this can run without a site.
+//! Read [`upload`] first: your own program would do the same. [`input`] reads the updates from a file or a pipe, row by
+//! row. [`dead_letters`] writes the rows that were not updated. [`progress`] and [`notices`] print during the run, and
+//! [`summary`] after it. [`reference`] exists only so that the example runs without a Webflow site.
 
-mod account;
-#[path = "../common/console.rs"]
 mod console;
-#[path = "../common/content.rs"]
 mod content;
 mod dead_letters;
-#[path = "../common/entry.rs"]
 mod entry;
 mod files;
+mod format;
+mod generated;
 mod input;
-mod made_up;
+mod notices;
 mod options;
 mod progress;
 mod reference;
 mod shell;
 mod signals;
-#[path = "../common/site.rs"]
 mod site;
-#[path = "../common/token.rs"]
+mod summary;
 mod token;
-mod told;
 mod upload;
-mod words;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -55,10 +50,10 @@ use progress::Display;
 use reference::Reference;
 use upload::{Upload, Uploaded};
 
-/// Why the program ends without an account, for people to read.
+/// Why the program ends without a summary, for people to read.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing was begun.
+    /// Nothing was sent: the arguments, the input or the files are at fault.
     WrongUse(String),
     Failed(String),
 }
@@ -78,7 +73,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether every item is updated, or could be.
+/// Returns whether every item is updated or, in a dry run, can be sent.
 async fn run(options: &Options) -> Result<bool, Failure> {
     let destination = options.destination()?;
     let files = options.files();
@@ -92,7 +87,7 @@ async fn run(options: &Options) -> Result<bool, Failure> {
     if options.dry_run {
         let (client, collection) = match destination {
             Destination::Webflow { token, collection } => (Client::builder(token), collection),
-            // Nobody is asked anything.
+            // A dry run sends nothing.
             Destination::Reference => (reference::nowhere()?, reference::collection()?),
         };
         let upload = upload(client, collection, options, &files, &display)?;
@@ -110,7 +105,7 @@ async fn run(options: &Options) -> Result<bool, Failure> {
     send(&upload, &mut input, reference).await
 }
 
-/// Opens the input, and makes it if none is named.
+/// Opens the input, or generates one if no file is given.
 fn opened(options: &Options, files: &Files) -> Result<Input, Failure> {
     let path = options.input();
     if options.file.is_some() {
@@ -118,19 +113,23 @@ fn opened(options: &Options, files: &Files) -> Result<Input, Failure> {
         return Input::open(&path);
     }
     if options.dry_run {
-        return Ok(Input::made_up(options.items));
+        return Ok(Input::generated(options.items));
     }
-    make_up(&path, options.items)
+    generate(&path, options.items)
         .map_err(|error| Failure::WrongUse(format!("{}: {error}", path.display())))?;
     files.check(&path)?;
     Input::open(&path)
 }
 
-fn make_up(path: &Path, updates: u64) -> io::Result<()> {
+fn generate(path: &Path, updates: u64) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    io::copy(&mut made_up::MadeUp::new(updates), &mut File::create(path)?).map(drop)
+    io::copy(
+        &mut generated::Generated::new(updates),
+        &mut File::create(path)?,
+    )
+    .map(drop)
 }
 
 fn upload<'a>(
@@ -154,21 +153,21 @@ fn upload<'a>(
 
 async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
     let updates = input.updates()?;
-    say(&what(input))?;
+    say(&heading(input))?;
     let reading = updates.reading.clone();
-    let unreadable = Arc::<AtomicU64>::default();
-    let (counted, place) = (unreadable.clone(), reading.clone());
+    let invalid = Arc::<AtomicU64>::default();
+    let (counted, place) = (invalid.clone(), reading.clone());
     let display = upload.display.clone();
     let list = move |row: &_| {
         counted.fetch_add(1, Ordering::Relaxed);
-        // A list that nobody reads to its end is no reason to end.
-        let _ = display.print(&place.unreadable(row));
+        // A reader such as `head` may close the output early.
+        let _ = display.print(&place.invalid(row));
     };
     let plan = upload.plan(updates, list).await?;
     let rate_limiter = upload.client.rate_limiter().interval();
-    let unreadable = unreadable.load(Ordering::Relaxed);
-    say(&account::of_plan(&plan, unreadable, &reading, rate_limiter)).map_err(Failure::too_late)?;
-    Ok(plan.faults + plan.in_doubt == 0 && reading.is_complete())
+    let invalid = invalid.load(Ordering::Relaxed);
+    say(&summary::of_plan(&plan, invalid, &reading, rate_limiter)).map_err(Failure::too_late)?;
+    Ok(plan.errors + plan.unknown == 0 && reading.is_complete())
 }
 
 async fn send(
@@ -177,50 +176,55 @@ async fn send(
     mut reference: Option<Reference>,
 ) -> Result<bool, Failure> {
     let updates = input.updates()?;
-    say(&format!("{} to {}", what(input), upload.client.base_url()))?;
+    say(&format!(
+        "{} to {}",
+        heading(input),
+        upload.client.base_url()
+    ))?;
     if reference.is_some() {
-        say(&format!("  which is {}", Reference::about()))?;
+        say(&format!("  {}", Reference::about()))?;
     }
     let (files, options) = (upload.files, upload.options);
     say(&format!("  journal: {}\n", files.journal.display()))?;
-    let seen = |outcome: &_| {
+    let on_outcome = |outcome: &_| {
         if let Some(reference) = &mut reference {
             reference.expect(outcome);
         }
     };
-    let uploaded = upload.run(updates, signals::asked_to_end(), seen).await?;
-    let account = account::of_run(&uploaded, files, options);
-    if let Err(failure) = say(&account) {
-        console::tell(&account);
+    let uploaded = upload
+        .run(updates, signals::end_requested(), on_outcome)
+        .await?;
+    let summary = summary::of_run(&uploaded, files, options);
+    if let Err(failure) = say(&summary) {
+        console::tell(&summary);
         return Err(failure.too_late());
     }
     if let Some(reference) = reference {
         say(&format!("\n{}", reference.compare()?)).map_err(Failure::too_late)?;
     }
-    if options.file.is_none() && is_as_made_up(&uploaded) {
-        // The next run with made-up updates begins anew.
+    if options.file.is_none() && is_as_generated(&uploaded) {
+        // The next run with generated updates starts from the beginning.
         let _ = fs::remove_file(&files.journal);
         return Ok(true);
     }
     Ok(uploaded.is_complete())
 }
 
-/// Whether the run came to its end, and every item is updated or was found to be bad. A few of the updates that are
-/// made up are bad on purpose.
-fn is_as_made_up(
+/// Whether every generated update is updated or rejected. A few of them are invalid on purpose.
+fn is_as_generated(
     Uploaded {
         report, reading, ..
     }: &Uploaded,
 ) -> bool {
     reading.is_complete()
-        && report.stopped.is_none()
+        && report.stop_reason.is_none()
         && report.counts.not_attempted + report.counts.unknown == 0
 }
 
-fn what(input: &Input) -> String {
+fn heading(input: &Input) -> String {
     let name = input.name();
     match input.rows() {
-        Some(rows) => format!("{} from {name}", words::count(rows, "update")),
+        Some(rows) => format!("{} from {name}", format::count(rows, "update")),
         None => format!("updates from {name}"),
     }
 }
@@ -238,7 +242,7 @@ impl Failure {
         Self::WrongUse(error.to_string())
     }
 
-    /// Something was done before.
+    /// The same failure after something was sent.
     fn too_late(self) -> Self {
         let (Self::WrongUse(text) | Self::Failed(text)) = self;
         Self::Failed(text)

@@ -8,23 +8,23 @@ use webflow_cms::{CollectionId, RateLimiter, Token};
 use super::files::Files;
 use super::{Failure, token};
 
-/// Updates any number of CMS items from a file of JSON lines, and accounts for each of them.
+/// Updates any number of CMS items from a JSON Lines file and reports the status of each.
 ///
-/// Without --live the updates go to a model of Webflow that runs inside, has a rate limit, and breaks connections on
-/// purpose. It is compared with the account at the end.
+/// Without --live the updates go to an embedded reference server with a rate limit and injected faults. After the run,
+/// its content is compared with the report.
 ///
-/// The run is recorded in a journal. The same command again goes on with it, whatever ended the run: what is updated is
-/// not sent again, and rows may be corrected, added and left out meanwhile.
+/// The run keeps a journal. The same command resumes a run, whatever ended it. Updated rows are not resent, and rows
+/// may be corrected, added and dropped in between.
 ///
-/// Ctrl-C, SIGTERM and SIGHUP end the run with a full account. A second one ends it at once.
+/// Ctrl-C, SIGTERM and SIGHUP end the run with a full report. A second one ends the process at once.
 #[derive(Parser)]
 #[command(name = "bulk_update", version, after_help = EXIT_CODES)]
 pub(crate) struct Options {
-    /// The updates, one a line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}; - is standard input; made
-    /// up if left out
+    /// File of updates, one per line: {"id": "…", "cmsLocaleId": "…", "fieldData": {"name": "…"}}. - is standard input.
+    /// Without FILE the updates are generated
     pub(crate) file: Option<PathBuf>,
 
-    /// How many updates to make up
+    /// Number of updates to generate
     #[arg(
         long,
         value_name = "N",
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     )]
     pub(crate) items: u64,
 
-    /// Where the made-up updates go, with all that is written beside them
+    /// Folder of the generated updates, their journal and their dead letters
     #[arg(
         long,
         value_name = "FOLDER",
@@ -42,42 +42,43 @@ pub(crate) struct Options {
     )]
     pub(crate) folder: PathBuf,
 
-    /// Where the run records what it sends and what comes of it [default: FILE.journal; stdin.journal for -]
+    /// Journal of the run: what was sent, and the results [default: FILE.journal; stdin.journal for -]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// Where the rows go that were not updated, each with its reason, to be corrected and used as input. No file is
-    /// written over [default: FILE.not-updated, or the first of FILE.not-updated.2 and so on that is free]
+    /// File for the rows that were not updated, each with its reason, to correct and use as input. It must be new or
+    /// empty [default: the first free name of FILE.not-updated, FILE.not-updated.2, …]
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
-    /// Move the journal of earlier runs aside, and send everything
+    /// Ignore earlier runs: rename their journal and send every row
     #[arg(long)]
     pub(crate) fresh: bool,
 
-    /// Send again what an earlier run has sent without learning what came of it. The values end up the same, but
-    /// Webflow imports files and images again
+    /// Resend the rows whose status is unknown after an earlier run. The values end up the same, but Webflow imports
+    /// files and images again
     #[arg(long, conflicts_with = "fresh")]
     pub(crate) resend_unknown: bool,
 
-    /// Check the file, list every row that cannot be sent, and say what a run would take. Nothing is sent or written
+    /// Check the file, list every row that cannot be sent, and estimate requests and time. Sends and writes nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Go on behind a row that cannot be read
+    /// Continue after an invalid row [default: the rows after it are not read]
     #[arg(long)]
     pub(crate) keep_going: bool,
 
-    /// Send so many requests a minute, whatever the service says; it says how many it takes if left out
+    /// Requests per minute, whatever the service allows [default: the limit that the responses report]
     #[arg(long, value_name = "N", conflicts_with = "share", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
 
-    /// Take this part of the requests that the service grants, such as 0.5 for one of two processes with one token
+    /// Part of the service's limit, above 0 and at most 1, such as 0.5 for one of two processes with one token
+    /// [default: 1]
     #[arg(long, value_name = "X", value_parser = share)]
     share: Option<f64>,
 
-    /// Whether Webflow skips files that it cannot import (true), or refuses the batch (false); Webflow decides if left
-    /// out
+    /// Whether Webflow skips files and images that it cannot import (true) or refuses the batch (false) [default: not
+    /// sent; Webflow then skips them]
     #[arg(long, value_name = "BOOL")]
     pub(crate) skip_invalid_files: Option<bool>,
 
@@ -85,20 +86,20 @@ pub(crate) struct Options {
     #[arg(long, requires_all = ["collection", "file"])]
     live: bool,
 
-    /// The collection on Webflow that holds the items
+    /// Id of the collection on Webflow: 24 hexadecimal digits
     #[arg(long, value_name = "ID", requires = "live")]
     collection: Option<CollectionId>,
 }
 
 const EXIT_CODES: &str = "\
 Exit code:
-  0  every item is updated (--dry-run: can be sent; without FILE: is updated, or bad on purpose)
-  1  some item is not, or may not be; the account says which
-  2  nothing was begun, because of how the program was called or what it found";
+  0  every item is updated (--dry-run: can be sent; without FILE: is updated, or invalid on purpose)
+  1  some item is not updated, or may not be; the report names it
+  2  nothing was sent, because of the arguments, the input or the files";
 
-/// Where the updates go.
+/// The destination of the updates.
 pub(crate) enum Destination {
-    /// A model of Webflow inside this process.
+    /// The embedded reference server.
     Reference,
     /// Webflow.
     Webflow {
@@ -108,7 +109,7 @@ pub(crate) enum Destination {
 }
 
 impl Options {
-    /// Where the updates go: to Webflow only by `--live`, whatever the environment holds.
+    /// The destination: Webflow only with `--live`, whatever the environment contains.
     pub(crate) fn destination(&self) -> Result<Destination, Failure> {
         match self.collection {
             Some(collection) if self.live => Ok(Destination::Webflow {
@@ -119,10 +120,10 @@ impl Options {
         }
     }
 
-    /// The name of the input.
+    /// The path of the input.
     pub(crate) fn input(&self) -> PathBuf {
-        let made_up = || self.folder.join("items.jsonl");
-        self.file.clone().unwrap_or_else(made_up)
+        let generated = || self.folder.join("items.jsonl");
+        self.file.clone().unwrap_or_else(generated)
     }
 
     pub(crate) fn files(&self) -> Files {
@@ -130,7 +131,7 @@ impl Options {
         Files::beside(&self.input(), journal, dead_letters)
     }
 
-    /// The options with which another file goes the same way.
+    /// The options for another file with the same destination.
     pub(crate) fn for_another_file(&self) -> String {
         let mut options = String::new();
         let mut add = |name: &str, value: Option<String>| {

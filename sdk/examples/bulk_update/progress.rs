@@ -1,4 +1,4 @@
-//! How far the program is: a line that changes in a terminal, now and then a new line elsewhere.
+//! The progress display: one updated line in a terminal, a new line every five seconds elsewhere.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,7 +11,7 @@ use webflow_cms::observe::{Observer, WaitCause, WaitEnded, WaitStarted};
 use webflow_cms::time::{Clock, SystemClock};
 
 use super::console;
-use super::words::{grouped, time};
+use super::format::{grouped, time};
 
 const BETWEEN_FRAMES: Duration = Duration::from_millis(100);
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -30,42 +30,44 @@ impl Display {
         }
     }
 
-    /// Hears from the client what it waits for.
+    /// An observer for the client, whose waits are displayed.
     pub(crate) fn observer(&self) -> impl Observer + use<> {
         self.waits.clone()
     }
 
-    /// Says something, above the changing line if there is one.
+    /// Writes to standard error, above the updated line.
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| console::tell(text));
     }
 
-    /// Writes to standard output, above the changing line if there is one.
+    /// Writes to standard output, above the updated line.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
         self.bar.suspend(|| console::print(text))
     }
 
-    /// Begins something of which so much is to be done.
-    pub(crate) fn stage(&self, what: &'static str, total: Option<u64>) -> Stage {
-        self.begin(what, total);
-        Stage {
+    /// Starts a display of counted steps.
+    pub(crate) fn step_counter(&self, what: &'static str, total: Option<u64>) -> StepCounter {
+        self.start(what, total);
+        StepCounter {
             display: self.clone(),
             what,
             total,
             done: 0,
-            due: SystemClock.elapsed().saturating_add(self.pause()),
+            due: SystemClock
+                .elapsed()
+                .saturating_add(self.refresh_interval()),
         }
     }
 
     pub(crate) async fn show(&self, handle: &Handle, rows: Option<u64>) -> Infallible {
         let began = SystemClock.elapsed();
-        self.begin("items", rows);
+        self.start("items", rows);
         loop {
-            SystemClock.sleep(self.pause()).await;
+            SystemClock.sleep(self.refresh_interval()).await;
             let now = SystemClock.elapsed();
             let (progress, elapsed) = (handle.progress(), now.saturating_sub(began));
-            let told = told(&progress, rows, elapsed, self.waits.longest(now));
-            self.set(progress.counts.settled(), rows, &format!(" items{told}"));
+            let details = details(&progress, rows, elapsed, self.waits.longest(now));
+            self.set(progress.counts.total(), rows, &format!(" items{details}"));
         }
     }
 
@@ -73,8 +75,8 @@ impl Display {
         self.bar.finish_and_clear();
     }
 
-    /// The message is cut to the width of the terminal, so that the line can be taken back.
-    fn begin(&self, what: &str, total: Option<u64>) {
+    /// `wide_msg` truncates the message to the width of the terminal, so that the line can be redrawn.
+    fn start(&self, what: &str, total: Option<u64>) {
         let template = match total {
             Some(_) => "{bar:20} {human_pos}/{human_len}{wide_msg}",
             None => "{spinner} {human_pos}{wide_msg}",
@@ -100,7 +102,7 @@ impl Display {
         console::tell(&format!("{}{of}{message}", grouped(done)));
     }
 
-    fn pause(&self) -> Duration {
+    fn refresh_interval(&self) -> Duration {
         match self.is_terminal() {
             true => BETWEEN_FRAMES,
             false => BETWEEN_LINES,
@@ -112,8 +114,8 @@ impl Display {
     }
 }
 
-/// Something that is done before the run, or in place of it.
-pub(crate) struct Stage {
+/// The progress of work before a run, or of a dry run.
+pub(crate) struct StepCounter {
     display: Display,
     what: &'static str,
     total: Option<u64>,
@@ -121,60 +123,60 @@ pub(crate) struct Stage {
     due: Duration,
 }
 
-impl Stage {
+impl StepCounter {
     pub(crate) fn step(&mut self, done: u64) {
         self.done += done;
         let now = SystemClock.elapsed();
         if now >= self.due {
-            self.due = now.saturating_add(self.display.pause());
+            self.due = now.saturating_add(self.display.refresh_interval());
             self.display
                 .set(self.done, self.total, &format!(" {}", self.what));
         }
     }
 }
 
-impl Drop for Stage {
+impl Drop for StepCounter {
     fn drop(&mut self) {
         self.display.end();
     }
 }
 
-/// What stands behind the number of items. What an earlier run has done does not count for the speed of this one.
-fn told(
+/// The text after the number of items. Items of earlier runs do not count for the rate.
+fn details(
     progress: &Progress,
     rows: Option<u64>,
     elapsed: Duration,
     wait: Option<(WaitCause, Duration)>,
 ) -> String {
     let updated = u32::try_from(progress.counts.updated).unwrap_or(u32::MAX);
-    let mut told = String::new();
+    let mut details = String::new();
     if let Some(for_one) = elapsed.checked_div(updated) {
         let a_minute =
             Duration::from_secs(60).div_duration_f64(for_one.max(Duration::from_nanos(1)));
-        told = format!(", {} a minute", grouped(a_minute as u64));
+        details = format!(", {} a minute", grouped(a_minute as u64));
         if let Some(rows) = rows {
-            let left = rows.saturating_sub(progress.counts.settled());
+            let left = rows.saturating_sub(progress.counts.total());
             let left = for_one.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
-            told.push_str(&format!(", {} left", time(left)));
+            details.push_str(&format!(", {} left", time(left)));
         }
     }
     if let Some((cause, wait)) = wait {
         let why = match cause {
             WaitCause::RateLimit => "for the rate limit",
-            WaitCause::RetryAfter => "as the service asks",
+            WaitCause::RetryAfter => "for Retry-After",
             _ => "after a failure",
         };
-        told.push_str(&format!(", waits {} {why}", time(wait)));
+        details.push_str(&format!(", waits {} {why}", time(wait)));
     }
-    told
+    details
 }
 
-/// The waits of the calls that wait, each with its end.
+/// The waits in progress, each with its expected end.
 #[derive(Clone, Debug, Default)]
 struct Waits(Arc<Mutex<Vec<(WaitCause, Duration)>>>);
 
 impl Waits {
-    /// The wait that takes longest, and how long that is from now.
+    /// The wait that ends last, and the time until then.
     fn longest(&self, now: Duration) -> Option<(WaitCause, Duration)> {
         let waits = self.lock();
         let (cause, end) = waits.iter().max_by_key(|(_, end)| *end)?;

@@ -1,4 +1,4 @@
-//! A model of Webflow with a rate limit, behind connections that break, on a thread of its own.
+//! The embedded reference server, with a rate limit and injected faults, on a thread of its own.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,18 +16,18 @@ use webflow_cms_reference::{
 use super::content::{self, content};
 use super::entry::Entry;
 use super::files::Files;
+use super::format::{count, grouped};
 use super::input::Input;
 use super::options::Options;
 use super::progress::Display;
 use super::site::{COLLECTION, changed, insert, locale, shown, variant};
-use super::upload::{is_begun, refused};
-use super::words::{count, grouped};
+use super::upload::{has_journal, refused};
 use super::{Failure, site};
 
-/// Requests a minute. Webflow grants 60 or 120, at which there would be little to see.
+/// Requests per minute. Webflow allows 60 or 120, at which the example would take too long.
 const LIMIT: u32 = 1_200;
 
-/// How long an answer takes: before the model acts, and after it.
+/// The latency of a response, before and after the model acts.
 const LATENCY: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(40));
 
 /// The field that the collection does not have.
@@ -36,15 +36,15 @@ const UNKNOWN_FIELD: &str = "unknown-field";
 pub(crate) struct Reference {
     server: FaultyServer,
     expected: Expected,
-    /// How many rows it cannot hold, and calls requests with them no JSON.
-    not_held: u64,
-    /// The server's thread ends when this goes.
+    /// The number of rows that the server cannot parse. It refuses requests with them as invalid JSON.
+    unparsable: u64,
+    /// The server's thread ends when this is dropped.
     _running: oneshot::Sender<()>,
 }
 
 impl Reference {
-    /// Starts a server whose model holds each item of an input with older content. What an earlier run has updated, by
-    /// its journal, has its new content already, as it would on Webflow.
+    /// Starts a server that has each item of the input with older content. Items that an earlier run has updated, by
+    /// its journal, have their new content, as they would on Webflow.
     pub(crate) async fn start(
         input: &mut Input,
         files: &Files,
@@ -52,23 +52,23 @@ impl Reference {
         display: &Display,
     ) -> Result<Self, Failure> {
         let mut journal = journal(files, options)?;
-        let mut stage = display.stage("rows taken into the model", input.rows());
+        let mut counter = display.step_counter("rows given to the reference server", input.rows());
         let mut entries = Vec::new();
         let mut is_updated = Vec::new();
-        let mut not_held = 0;
+        let mut unparsable = 0;
         for update in input.rows_from_start()? {
-            stage.step(1);
+            counter.step(1);
             let Ok(update) = update else { continue };
             let Ok(entry) = entry(&update) else {
-                // It is refused when it is sent.
-                not_held += 1;
+                // The server refuses it when it is sent.
+                unparsable += 1;
                 continue;
             };
             entries.push(entry);
-            let recorded = journal.as_mut().map(|journal| journal.recorded(&update));
+            let recorded = journal.as_mut().map(|journal| journal.look_up(&update));
             is_updated.push(matches!(recorded, Some(Ok(Recorded::Updated))));
         }
-        drop(stage);
+        drop(counter);
         let mut model = site::before(entries.iter());
         for (entry, _) in entries
             .iter()
@@ -96,18 +96,17 @@ impl Reference {
             .build();
         let (server, running) = serve(core).await?;
         server.latency(|_| LATENCY);
-        // Whoever fails first and then refuses leaves it unknown what became of a batch: true to life, but not what is
-        // to be seen here first.
-        let begins_well = journal.is_none() && !entries.iter().take(600).any(has_unknown_field);
-        if begins_well {
+        // A fault followed by a refusal makes a batch unknown: realistic, but a confusing first impression.
+        let starts_well = journal.is_none() && !entries.iter().take(600).any(has_unknown_field);
+        if starts_well {
             server.inject(faults());
-            server.core().script(first_answers());
+            server.core().script(first_responses());
         }
-        server.core().script(later_answers(entries.len()));
+        server.core().script(later_responses(entries.len()));
         Ok(Self {
             server,
             expected,
-            not_held,
+            unparsable,
             _running: running,
         })
     }
@@ -120,22 +119,22 @@ impl Reference {
 
     pub(crate) fn about() -> String {
         format!(
-            "a model of Webflow with a limit of {} requests a minute, which fails now and then on purpose",
+            "the embedded reference server: {} requests per minute, with injected faults",
             grouped(LIMIT.into())
         )
     }
 
-    /// How many requests have arrived.
+    /// The number of requests that have arrived.
     fn requests(&self) -> usize {
         self.server.core().read_log(<[_]>::len) + self.server.unread()
     }
 
-    /// Takes in what a run says of an item.
+    /// Applies an outcome to the expected content.
     pub(crate) fn expect(&mut self, outcome: &Outcome) {
-        self.expected.settle(outcome);
+        self.expected.apply(outcome);
     }
 
-    /// Compares the model with what the run has said of it, field by field, and looks through the log of the server.
+    /// Compares the server's content with the outcomes, field by field, and checks its log for violations of the API.
     pub(crate) fn compare(&self) -> Result<String, Failure> {
         let mut findings = self.expected.differences(&self.server.model());
         let violations: Vec<_> = self.server.core().read_log(|log| {
@@ -144,22 +143,22 @@ impl Reference {
                 .map(|violation| format!("violation: {violation}"))
                 .collect()
         });
-        let against = match self.not_held {
+        let against = match self.unparsable {
             0 => {
                 findings.extend(violations);
-                "0 of them against the rules of the API".to_owned()
+                "0 violations of the API".to_owned()
             }
-            rows => format!("with {} that it cannot read", count(rows, "row")),
+            rows => format!("with {} that the server cannot parse", count(rows, "row")),
         };
         if !findings.is_empty() {
             let findings = findings.join("\n  ");
             return Err(Failure::Failed(format!(
-                "the model differs from the account:\n  {findings}"
+                "the reference server differs from this report:\n  {findings}"
             )));
         }
         let (variants, fields) = self.expected.size();
         Ok(format!(
-            "the model agrees with the account: {} fields and flags in {} items and locales\n\
+            "the reference server agrees with this report: {} fields and flags of {} item variants\n\
              {} arrived there, {against}",
             grouped(fields),
             grouped(variants),
@@ -168,7 +167,7 @@ impl Reference {
     }
 }
 
-/// What an item holds in a locale by what a run has said: one thing, or one of several where it does not know.
+/// The expected content of each item variant: one value, or several alternatives if its status is unknown.
 struct Expected(BTreeMap<VariantKey, Vec<Variant>>);
 
 impl Expected {
@@ -181,14 +180,14 @@ impl Expected {
         )
     }
 
-    /// How many variants there are, and how many fields and flags they have.
+    /// The number of variants, and of their fields and flags.
     fn size(&self) -> (u64, u64) {
         let firsts = self.0.values().filter_map(|variants| variants.first());
         let fields: usize = firsts.map(|variant| content(variant).len()).sum();
         (self.0.len() as u64, fields as u64)
     }
 
-    fn settle(&mut self, outcome: &Outcome) {
+    fn apply(&mut self, outcome: &Outcome) {
         let may_have_changed =
             outcome.is_updated() || matches!(outcome.status, ItemStatus::Unknown(_));
         let Some(Ok(entry)) = outcome
@@ -253,15 +252,15 @@ pub(crate) fn collection() -> Result<CollectionId, Failure> {
     site::collection().map_err(Failure::failed)
 }
 
-/// A client for a run that sends nothing.
+/// A client for a dry run.
 pub(crate) fn nowhere() -> Result<ClientBuilder, Failure> {
     let token = Token::new("not-sent").map_err(Failure::failed)?;
     Ok(Client::builder(token))
 }
 
-/// The journal of an earlier run, if there is one, for what that has updated.
+/// The journal of an earlier run, if there is one.
 fn journal(files: &Files, options: &Options) -> Result<Option<JournalReader>, Failure> {
-    if options.fresh || !is_begun(&files.journal) {
+    if options.fresh || !has_journal(&files.journal) {
         return Ok(None);
     }
     let journal = JournalReader::open(&files.journal);
@@ -277,19 +276,19 @@ fn has_unknown_field(entry: &Entry) -> bool {
     fields.is_some_and(|fields| fields.contains_key(UNKNOWN_FIELD))
 }
 
-/// What becomes of the first connections.
+/// The faults of the first connections.
 fn faults() -> [Fault; 5] {
     [
         Fault::None,
         Fault::ResetBeforeActing,
         Fault::ResetAfterActing,
         Fault::None,
-        Fault::CutHead,
+        Fault::ClosedInHead,
     ]
 }
 
-/// What the model answers at first.
-fn first_answers() -> [Step; 6] {
+/// The first responses.
+fn first_responses() -> [Step; 6] {
     [
         Step::Model,
         Step::Model,
@@ -300,11 +299,11 @@ fn first_answers() -> [Step; 6] {
     ]
 }
 
-/// What it answers later, for as many requests as a run with so many items is likely to make.
-fn later_answers(items: usize) -> impl Iterator<Item = Step> {
+/// The later responses, for as many requests as a run of this size is likely to send.
+fn later_responses(items: usize) -> impl Iterator<Item = Step> {
     (0..items / 10 + 100).map(|number| match number % 40 {
-        24 => Step::model_then(|answer| match answer.updated.is_empty() {
-            true => answer.reply,
+        24 => Step::model_then(|response| match response.updated.is_empty() {
+            true => response.reply,
             false => failed(),
         }),
         33 => too_many().into(),
@@ -323,7 +322,7 @@ fn too_many() -> Reply {
         .header("retry-after", "2")
 }
 
-/// Serves on a thread of its own, so that neither the run nor the server is in the other's way.
+/// Serves on a thread of its own, so that run and server do not block each other.
 async fn serve(core: Core) -> Result<(FaultyServer, oneshot::Sender<()>), Failure> {
     let (started, server) = oneshot::channel();
     let (running, stopped) = oneshot::channel::<()>();
@@ -334,7 +333,7 @@ async fn serve(core: Core) -> Result<(FaultyServer, oneshot::Sender<()>), Failur
         match runtime {
             Ok(runtime) => runtime.block_on(async {
                 if started.send(FaultyServer::serve(core).await).is_ok() {
-                    // There is nothing but its end to be told.
+                    // The sender is only ever dropped.
                     let _ = stopped.await;
                 }
             }),
@@ -347,7 +346,7 @@ async fn serve(core: Core) -> Result<(FaultyServer, oneshot::Sender<()>), Failur
     match server {
         Ok(server) => Ok((server, running)),
         Err(error) => Err(Failure::Failed(format!(
-            "the model of Webflow does not start: {error}"
+            "the reference server does not start: {error}"
         ))),
     }
 }

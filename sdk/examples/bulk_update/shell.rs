@@ -1,8 +1,8 @@
-//! Commands that can be pasted into a shell.
+//! Quoting for commands that can be pasted into a shell.
 
 use std::path::Path;
 
-/// A path as one word of a POSIX shell, which is no option either.
+/// A path as one word of a POSIX shell that is not an option.
 pub(crate) fn word(path: &Path) -> String {
     let text = path.display().to_string();
     let text = match text.starts_with('-') {

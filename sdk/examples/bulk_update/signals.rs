@@ -2,21 +2,21 @@
 
 use super::console::tell;
 
-/// Is ready when the program is asked to end, and ends it at once when it is asked again.
-pub(crate) async fn asked_to_end() {
+/// Completes at the first signal. The second one ends the process.
+pub(crate) async fn end_requested() {
     let Some(mut signals) = Signals::listen() else {
-        // It cannot be heard here, so that it ends the program as it always does.
+        // Without a listener a signal keeps its default effect.
         return std::future::pending().await;
     };
     signals.next().await;
     tokio::spawn(async move {
         signals.next().await;
-        tell("\nended at once; the same command goes on by the journal");
+        tell("\nended at once; the same command resumes from the journal");
         std::process::exit(1);
     });
 }
 
-/// Ctrl-C, the end of the terminal, and what `kill`, a service manager or a container sends.
+/// SIGINT (Ctrl-C), SIGHUP (terminal closed) and SIGTERM (`kill`, service managers, containers).
 #[cfg(unix)]
 struct Signals(Vec<tokio::signal::unix::Signal>);
 
@@ -46,8 +46,7 @@ impl Signals {
     }
 }
 
-/// Whether the program was started so that a signal does not reach it, as `nohup` does. Where the system does not say
-/// so in a file, it is heard.
+/// Whether the program was started with this signal ignored, as `nohup` does. Without /proc it counts as not ignored.
 #[cfg(unix)]
 fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The updates on their way: what your own program would do.
+//! The bulk update itself. Your own program would do the same.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,9 +16,9 @@ use super::Failure;
 use super::dead_letters::{DeadLetters, Written};
 use super::files::Files;
 use super::input::{Reading, Updates};
+use super::notices::Notices;
 use super::options::Options;
 use super::progress::Display;
-use super::told::Told;
 
 pub(crate) struct Upload<'a> {
     pub(crate) client: Client,
@@ -28,16 +28,16 @@ pub(crate) struct Upload<'a> {
     pub(crate) display: &'a Display,
 }
 
-/// What came of it, and what was written of it.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Uploaded {
     pub(crate) report: Report,
     pub(crate) reading: Reading,
     pub(crate) dead_letters: Written,
-    /// How many rows cannot be read.
-    pub(crate) unreadable: u64,
-    /// The place of the last of them, and whether no row behind it can be read either.
-    pub(crate) last_unreadable: Option<(String, bool)>,
+    /// The number of invalid rows.
+    pub(crate) invalid: u64,
+    /// The place of the last invalid row, and whether it ends the input.
+    pub(crate) last_invalid: Option<(String, bool)>,
 }
 
 impl Upload<'_> {
@@ -46,7 +46,7 @@ impl Upload<'_> {
         let mut bulk = self
             .client
             .bulk(self.collection)
-            // A dry run is there to find all that is wrong.
+            // A dry run finds all faults.
             .continue_after_source_error(options.keep_going || options.dry_run)
             .resend_unknown(options.resend_unknown);
         if let Some(rows) = reading.rows() {
@@ -61,26 +61,28 @@ impl Upload<'_> {
         }
     }
 
-    /// What a run would do. A function sees each row that cannot be read.
+    /// A dry run. `on_invalid` is called with each invalid row.
     pub(crate) async fn plan(
         &self,
         updates: Updates,
-        mut unreadable: impl FnMut(&InvalidRow) + Send + 'static,
+        mut on_invalid: impl FnMut(&InvalidRow) + Send + 'static,
     ) -> Result<DryRun, Failure> {
         let bulk = self.bulk(&updates.reading);
-        let mut stage = self.display.stage("rows checked", updates.reading.rows());
+        let mut counter = self
+            .display
+            .step_counter("rows checked", updates.reading.rows());
         let rows = updates.stream().inspect(move |row| {
-            stage.step(1);
+            counter.step(1);
             if let Err(row) = row {
-                unreadable(row);
+                on_invalid(row);
             }
         });
         bulk.dry_run(rows).await.map_err(|error| refused(&error))
     }
 
-    fn begin(&self, updates: Updates) -> Result<Run, Failure> {
+    fn start(&self, updates: Updates) -> Result<Run, Failure> {
         if self.options.fresh
-            && let Some(aside) = self.files.begin_anew()?
+            && let Some(aside) = self.files.move_journal_aside()?
         {
             let aside = aside.display();
             self.display
@@ -91,43 +93,43 @@ impl Upload<'_> {
             .map_err(|error| refused(&error))
     }
 
-    /// Runs to the end, or until it is asked to end and what is under way has ended. A function sees each outcome.
+    /// Drives a run to its end, or cancels it when `end_requested` completes. `on_outcome` is called with each outcome.
     pub(crate) async fn run(
         &self,
         updates: Updates,
-        asked_to_end: impl Future<Output = ()>,
-        mut seen: impl FnMut(&Outcome),
+        end_requested: impl Future<Output = ()>,
+        mut on_outcome: impl FnMut(&Outcome),
     ) -> Result<Uploaded, Failure> {
         let reading = updates.reading.clone();
         let mut letters = DeadLetters::open(self.files)?;
-        let run = match self.begin(updates) {
+        let run = match self.start(updates) {
             Ok(run) => run,
             Err(failure) => {
-                letters.end();
+                letters.finish();
                 return Err(failure);
             }
         };
-        let (mut unreadable, mut last_unreadable) = (0, None);
+        let (mut invalid, mut last_invalid) = (0, None);
         let path = letters.path().to_owned();
-        let mut told = Told::new(self.display, &reading, &path);
+        let mut notices = Notices::new(self.display, &reading, &path);
         let handle = run.handle();
         let driving = run.for_each(|outcome| {
-            seen(outcome);
+            on_outcome(outcome);
             if let ItemStatus::NotAttempted(NotAttempted::Source(error)) = &outcome.status {
-                unreadable += 1;
+                invalid += 1;
                 let row = error.downcast_ref();
                 let ends_input = row.is_some_and(InvalidRow::ends_input);
-                last_unreadable = Some((reading.place(outcome.index), ends_input));
+                last_invalid = Some((reading.place(outcome.index), ends_input));
             }
-            told.take(outcome);
+            notices.add(outcome);
             if !letters.write(outcome) {
                 handle.cancel();
             }
         });
         let ending = async {
-            asked_to_end.await;
+            end_requested.await;
             self.display.say(
-                "ending: what is under way is waited for, nothing else is sent; once more ends it at once",
+                "ending: requests in flight finish, nothing else is sent; a second signal ends the process at once",
             );
             handle.cancel();
             std::future::pending::<Infallible>().await
@@ -137,31 +139,31 @@ impl Upload<'_> {
             never = self.display.show(&handle, reading.rows()) => match never {},
             never = ending => match never {},
         };
-        told.flush();
+        notices.flush();
         self.display.end();
         Ok(Uploaded {
             report,
             reading,
-            dead_letters: letters.end(),
-            unreadable,
-            last_unreadable,
+            dead_letters: letters.finish(),
+            invalid,
+            last_invalid,
         })
     }
 }
 
 impl Uploaded {
-    /// Whether every row of the input is updated, and none was left in it.
+    /// Whether every row of the input was read and is updated.
     pub(crate) fn is_complete(&self) -> bool {
         self.report.is_complete() && self.reading.is_complete()
     }
 }
 
-/// Whether there is a journal of an earlier run.
-pub(crate) fn is_begun(journal: &Path) -> bool {
+/// Whether an earlier run has written this journal.
+pub(crate) fn has_journal(journal: &Path) -> bool {
     fs::metadata(journal).is_ok_and(|found| found.len() > 0)
 }
 
-/// An error, with what to do if it is about the journal.
+/// The failure for an error, with the next step if the journal is at fault.
 pub(crate) fn refused(error: &(dyn Error + 'static)) -> Failure {
     Failure::WrongUse(format!("{}{}", with_causes(error), journal_hint(error)))
 }
@@ -176,12 +178,12 @@ pub(crate) fn journal_hint(error: &(dyn Error + 'static)) -> &'static str {
     match kind {
         None | Some(JournalErrorKind::InUse | JournalErrorKind::Io { .. }) => "",
         Some(_) => {
-            "\n  to begin anew, move it aside with --fresh, or choose another with --journal"
+            "\n  to start from the beginning, rename it with --fresh, or choose another file with --journal"
         }
     }
 }
 
-/// An error with what caused it, down to what the operating system said.
+/// An error with its causes, down to the one of the operating system.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,70 +1,73 @@
-//! How a run is to be done.
+//! The settings of a bulk update, and how it starts.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_core::Stream;
 
+use super::driver::Driver;
 use super::dry_run::{self, DryRun};
-use super::engine::Engine;
-use super::journal::{Journal, JournalReader, Parameters, Resend};
-use super::plan::Limits;
+use super::journal::{Journal, JournalReader};
 use super::run::Run;
+use super::settings::Job;
 use super::source::Source;
 use crate::client::Client;
-use crate::error::{Error, InvalidInput};
+use crate::error::Error;
 use crate::id::CollectionId;
-use crate::model::{Batch, ItemUpdate};
+use crate::model::ItemUpdate;
 use crate::retry::RetryPolicy;
 
-/// Any number of updates of the items of a collection, about to be run. Made by [`Client::bulk`]; a clone is a run of its
-/// own.
+/// Configures a bulk update of the items of one collection. Create it with [`Client::bulk`].
 ///
-/// # The account
+/// A clone configures a run of its own.
 ///
-/// Every item that is taken from the source comes out as one [`Outcome`](super::Outcome): updated, rejected, not
-/// attempted, or unknown. Once an attempt may have acted, only updated, unknown, or rejected with that mark follows:
-/// [`Error::may_have_acted`](crate::Error::may_have_acted) of the rejection says so. That holds under faults, refusals,
-/// cancellation, and a source or an observer that panics; and, with a journal, over a run that is killed and resumed.
+/// # Statuses
 ///
-/// # What happens
+/// Every item that the run takes from the source has one [`Outcome`](super::Outcome): updated, rejected, not attempted
+/// or unknown. Once an attempt may have acted, only updated, unknown, or rejected with
+/// [`Error::may_have_acted`](crate::Error::may_have_acted) can follow. This holds under faults, refusals, cancellation,
+/// and a source or an observer that panics. With a journal, it holds across runs that are killed and resumed.
 ///
-/// - Batches hold up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates of
-///   one item in one locale reach the service in the order of the source, whatever the concurrency.
-/// - Requests keep the [pace](crate::RateLimiter) of the client and are tried again by its [policy](crate::RetryPolicy). Until
-///   the service has accepted one, they are sent one at a time.
+/// # Batches and requests
+///
+/// - A batch holds up to 100 items and [`max_batch_bytes`](Self::max_batch_bytes), each item and locale once. Updates
+///   of one item in one locale reach the service in the order of the source, whatever the concurrency.
+/// - Requests follow the [rate limiter](crate::RateLimiter) and the [retry policy](crate::RetryPolicy) of the client.
+///   Until the service has accepted a request, they are sent one at a time.
 /// - A batch that is refused with a 4xx status other than 401, 408, 413 and 429 is split until the items at fault are
-///   found; the others are updated. That takes about nine requests for one item in a hundred. An item can be found to be at
-///   fault because the others of a refused group were all accepted, without having been sent alone, if the status was
-///   400, 404, 409 or 422; for other statuses, such as 403, it is refused twice alone. A refused batch is assumed to have
-///   changed nothing, see [`assume_atomic`](Self::assume_atomic).
-/// - What became of an update being unknown, later updates of the same item in the same locale are not attempted, since
-///   a late request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). Nor are they
-///   where an update could not be sent, since it has to come before them.
+///   found. The other items are updated. One item at fault in 100 takes about nine requests. After status 400, 404, 409
+///   or 422, an item also counts as rejected if all other items of a refused group were accepted; it is then not sent
+///   alone. After any other status, such as 403, it counts as rejected when it was refused twice alone.
+/// - A refused batch is assumed to have changed nothing, see [`assume_atomic`](Self::assume_atomic).
+/// - After an update with an unknown result, later updates of the same item in the same locale are not attempted,
+///   because a late request could overwrite them; see [`continue_after_unknown`](Self::continue_after_unknown). The
+///   same holds after an update that could not be sent, because updates keep their order.
 ///
-/// # What ends a run
+/// # When a run ends
 ///
-/// A run ends when its source has ended and all items are settled. It stops before that for one of these reasons, and no
-/// other ([`StopReason`](super::StopReason)); all items that were not sent are then not attempted, and a run with the same
-/// journal goes on with them:
+/// A run ends when its source has ended and every item has a status. It stops earlier only for one of these reasons
+/// ([`StopReason`](super::StopReason)). The items that were not sent are then not attempted, and a run with the same
+/// journal continues with them:
 ///
-/// - it is [cancelled](super::Handle::cancel);
-/// - 401: after that one request and those under way;
-/// - everything is refused alike: after 12 requests in a row, at least 3 of them with a single item, and those under way;
-/// - [three](Self::max_consecutive_failures) consecutive batches of which nothing was updated;
-/// - more requests than [granted](Self::isolation_limit) are spent on finding rejected items;
-/// - the journal cannot be written, or is [of another input](Self::accept_other_input);
-/// - the request could not be made at all, which no network and no service is the cause of.
+/// - It is [cancelled](super::Handle::cancel).
+/// - The service responds with 401. Requests in flight finish.
+/// - 12 consecutive requests are refused with the same error, at least 3 of them with a single item.
+/// - [Three](Self::max_consecutive_failures) consecutive batches have no success.
+/// - Isolation takes more requests than the [limit](Self::isolation_limit).
+/// - The journal cannot be written, or belongs to [another input](Self::accept_other_input).
+/// - A request cannot be built, for a reason that is neither the network nor the service.
 ///
-/// Nothing more is read from the source than four batches beyond those under way, so memory does not grow with its
-/// length, nor does it with a journal, but for what earlier runs have recorded in it, and for the item and locale of each
-/// update that is unknown or could not be sent.
+/// # Memory
+///
+/// The run reads at most four batches ahead of those in flight, so memory use does not grow with the length of the
+/// source. It keeps the item and locale of each update that is unknown or could not be sent, and 12 bytes for each
+/// update that earlier runs recorded in the journal.
 ///
 /// # Files and images
 ///
-/// Webflow imports a file or an image again each time that its field is written, even with the same value. So whatever
-/// sends an update twice has that price: a try after one that may have acted, which
-/// [`RetryPolicy::retry_ambiguous`](crate::RetryPolicy::retry_ambiguous) forbids, and
+/// Webflow imports a file or an image again each time that its field is written, even with the same value. That is the
+/// price of sending an update twice: by a retry after an attempt that may have acted, which
+/// [`RetryPolicy::retry_ambiguous(false)`](crate::RetryPolicy::retry_ambiguous) prevents, and by
 /// [`resend_unknown`](Self::resend_unknown).
 ///
 /// ```no_run
@@ -82,250 +85,206 @@ use crate::retry::RetryPolicy;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is run"]
+#[must_use = "a bulk update does nothing unless it is run"]
 pub struct Bulk {
-    pub(crate) client: Client,
-    pub(crate) collection: CollectionId,
-    pub(crate) settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) skip_invalid_files: Option<bool>,
-    pub(crate) concurrency: usize,
-    pub(crate) max_batch_bytes: usize,
-    pub(crate) assume_atomic: bool,
-    pub(crate) max_consecutive_failures: u32,
-    pub(crate) continue_after_unknown: bool,
-    pub(crate) continue_after_source_error: bool,
-    pub(crate) resend_unknown: bool,
-    pub(crate) resend_rejected: bool,
-    pub(crate) retry: Option<RetryPolicy>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) expected_items: Option<u64>,
-    pub(crate) isolation_limit: u32,
-    pub(crate) linger: Duration,
-    pub(crate) accept_other_input: bool,
-    journal: Option<PathBuf>,
-    fsync: bool,
-}
-
-impl Settings {
-    pub(crate) fn resend(&self) -> Resend {
-        Resend {
-            unknown: self.resend_unknown,
-            rejected: self.resend_rejected,
-        }
-    }
-
-    /// Whether items of a refused batch may be sent again to find what is at fault.
-    pub(crate) fn may_isolate(&self) -> bool {
-        self.assume_atomic || self.resend_unknown
-    }
+    job: Job,
 }
 
 impl Client {
-    /// Prepares a bulk update: any number of item updates in a collection, each with a status in the end.
+    /// Creates a bulk update of items in a collection.
     pub fn bulk(&self, collection: CollectionId) -> Bulk {
-        Bulk::new(self.clone(), collection)
+        Bulk {
+            job: Job::new(self.clone(), collection),
+        }
     }
 }
 
 impl Bulk {
-    pub(crate) fn new(client: Client, collection: CollectionId) -> Self {
-        Self {
-            client,
-            collection,
-            settings: Settings {
-                skip_invalid_files: None,
-                concurrency: 4,
-                max_batch_bytes: 4 * 1024 * 1024,
-                assume_atomic: true,
-                max_consecutive_failures: 3,
-                continue_after_unknown: false,
-                continue_after_source_error: false,
-                resend_unknown: false,
-                resend_rejected: false,
-                retry: None,
-                timeout: None,
-                expected_items: None,
-                isolation_limit: 20,
-                linger: Duration::from_secs(5),
-                accept_other_input: false,
-                journal: None,
-                fsync: false,
-            },
-        }
-    }
-
-    /// As [`UpdateRequest::skip_invalid_files`](crate::UpdateRequest::skip_invalid_files), for each request; not sent unless
-    /// set. With `true`, which is also what the service does when not told, an item counts as updated though a file or an
-    /// image of it may have been skipped.
+    /// Sets whether the service skips files and images that it cannot import. Default: the parameter is not sent.
+    ///
+    /// It applies to each request, like
+    /// [`UpdateRequest::skip_invalid_files`](crate::client::UpdateRequest::skip_invalid_files). Without the parameter,
+    /// the service behaves as with `true`: an item counts as updated although a file or an image of it may have been
+    /// skipped.
     pub fn skip_invalid_files(mut self, skip: bool) -> Self {
-        self.settings.skip_invalid_files = Some(skip);
+        self.job.settings.skip_invalid_files = Some(skip);
         self
     }
 
-    /// How many requests are at work at the same time, waits included; 4 unless set. 0 counts as 1.
+    /// Sets the maximum number of concurrent requests, including requests that wait. Default: 4. 0 counts as 1.
     ///
-    /// More than 4 gains little: at the 120 requests a minute that Webflow grants at the most, and half a second for an
-    /// answer, one is under way at a time, and the others wait for their turn or after a failure.
+    /// A higher number gains little. With Webflow's maximum of 120 requests a minute and half a second for a response,
+    /// one request is in flight at a time, and the others wait for the rate limit or after a failure.
     pub fn concurrency(mut self, requests: usize) -> Self {
-        self.settings.concurrency = requests.max(1);
+        self.job.settings.concurrency = requests.max(1);
         self
     }
 
-    /// How many bytes the body of a request may have; 4 MiB unless set. An item that is larger alone is rejected without
-    /// being sent.
+    /// Sets the maximum size of a request's body, in bytes. Default: 4 MiB. An item that alone exceeds it is rejected
+    /// without being sent.
     ///
-    /// The service's own limit is not documented; a request that is refused as too large (413) is halved, and later ones
-    /// are kept as small.
+    /// The service's limit is not documented. A request that is refused as too large (413) is halved, and later
+    /// requests stay as small.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.max_batch_bytes = bytes;
+        self.job.settings.max_batch_bytes = bytes;
         self
     }
 
-    /// Whether a batch that the service refuses is taken to have changed nothing; `true` unless set. It was observed for
-    /// live items, and is not documented. With `false` the items of a refused batch are unknown, and none is looked for
-    /// that is at fault, unless [`resend_unknown`](Self::resend_unknown) allows to send them again.
+    /// Sets whether to assume that a refused batch changed nothing. Default: `true`.
+    ///
+    /// This was observed for live items and is not documented. With `false`, the items of a refused batch are unknown
+    /// and are not isolated, unless [`resend_unknown`](Self::resend_unknown) allows it.
     pub fn assume_atomic(mut self, assume: bool) -> Self {
-        self.settings.assume_atomic = assume;
+        self.job.settings.assume_atomic = assume;
         self
     }
 
-    /// After how many consecutive batches of which nothing was updated the run stops, provided that they held 100 items or
-    /// more together; 3 unless set. 0 counts as 1, and `u32::MAX` is never: then it is not concluded either that
-    /// [everything is refused alike](super::StopReason::RefusedAlike), and every item of a missing collection is asked
-    /// for.
+    /// Sets after how many consecutive batches without a success the run stops, if they held 100 items or more
+    /// together. Default: 3. 0 counts as 1.
+    ///
+    /// `u32::MAX` is no limit. The run then does not stop for a [repeated refusal](super::StopReason::RepeatedRefusal)
+    /// either, and sends every item of a missing collection.
     pub fn max_consecutive_failures(mut self, batches: u32) -> Self {
-        self.settings.max_consecutive_failures = batches.max(1);
+        self.job.settings.max_consecutive_failures = batches.max(1);
         self
     }
 
-    /// How many requests may be spent on finding rejected items, for each batch on average; 20 unless set, and `u32::MAX`
-    /// is no limit. It is held against the whole run once 200 such requests were made.
+    /// Sets how many requests isolation may take, per batch on average. Default: 20. `u32::MAX` is no limit.
     ///
-    /// One rejected item in a batch of 100 takes about 9 requests, five take 33, and if all are, 106. Where more is spent,
-    /// it is quicker to correct what the rejected items have in common. The run [stops](super::StopReason::TooManyRejected)
-    /// and can be resumed.
+    /// The limit is checked for the run as a whole, after its first 200 isolation requests. One rejected item in a
+    /// batch of 100 takes about 9 requests, five take 33, and 100 take 106. Above the limit, it is quicker to correct
+    /// what the rejected items have in common. The run [stops](super::StopReason::TooManyRejected) and can be resumed.
     pub fn isolation_limit(mut self, requests_per_batch: u32) -> Self {
-        self.settings.isolation_limit = requests_per_batch;
+        self.job.settings.isolation_limit = requests_per_batch;
         self
     }
 
-    /// How long a batch that is not full waits for more when the source gives nothing; 5 seconds unless set.
+    /// Sets how long a batch that is not full waits for more items while the source is idle. Default: 5 seconds.
     pub fn linger(mut self, wait: Duration) -> Self {
-        self.settings.linger = wait;
+        self.job.settings.linger = wait;
         self
     }
 
-    /// Whether an update is attempted although it is unknown what became of an earlier one of the same item in the same
-    /// locale; `false` unless set. The earlier one could arrive late and overwrite it.
+    /// Sets whether to attempt an update although the result of an earlier update of the same item in the same locale
+    /// is unknown. Default: `false`, because the earlier one could arrive late and overwrite it.
     ///
-    /// It cannot be combined with [`resend_unknown`](Self::resend_unknown), which would send the earlier one after the
-    /// later one.
+    /// It conflicts with [`resend_unknown`](Self::resend_unknown), which would send the earlier update after the later
+    /// one.
     pub fn continue_after_unknown(mut self, go_on: bool) -> Self {
-        self.settings.continue_after_unknown = go_on;
+        self.job.settings.continue_after_unknown = go_on;
         self
     }
 
-    /// Whether the run reads on after an error of the source; `false` unless set, in which case what was read before is
-    /// still sent, and what comes after it is not in the account.
+    /// Sets whether to continue after an error of the source. Default: `false`.
+    ///
+    /// With `false`, the run sends the items before the error. The items behind it are not read and have no status.
     pub fn continue_after_source_error(mut self, go_on: bool) -> Self {
-        self.settings.continue_after_source_error = go_on;
+        self.job.settings.continue_after_source_error = go_on;
         self
     }
 
-    /// How requests are tried again: as the client does it unless set, but up to 10 times, so that an outage of a minute
-    /// or two does not end a run. A client that tries once does so here too. What is still not sent after the last try
-    /// is [not attempted](super::NotAttempted::NotSent), or unknown if a try may have acted; the run goes on with the
-    /// next batch.
+    /// Sets the retry policy. Default: the policy of the client, with at least 10 attempts unless its retries are
+    /// disabled, so that an outage of a minute or two does not end the run.
+    ///
+    /// An item whose request fails in every attempt is [not attempted](super::NotAttempted::NotSent), or unknown if an
+    /// attempt may have acted. The run continues with the next batch.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.settings.retry = Some(policy);
+        self.job.settings.retry = Some(policy);
         self
     }
 
-    /// How long a try may take, in place of the client's time. It is also the longest that a cancelled run waits for what
-    /// is under way. Zero is an error of [`run`](Self::run).
+    /// Sets the timeout of an attempt. Default: the client's. Zero is an error of [`run`](Self::run).
+    ///
+    /// A cancelled run waits at most this long for requests in flight.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = Some(timeout);
+        self.job.settings.timeout = Some(timeout);
         self
     }
 
-    /// How many items the source has, for the time that is left in [`Progress`](super::Progress), and so that a
-    /// [`Report`](super::Report) is complete only if so many were read.
+    /// Sets how many items the source has. [`Progress`](super::Progress) then estimates the remaining time, and a
+    /// [`Report`](super::Report) is complete only if exactly that many were read.
     pub fn expected_items(mut self, items: u64) -> Self {
-        self.settings.expected_items = Some(items);
+        self.job.settings.expected_items = Some(items);
         self
     }
 
-    /// Keeps a journal in a file, or goes on with the one that is in it. Its folder must exist. Without a journal, only what
-    /// was seen of the outcomes tells what a killed run has done.
+    /// Sets the file of the journal, which makes the run resumable. The file is created if it does not exist; its
+    /// folder must exist.
     ///
-    /// A run goes on with the journal of an earlier one for the same collection and `skip_invalid_files`, with the same
-    /// input or a corrected one: rows may be changed, dropped, added, or put in another order. An update is known again by
-    /// its item, its locale and its content, and by how many updates of the same item and locale stand before it:
+    /// The journal is a write-ahead log: each request is recorded before it is sent, and each result before you see it.
+    /// A run whose journal was begun by an earlier run continues that run. Both must have the same collection and
+    /// `skip_invalid_files`. The input may be the same or a corrected one: you can change, drop, add and reorder rows.
     ///
-    /// - What the journal calls updated or rejected is not sent again, and comes out as
-    ///   [`AlreadyUpdated`](super::ItemStatus::AlreadyUpdated) or [`RejectedBefore`](super::ItemStatus::RejectedBefore), unless
-    ///   [`resend_rejected`](Self::resend_rejected) is set.
-    /// - What is in doubt comes out as unknown, unless [`resend_unknown`](Self::resend_unknown) is set.
-    /// - What is new, corrected or was not attempted is sent; and so is, whatever is recorded of it, what stands behind such
-    ///   an update of the same item and locale, since updates of one item and locale are made in the order of the input.
+    /// An update is recognized by its item, locale and content, and by its position among the updates of that item and
+    /// locale:
     ///
-    /// What an earlier run has sent stays on the site, even if it is in the input no more: see
-    /// [`Report::left_out`](super::Report::left_out). If the journal knows none of the items of the first 100 updates, or of
-    /// those that the source gives before it is silent, the run stops before anything is sent; see [`accept_other_input`](Self::accept_other_input).
+    /// - Updated and rejected updates are skipped, with the status
+    ///   [`AlreadyUpdated`](super::ItemStatus::AlreadyUpdated) or
+    ///   [`AlreadyRejected`](super::ItemStatus::AlreadyRejected). See [`resend_rejected`](Self::resend_rejected).
+    /// - Unknown updates stay unknown. See [`resend_unknown`](Self::resend_unknown).
+    /// - New, corrected and not attempted updates are sent. So are all later updates of the same item and locale,
+    ///   whatever their recorded status, because updates of one item and locale are applied in the order of the input.
     ///
-    /// The file is of JSON lines, each with a checksum. It holds positions, fingerprints and reasons, but no content of the
-    /// items and no token, and takes less than 80 bytes an item. In memory each update that an earlier run has recorded
-    /// takes 12 bytes.
-    /// While a run uses it, it is locked; the lock is advisory on Unix. [`JournalReader`](super::JournalReader) looks at
-    /// it.
+    /// What an earlier run changed stays on the site, even if its row is no longer in the input; see
+    /// [`Report::not_in_input`](super::Report::not_in_input).
+    ///
+    /// The run stops before it sends anything if the journal has none of the items of the first 100 updates, or of the
+    /// updates that an idle source gave so far; see [`accept_other_input`](Self::accept_other_input).
+    ///
+    /// The file contains JSON lines with checksums: positions, fingerprints and reasons, but no item content and no
+    /// token. It takes less than 80 bytes per item. Each update that earlier runs recorded takes 12 bytes of memory. A
+    /// run locks the file; on Unix the lock is advisory. [`JournalReader`] reads it.
     pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
-        self.settings.journal = Some(path.into());
+        self.job.settings.journal = Some(path.into());
         self
     }
 
-    /// Whether the run goes on with a [journal](Self::journal) that knows none of the items of the first 100 updates; `false`
-    /// unless set, since it is likely to be of another input then.
+    /// Sets whether to continue a [journal](Self::journal) that has none of the items of the first 100 updates.
+    /// Default: `false`, because such a journal is likely to belong to another input.
     pub fn accept_other_input(mut self, accept: bool) -> Self {
-        self.settings.accept_other_input = accept;
+        self.job.settings.accept_other_input = accept;
         self
     }
 
-    /// Whether what an earlier run has sent without learning what came of it is sent again; `false` unless set. The values
-    /// end up the same, but Webflow imports files and images again, and what somebody has changed on the site meanwhile is
-    /// overwritten.
-    pub fn resend_unknown(mut self, again: bool) -> Self {
-        self.settings.resend_unknown = again;
-        self
-    }
-
-    /// Whether what an earlier run has found to be rejected is sent again as it is; `false` unless set. A corrected update is
-    /// sent in any case: this is for what was corrected on the site, such as a locale that was added to an item.
-    pub fn resend_rejected(mut self, again: bool) -> Self {
-        self.settings.resend_rejected = again;
-        self
-    }
-
-    /// Whether the journal is on the disk before a request leaves and before an outcome is handed out, so that it survives
-    /// the end of the machine and not just that of the process; `false` unless set. Each takes some milliseconds, in which
-    /// the thread is blocked.
-    pub fn fsync(mut self, fsync: bool) -> Self {
-        self.settings.fsync = fsync;
-        self
-    }
-
-    /// Starts a run with the updates of an iterator. Nothing is sent before the [`Run`] is polled.
+    /// Sets whether to send updates whose result is unknown from an earlier run. Default: `false`.
     ///
-    /// The iterator is called on the thread that polls the run, so it should not block for long.
+    /// The values end up the same. But Webflow imports files and images again, and a change that somebody made on the
+    /// site in the meantime is overwritten.
+    pub fn resend_unknown(mut self, again: bool) -> Self {
+        self.job.settings.resend_unknown = again;
+        self
+    }
+
+    /// Sets whether to send updates that an earlier run recorded as rejected, as they are. Default: `false`.
+    ///
+    /// Use it after a correction on the site, such as a new locale variant of an item. A corrected update is sent in
+    /// any case.
+    pub fn resend_rejected(mut self, again: bool) -> Self {
+        self.job.settings.resend_rejected = again;
+        self
+    }
+
+    /// Sets whether each record of the journal reaches the disk before the request is sent or the outcome is returned,
+    /// so that the journal survives a crash of the machine. Default: `false`; the journal survives the end of the
+    /// process.
+    ///
+    /// Each record then takes some milliseconds, on a thread for blocking work.
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.job.settings.fsync = fsync;
+        self
+    }
+
+    /// Creates a run with the updates of an iterator. Nothing is sent until the [`Run`] is polled.
+    ///
+    /// The iterator is called on the thread that polls the run. Other tasks of that thread wait if it blocks. The first
+    /// time that it blocks for 0.1 seconds, the run emits a `tracing` event at level WARN.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) if the journal cannot be used, with a
-    /// [`JournalError`](super::JournalError) as the source; [`InvalidInput::Bulk`] for settings that contradict each other,
-    /// [`InvalidInput::ZeroTimeout`] and [`InvalidInput::Backoff`].
+    /// - [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`](super::JournalError) as its source,
+    ///   if the journal cannot be used.
+    /// - [`InvalidInput::Bulk`](crate::error::InvalidInput::Bulk) for settings that contradict each other.
+    /// - [`InvalidInput::ZeroTimeout`](crate::error::InvalidInput::ZeroTimeout) for an attempt timeout of zero.
     pub fn run<I>(self, updates: I) -> Result<Run, Error>
     where
         I: IntoIterator<Item = ItemUpdate>,
@@ -334,7 +293,8 @@ impl Bulk {
         self.start(Source::iter(updates))
     }
 
-    /// Starts a run with the updates of an iterator that may hold errors in their place, such as the lines of a file.
+    /// Creates a run with the updates of an iterator that can fail, such as the lines of a file. An error has the same
+    /// consequences as in [`run_stream`](Self::run_stream).
     ///
     /// # Errors
     ///
@@ -348,8 +308,9 @@ impl Bulk {
         self.run_stream(futures_util::stream::iter(updates))
     }
 
-    /// Starts a run with the updates of a stream, which may hold errors in their place: each takes a position in the
-    /// source and comes out as [not attempted](super::NotAttempted::Source). See also
+    /// Creates a run with the updates of a stream that can fail.
+    ///
+    /// An error takes a position in the source, and is [not attempted](super::NotAttempted::Source). See
     /// [`continue_after_source_error`](Self::continue_after_source_error).
     ///
     /// # Errors
@@ -363,9 +324,11 @@ impl Bulk {
         self.start(Source::stream(updates))
     }
 
-    /// Checks everything that can be checked here, and says how many requests a run would send and how long it would
-    /// take, if nothing is refused. All of the source is read, past its errors too, nothing is sent, and nothing is
-    /// written: a journal is looked at if there is one.
+    /// Checks the input without a request, and estimates the requests and the time of a run in which nothing is
+    /// refused.
+    ///
+    /// It reads the whole source, past its errors too. It sends and writes nothing, and only reads the journal if there
+    /// is one.
     ///
     /// # Errors
     ///
@@ -375,59 +338,23 @@ impl Bulk {
         S: Stream<Item = Result<ItemUpdate, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.check()?;
-        let journal = match &self.settings.journal {
-            Some(path) => JournalReader::of_run(path, &self.parameters())?,
+        self.job.check()?;
+        let journal = match &self.job.settings.journal {
+            Some(path) => JournalReader::of_run(path, &self.job.parameters())?,
             None => None,
         };
-        dry_run::count(&self, Source::stream(updates), journal).await
+        dry_run::count(&self.job, Source::stream(updates), journal).await
     }
 
     fn start(self, source: Source) -> Result<Run, Error> {
-        self.check()?;
-        let journal = match &self.settings.journal {
+        self.job.check()?;
+        let journal = match &self.job.settings.journal {
             Some(path) => {
-                let journal = Journal::open(path, &self.parameters())?;
-                Some(journal.fsync(self.settings.fsync))
+                let journal = Journal::open(path, &self.job.parameters())?;
+                Some(journal.fsync(self.job.settings.fsync))
             }
             None => None,
         };
-        Ok(Run::new(Engine::new(self, source, journal)))
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let Settings {
-            continue_after_unknown,
-            resend_unknown,
-            ..
-        } = &self.settings;
-        if *continue_after_unknown && *resend_unknown {
-            return Err(InvalidInput::Bulk {
-                reason: "what is in doubt cannot be sent again if later updates of the same items were attempted",
-            }
-            .into());
-        }
-        if self
-            .settings
-            .timeout
-            .is_some_and(|timeout| timeout.is_zero())
-        {
-            return Err(InvalidInput::ZeroTimeout.into());
-        }
-        Ok(())
-    }
-
-    fn parameters(&self) -> Parameters {
-        Parameters {
-            collection: self.collection,
-            skip_invalid_files: self.settings.skip_invalid_files,
-        }
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            items: Batch::MAX_ITEMS,
-            bytes: self.settings.max_batch_bytes,
-        }
+        Ok(Run::new(Driver::new(self.job, source, journal)))
     }
 }

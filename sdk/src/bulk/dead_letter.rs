@@ -1,4 +1,4 @@
-//! The items that were not updated, as lines that can be corrected and used as input again.
+//! Dead letters: items that were not updated, as lines of JSON with the reason.
 
 use std::io::{self, Write};
 
@@ -8,18 +8,18 @@ use super::{InvalidRow, Reason};
 use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
 
-/// What kept an item from being updated.
+/// The status of an item that was not updated, with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotUpdated<'a> {
-    /// It was rejected; sent again as it is, it will be rejected again.
+pub enum DeadLetterReason<'a> {
+    /// Rejected. Sent unchanged, the item will be rejected once more.
     Rejected(&'a Reason),
-    /// No request with it has left, or none that can have changed anything.
+    /// Not attempted: no request with the item can have changed anything.
     NotAttempted(&'a Reason),
-    /// A request may have changed it; look at it before it is sent again.
+    /// Unknown: a request may have changed the item. Check it before you resend it.
     Unknown(&'a Reason),
 }
 
-/// The member in which the reason stands, and which [`ItemUpdate::from_json`] passes over.
+/// The member `error` of a line, which [`ItemUpdate::from_json`] ignores.
 #[derive(Serialize)]
 struct Why<'a> {
     outcome: &'static str,
@@ -27,15 +27,15 @@ struct Why<'a> {
     reason: &'a Reason,
 }
 
-impl NotUpdated<'_> {
-    /// The line of an item, without a line break at its end: [`ItemUpdate::to_json`], and the reason behind it in a
-    /// member `error`.
+impl DeadLetterReason<'_> {
+    /// Returns the line of an item without its line break: [`ItemUpdate::to_json`] with the reason in a last member
+    /// `error`.
     ///
     /// ```text
     /// {"id":"…","fieldData":{…},"error":{"outcome":"rejected","kind":"bad_request","status":400,"message":"…"}}
     /// ```
     ///
-    /// The outcome is `rejected`, `not_attempted` or `unknown`.
+    /// The member `outcome` is `rejected`, `not_attempted` or `unknown`.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl NotUpdated<'_> {
     pub fn line(&self, update: &ItemUpdate) -> Result<String, Error> {
         let why = self.why()?;
         let mut line = update.to_json()?;
-        // An update has its id at least, so that what follows is one more member.
+        // The object has at least the member `id`, so another member can follow.
         line.pop();
         line.push_str(",\"error\":");
         line.push_str(&why);
@@ -51,12 +51,12 @@ impl NotUpdated<'_> {
         Ok(line)
     }
 
-    /// The line of an error of the source at an index, counted from 0, of which no text is known.
+    /// Returns the line of an error of the source at an index, counted from 0, if the text of its row is not known.
     pub(crate) fn line_without_update(&self, index: u64) -> Result<String, Error> {
         let row = index.saturating_add(1);
         let why = self.why()?;
         Ok(format!(
-            "{{\"unreadable\":null,\"row\":{row},\"error\":{why}}}"
+            "{{\"invalid\":null,\"row\":{row},\"error\":{why}}}"
         ))
     }
 
@@ -76,41 +76,42 @@ impl NotUpdated<'_> {
     }
 }
 
-/// Writes the items that were not updated, each as a line of JSON that can be read as input again.
+/// Writes the items that were not updated to a dead-letter file.
 ///
-/// Nothing is held back: each line is one write, and complete when its method has returned.
+/// [`JsonLines`](super::JsonLines) reads the file as input. Each line is written at once and is complete when the
+/// method returns.
 #[derive(Debug)]
 pub struct DeadLetters<W>(W);
 
 impl<W: Write> DeadLetters<W> {
-    /// Writes to a file, or to anything else.
+    /// Creates a writer of dead letters to a file or another [`Write`].
     pub fn new(out: W) -> Self {
         Self(out)
     }
 
-    /// Writes an item and what kept it from being updated.
+    /// Writes an item with the reason why it was not updated.
     ///
     /// # Errors
     ///
-    /// What writing to the file comes to.
-    pub fn write(&mut self, update: &ItemUpdate, why: NotUpdated<'_>) -> io::Result<()> {
+    /// The I/O error of the write, or the error of [`ItemUpdate::to_json`].
+    pub fn write(&mut self, update: &ItemUpdate, why: DeadLetterReason<'_>) -> io::Result<()> {
         let mut line = why.line(update).map_err(io::Error::other)?;
         line.push('\n');
         self.0.write_all(line.as_bytes())
     }
 
-    /// Writes a row of the input that is not an update, as [`InvalidRow::dead_letter`] has it.
+    /// Writes a row of the input that is not an item update, as [`InvalidRow::dead_letter`].
     ///
     /// # Errors
     ///
-    /// The error of writing to the file.
-    pub fn write_unreadable(&mut self, row: &InvalidRow) -> io::Result<()> {
+    /// The I/O error of the write.
+    pub fn write_invalid_row(&mut self, row: &InvalidRow) -> io::Result<()> {
         let mut line = row.dead_letter().map_err(io::Error::other)?;
         line.push('\n');
         self.0.write_all(line.as_bytes())
     }
 
-    /// Gives back what was written to.
+    /// Returns the inner writer.
     pub fn into_inner(self) -> W {
         self.0
     }
@@ -134,9 +135,9 @@ mod tests {
         let update = ItemUpdate::from_json(LINE).expect("an update");
         let reason = Reason::new("stopped", "the run was \"stopped\"\nby hand");
         let text = letters(|letters| {
-            letters.write(&update, NotUpdated::Rejected(&reason))?;
-            letters.write(&update, NotUpdated::NotAttempted(&reason))?;
-            letters.write(&update, NotUpdated::Unknown(&reason))
+            letters.write(&update, DeadLetterReason::Rejected(&reason))?;
+            letters.write(&update, DeadLetterReason::NotAttempted(&reason))?;
+            letters.write(&update, DeadLetterReason::Unknown(&reason))
         });
         let same = LINE.strip_suffix('}').expect("an object");
         let expected: String = ["rejected", "not_attempted", "unknown"]
@@ -156,8 +157,9 @@ mod tests {
         let full = ItemUpdate::from_json(LINE).expect("an update");
         let error = Error::from(ItemId::new("a/b").expect_err("a refusal"));
         for update in [bare, full] {
-            let reason = Reason::of(&error);
-            let text = letters(|letters| letters.write(&update, NotUpdated::Rejected(&reason)));
+            let reason = Reason::from_error(&error);
+            let text =
+                letters(|letters| letters.write(&update, DeadLetterReason::Rejected(&reason)));
             let read = ItemUpdate::from_json(text.trim_end()).expect("an update");
             assert_eq!(
                 read.to_json().expect("JSON"),

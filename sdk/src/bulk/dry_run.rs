@@ -1,91 +1,93 @@
-//! What a run would do, without doing it.
+//! The dry run of a bulk update.
 
 use std::future::poll_fn;
 use std::time::Duration;
 
-use super::builder::Bulk;
-use super::journal::{Fingerprint, JournalReader, Recorded};
-use super::plan::{Entry, Planner};
+use super::core::plan::{Entry, Planner};
+use super::core::status::Recorded;
+use super::journal::{Fingerprint, JournalReader};
+use super::settings::Job;
 use super::source::Source;
 use crate::error::{Error, InvalidInput};
 
-/// How many faults of the input are kept one by one.
+/// The maximum number of errors in a dry run.
 const KEPT: usize = 100;
 
-/// What a run would send, if the service accepted everything, and what is wrong with the input.
+/// The errors of an input, and an estimate of the run in which the service accepts everything.
 #[derive(Debug, Default)]
 #[non_exhaustive]
+#[must_use = "a dry run reports the errors of the input"]
 pub struct DryRun {
-    /// How many items there are, errors of the source included.
+    /// The number of items in the source, including errors.
     pub items: u64,
-    /// How many of them an earlier run with the same journal has settled.
-    pub settled_before: u64,
-    /// How many of them an earlier run may have sent, so that they would come out as unknown; 0 if what is in doubt would
-    /// be sent again.
-    pub in_doubt: u64,
-    /// How many of them would not be attempted, since an earlier update of the same item in the same locale is in doubt.
-    pub held_back: u64,
-    /// How many requests would be sent at the least: what is refused or fails takes more.
+    /// The number of items that an earlier run with the same journal updated or rejected, so that the run would skip
+    /// them.
+    pub skipped: u64,
+    /// The number of items whose result is unknown from an earlier run. 0 if
+    /// [`resend_unknown`](super::Bulk::resend_unknown) is set.
+    pub unknown: u64,
+    /// The number of items that would not be attempted, because an earlier update of the same item in the same locale
+    /// is unknown.
+    pub not_attempted: u64,
+    /// The minimum number of requests. Refusals and failures add to it.
     pub requests: u64,
-    /// How many bytes their bodies have together.
+    /// The total size of their bodies, in bytes.
     pub bytes: u64,
-    /// How long it would take at the pace that the client has now, not counting the time for the last answer. Before its
-    /// first answer, that is the lowest that Webflow documents: 60 requests a minute.
-    pub time: Duration,
-    /// How many items could not be sent, since the source has an error in their place or they are too large.
-    pub faults: u64,
-    /// The position of each item that could not be sent, counted from 0, and why; the first 100.
-    pub first_faults: Vec<(u64, Box<str>)>,
+    /// The estimated duration at the current rate of the client's rate limiter, without the time for the last response.
+    /// Before its first response, the limiter assumes 60 requests a minute, the lowest limit that Webflow documents.
+    pub duration: Duration,
+    /// The number of items that cannot be sent: an error of the source in their place, or too large.
+    pub errors: u64,
+    /// The first 100 items that cannot be sent: their position, counted from 0, and the reason.
+    pub first_errors: Vec<(u64, Box<str>)>,
 }
 
 impl DryRun {
-    fn fault(&mut self, index: u64, why: &dyn std::fmt::Display) {
-        self.faults += 1;
-        if self.first_faults.len() < KEPT {
-            self.first_faults.push((index, why.to_string().into()));
+    fn add_error(&mut self, index: u64, why: &dyn std::fmt::Display) {
+        self.errors += 1;
+        if self.first_errors.len() < KEPT {
+            self.first_errors.push((index, why.to_string().into()));
         }
     }
 }
 
-/// Plans all of a source.
+/// Plans the batches of the whole source.
 pub(super) async fn count(
-    bulk: &Bulk,
+    job: &Job,
     mut source: Source,
     mut journal: Option<JournalReader>,
 ) -> Result<DryRun, Error> {
     let mut counted = DryRun::default();
-    let mut planner = Planner::new(bulk.limits());
-    while let Some(taken) = poll_fn(|context| source.poll_next(context)).await {
+    let mut planner = Planner::new(job.limits());
+    let clock = &*job.client.transport().parts().effects.clock;
+    while let Some(taken) = poll_fn(|context| source.poll_next(clock, context)).await {
         let index = counted.items;
         counted.items += 1;
         let update = match taken {
             Ok(update) => update,
-            // All that is wrong with the input is to be found at once.
+            // A dry run reports all errors of the input at once.
             Err(error) => {
-                counted.fault(index, &error);
+                counted.add_error(index, &error);
                 continue;
             }
         };
         let line = update.to_json()?;
         if !planner.can_hold(line.len()) {
-            let (bytes, most) = (line.len(), bulk.settings.max_batch_bytes);
-            counted.fault(index, &InvalidInput::UpdateTooLarge { bytes, most });
+            let (bytes, most) = (line.len(), job.settings.max_batch_bytes);
+            counted.add_error(index, &InvalidInput::UpdateTooLarge { bytes, most });
             continue;
         }
         if let Some(journal) = &mut journal {
-            match journal.claim(
-                Fingerprint::new(update.key(), &line),
-                bulk.settings.resend(),
-            )? {
-                Recorded::Rejected(_) if bulk.settings.resend_rejected => {}
+            match journal.claim(Fingerprint::new(update.key(), &line), job.settings.resend())? {
+                Recorded::Rejected(_) if job.settings.resend_rejected => {}
                 Recorded::Updated | Recorded::Rejected(_) => {
-                    counted.settled_before += 1;
+                    counted.skipped += 1;
                     continue;
                 }
-                Recorded::Unknown(_) if !bulk.settings.resend_unknown => {
-                    counted.in_doubt += 1;
-                    if !bulk.settings.continue_after_unknown {
-                        counted.held_back += planner.block(update.key()).len() as u64;
+                Recorded::Unknown(_) if !job.settings.resend_unknown => {
+                    counted.unknown += 1;
+                    if !job.settings.continue_after_unknown {
+                        counted.not_attempted += planner.block(update.key()).len() as u64;
                     }
                     continue;
                 }
@@ -97,14 +99,14 @@ pub(super) async fn count(
             bytes: line.len(),
             payload: (),
         };
-        counted.held_back += u64::from(planner.push(entry).is_err());
+        counted.not_attempted += u64::from(planner.push(entry).is_err());
         if !planner.wants_more() {
             send(&mut planner, false, &mut counted);
         }
     }
     send(&mut planner, true, &mut counted);
     let gaps = u32::try_from(counted.requests.saturating_sub(1)).unwrap_or(u32::MAX);
-    counted.time = bulk.client.rate_limiter().interval().saturating_mul(gaps);
+    counted.duration = job.client.rate_limiter().interval().saturating_mul(gaps);
     Ok(counted)
 }
 

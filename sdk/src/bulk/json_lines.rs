@@ -26,8 +26,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// A row is a line that is not blank. Lines are numbered from 1 and end in `\n` or `\r\n`. A byte order mark at the
 /// start is skipped. Memory use does not grow with the length of the input.
 ///
-/// The rows of a [dead letter](super::Outcome::dead_letter) file are read like any other: a member `error` is skipped,
-/// and a row that an earlier run could not read is read again from its text.
+/// The rows of a [dead letter](super::Outcome::dead_letter) file are read like any other. A member `error` is ignored,
+/// and the text of an invalid row is read in place of the row.
 ///
 /// # When it ends
 ///
@@ -68,6 +68,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "an iterator does nothing unless it is consumed"]
 pub struct JsonLines<R> {
     input: R,
     max_line_bytes: usize,
@@ -81,7 +82,7 @@ pub struct JsonLines<R> {
 
 type RowError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What was read into the buffer.
+/// The result of reading a line into the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Whole,
@@ -101,7 +102,7 @@ impl JsonLines<BufReader<File>> {
 }
 
 impl<R: BufRead> JsonLines<R> {
-    /// Reads from an input that is at the start of its first line.
+    /// Creates a reader of an input that is at the start of its first line.
     pub fn new(input: R) -> Self {
         Self {
             input,
@@ -114,21 +115,20 @@ impl<R: BufRead> JsonLines<R> {
         }
     }
 
-    /// The longest line that is read, in bytes. Default: 16 MiB. A longer one is an [`InvalidRow`].
-    #[must_use]
+    /// Sets the maximum length of a line, in bytes. Default: 16 MiB. A longer line is an [`InvalidRow`].
     pub fn max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
         self
     }
 
-    /// The number of the line that was read last, counted from 1; 0 before the first one.
+    /// Returns the number of the line that was read last, counted from 1; 0 before the first line.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// A handle that gives the line number of each row, for messages about an
-    /// [`Outcome`](super::Outcome), which has the position of its row only.
+    /// Returns a handle with the line number of each row, for messages about an [`Outcome`](super::Outcome), which has
+    /// only the position of its row.
     #[must_use]
     pub fn line_numbers(&self) -> LineNumbers {
         self.numbers.clone()
@@ -160,7 +160,7 @@ impl<R: BufRead> JsonLines<R> {
                     self.ended = true;
                     self.rows += 1;
                     self.line += 1;
-                    return Err(self.unreadable_beginning(error));
+                    return Err(self.invalid_beginning(error));
                 }
             }
         }
@@ -177,10 +177,10 @@ impl<R: BufRead> JsonLines<R> {
         if bounded.read_until(b'\n', &mut self.bytes)? == 0 {
             return Ok(Line::End);
         }
-        let is_cut = bounded.limit() == 0;
+        let is_at_bound = bounded.limit() == 0;
         if self.bytes.pop_if(|last| *last == b'\n').is_some() {
             self.bytes.pop_if(|last| *last == b'\r');
-        } else if is_cut {
+        } else if is_at_bound {
             self.input.skip_until(b'\n')?;
         }
         self.line += 1;
@@ -202,13 +202,13 @@ impl<R: BufRead> JsonLines<R> {
         }
         if line == Line::TooLong {
             let most = self.max_line_bytes;
-            return Err(self.unreadable_beginning(RowFault::TooLong { most }));
+            return Err(self.invalid_beginning(RowFault::TooLong { most }));
         }
         let text = match str::from_utf8(&self.bytes) {
             Ok(text) => text,
             Err(error) => {
                 let column = error.valid_up_to() + 1;
-                return Err(self.unreadable(RowFault::NotUtf8 { column }));
+                return Err(self.invalid(RowFault::NotUtf8 { column }));
             }
         };
         let error = match ItemUpdate::from_json(text) {
@@ -224,26 +224,26 @@ impl<R: BufRead> JsonLines<R> {
         {
             return Err(self.not_json_lines(format));
         }
-        Err(self.unreadable(error))
+        Err(self.invalid(error))
     }
 
     fn not_json_lines(&mut self, format: Format) -> InvalidRow {
         self.ended = true;
-        self.unreadable(RowFault::Format(format))
+        self.invalid(RowFault::Format(format))
     }
 
-    fn unreadable(&self, reason: impl Into<RowError>) -> InvalidRow {
+    fn invalid(&self, reason: impl Into<RowError>) -> InvalidRow {
         InvalidRow::from_raw(self.line, Raw::of(&self.bytes), reason.into())
     }
 
-    /// As [`unreadable`](Self::unreadable), for a row that was not read to its end.
-    fn unreadable_beginning(&self, reason: impl Into<RowError>) -> InvalidRow {
+    /// Returns the error of a row that was not read to its end.
+    fn invalid_beginning(&self, reason: impl Into<RowError>) -> InvalidRow {
         InvalidRow::from_raw(self.line, Raw::beginning_of(&self.bytes), reason.into())
     }
 
     /// Whether the rest of the input looks like JSON Lines, so that only the first row is at fault.
     fn is_followed_by_an_object(&mut self) -> bool {
-        // If it cannot be read, the next row says so.
+        // An I/O error repeats at the next row.
         let rest = self.input.fill_buf().unwrap_or_default();
         rest.trim_ascii_start().starts_with(b"{")
     }

@@ -1,7 +1,8 @@
-//! Any number of item updates, each of which is accounted for. It begins with [`Client::bulk`](crate::Client::bulk).
+//! Bulk updates: any number of items, each with a status.
 //!
-//! A [`Run`] takes updates from a source of any length, sends them in as few batches as it can, at the pace of the
-//! token, finds the entry of a refused batch that is at fault, and says of each item what came of it.
+//! [`Client::bulk`](crate::Client::bulk) configures a bulk update. A [`Run`] takes updates from a source of any length,
+//! sends them in as few batches as it can within the rate limit of the token, isolates the items at fault in a refused
+//! batch, and returns one [`Outcome`] for each item.
 //!
 //! ```no_run
 //! use webflow_cms::bulk::ItemStatus;
@@ -13,8 +14,8 @@
 //! let report = run
 //!     .for_each(|outcome| match &outcome.status {
 //!         ItemStatus::Updated(_) | ItemStatus::AlreadyUpdated => {}
-//!         ItemStatus::Rejected(error) => eprintln!("item {} is to be corrected: {error}", outcome.index),
-//!         other => eprintln!("item {}: {other:?}", outcome.index),
+//!         ItemStatus::Rejected(error) => eprintln!("correct item {}: {error}", outcome.index),
+//!         other => eprintln!("item {}: {other}", outcome.index),
 //!     })
 //!     .await;
 //! println!("{report}");
@@ -22,67 +23,64 @@
 //! # }
 //! ```
 //!
-//! # The account
+//! # Statuses
 //!
-//! Every item that is taken from the source comes out as one [`Outcome`], whatever happens to the network, the service
-//! and the run. There are four kinds:
+//! Every item that the run takes from the source has exactly one [`ItemStatus`] in the end, whatever happens to the
+//! network, the service and the run:
 //!
-//! - **Updated**: the service accepted a request with it, and the response has it. Where files may be skipped, which is
-//!   what the service does unless told otherwise, it does not say whether a file of the item was.
-//! - **Rejected**: the service refused it, or no batch can hold it. Correct it before you send it again. Where its error
-//!   [may have acted](crate::Error::may_have_acted), an earlier attempt may have changed it all the same.
-//! - **Not attempted**: no request with it can have changed anything. Send it as if nothing had been.
-//! - **Unknown**: a request may have changed it, and no response tells. Look at it, or send it again: the values end up
-//!   the same, but Webflow imports files and images again each time that their field is written.
+//! - **Updated**: the service accepted a request with the item, and the response contains it. Unless
+//!   [`skip_invalid_files(false)`](Bulk::skip_invalid_files) is set, the service may have skipped files of the item
+//!   without reporting it.
+//! - **Rejected**: the service refused the item, or no batch can hold it. Correct it before you send it once more. If
+//!   its error [may have acted](crate::Error::may_have_acted), an earlier attempt may have changed the item.
+//! - **Not attempted**: no request with the item can have changed anything. It is safe to send.
+//! - **Unknown**: a request may have changed the item, and no response confirms it. Check the item, or resend it: the
+//!   values end up the same, but Webflow imports files and images again each time that their field is written.
 //!
 //! # Journal and dead letters
 //!
-//! With a [journal](Bulk::journal), the account outlives the process: whatever ends a run, another one with the same
-//! journal goes on, and sends nothing again of which it is known what came of it. Correct the input before that if you
-//! like: what has changed is sent. [`Outcome::dead_letter`] gives what was not updated as a line that
-//! [`ItemUpdate::from_json`] reads as it stands, with the reason behind it. [`JournalReader`] looks at a journal.
+//! With a [journal](Bulk::journal), the statuses survive the process. Whatever ended a run, another run with the same
+//! journal continues it and skips the items whose status is known. You can correct the input before that: changed
+//! updates are sent. [`JournalReader`] reads a journal.
+//!
+//! [`Outcome::dead_letter`] returns an item that was not updated as a line of JSON with the reason.
+//! [`ItemUpdate::from_json`] reads that line as it is.
 //!
 //! [`ItemUpdate::from_json`]: crate::ItemUpdate::from_json
 //!
 //! # Speed
 //!
-//! The limit is the token's: 60 or 120 requests a minute, so up to 12,000 items. One process reaches it, and more of
-//! them do not get beyond it; where several use one token, each takes its [`share`](crate::RateLimiter::share).
+//! The rate limit of the token is the bottleneck: 60 or 120 requests a minute, which is up to 12,000 items a minute.
+//! One process reaches it, and more processes are not faster. If several use one token, give each a
+//! [`share`](crate::RateLimiter::share).
 
 mod builder;
+mod call;
 mod control;
+mod core;
 mod dead_letter;
+mod driver;
 mod dry_run;
-mod engine;
-mod evidence;
-mod hint;
-mod isolate;
 mod journal;
 mod json_lines;
+mod outbox;
 mod outcome;
-mod plan;
 mod progress;
-mod reason;
 mod run;
+mod settings;
 mod source;
-mod stop;
+mod write_ahead;
 
+pub use self::core::reason::Reason;
+pub use self::core::status::{ItemStatus, NotAttempted, Recorded, Unknown};
+pub use self::core::stop::{SourceEnd, StopReason};
+pub use crate::error::{JournalError, JournalErrorKind};
 pub use builder::Bulk;
 pub use control::Handle;
-pub use dead_letter::{DeadLetters, NotUpdated};
+pub use dead_letter::{DeadLetterReason, DeadLetters};
 pub use dry_run::DryRun;
-pub use journal::{JournalError, JournalErrorKind, JournalReader, Recorded, Tally};
+pub use journal::{JournalCounts, JournalReader};
 pub use json_lines::{InvalidRow, JsonLines, LineNumbers};
-pub use outcome::{ItemStatus, NotAttempted, Outcome, Unknown};
+pub use outcome::Outcome;
 pub use progress::{Counts, Progress, Statistics};
-pub use reason::Reason;
 pub use run::{Report, Run};
-pub use stop::{SourceEnd, StopReason};
-
-// Declared here, since the bench takes in `isolate.rs` by its path and cannot have tests beneath it.
-#[cfg(test)]
-#[path = "isolate/tests.rs"]
-mod isolate_tests;
-#[cfg(test)]
-#[path = "isolate/trial.rs"]
-mod trial;

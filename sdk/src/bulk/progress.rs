@@ -1,4 +1,4 @@
-//! How far a run is, and what it took.
+//! The progress and the statistics of a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::core::machine::Totals;
 use super::{ItemStatus, Outcome};
 use crate::model::Batch;
 use crate::observe::{AttemptEnded, AttemptStarted, Observer, WaitCause, WaitEnded, WaitStarted};
 use crate::time::Clock;
 
-/// How many items came to what.
+/// The number of items by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Updated by this run.
+    /// Items that this run updated.
     pub updated: u64,
-    /// Updated by an earlier run with the same journal.
+    /// Items that an earlier run with the same journal updated.
     pub already_updated: u64,
-    /// Rejected, by this run or an earlier one.
+    /// Items that this run or an earlier one rejected.
     pub rejected: u64,
-    /// Not attempted.
+    /// Items that were not attempted.
     pub not_attempted: u64,
-    /// Unknown.
+    /// Items whose result is unknown.
     pub unknown: u64,
 }
 
 impl Counts {
-    /// How many items are settled.
+    /// Returns the number of items with a status.
     #[must_use]
-    pub fn settled(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.updated + self.already_updated + self.rejected + self.not_attempted + self.unknown
     }
 
@@ -38,59 +39,61 @@ impl Counts {
         *match outcome.status {
             ItemStatus::Updated(_) => &mut self.updated,
             ItemStatus::AlreadyUpdated => &mut self.already_updated,
-            ItemStatus::Rejected(_) | ItemStatus::RejectedBefore(_) => &mut self.rejected,
+            ItemStatus::Rejected(_) | ItemStatus::AlreadyRejected(_) => &mut self.rejected,
             ItemStatus::NotAttempted(_) => &mut self.not_attempted,
             ItemStatus::Unknown(_) => &mut self.unknown,
         } += 1;
     }
 }
 
-/// How far a run is, as of its last step: when it last took an item from the source, or learned what came of a request.
+/// The progress of a run.
+///
+/// It changes when the run takes an item from the source, sends a request, receives a response, or starts or ends a
+/// wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many items were taken from the source, errors included.
-    pub taken: u64,
-    /// What came of those that are settled.
+    /// The number of items taken from the source, including errors.
+    pub items: u64,
+    /// The number of items with a status, by status.
     pub counts: Counts,
-    /// How many requests were sent.
+    /// The number of requests sent, including retries.
     pub requests: u64,
-    /// How many of them, attempts not counted, were made to find what is at fault in a refused batch.
+    /// The number of requests sent to isolate rejected items, without retries.
     pub isolation_requests: u64,
     /// The time since the run began.
     pub elapsed: Duration,
-    /// Items settled a minute, on average since the run began. Those that an earlier run has updated do not count.
+    /// The average number of items per minute that received a status. Items that an earlier run updated do not count.
     pub rate: f64,
-    /// How long the rest takes at this rate, if the run was told how many items there are.
+    /// The estimated remaining time at this rate, if [`expected_items`](super::Bulk::expected_items) is set.
     pub remaining: Option<Duration>,
-    /// The wait that began last, if any request waits: its cause, and when it ends, by the time since the run began.
+    /// The cause of the latest wait that has not ended, and when it ends, as the time since the run began.
     pub waiting: Option<(WaitCause, Duration)>,
 }
 
-/// What a run took. What an earlier run with the same journal took is not in it.
+/// The requests, bytes and waits of a run. Those of earlier runs with the same journal are not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// The requests that were sent, all tries counted.
+    /// The number of requests sent, including retries.
     pub requests: u64,
-    /// Those of them that repeat an earlier one.
-    pub sent_again: u64,
-    /// How many requests were made to find what is at fault in a refused batch; an attempt that repeats one is not
-    /// counted again.
+    /// The number of those requests that are retries.
+    pub retries: u64,
+    /// The number of requests sent to isolate rejected items, without retries.
     pub isolation_requests: u64,
-    /// How many requests the items that were sent need at the least: one for each [`Batch::MAX_ITEMS`].
-    pub least_requests: u64,
-    /// The bytes of all requests' bodies.
+    /// The minimum number of requests for the items that were sent: one for each [`Batch::MAX_ITEMS`] items.
+    pub min_requests: u64,
+    /// The total size of the bodies of all requests, in bytes.
     pub bytes_sent: u64,
-    /// The bytes of all answers' bodies, decoded.
+    /// The total size of the bodies of all responses after decompression, in bytes.
     pub bytes_received: u64,
-    /// What calls have waited for their turn, added up over those at work in one time.
-    pub waited_for_pace: Duration,
-    /// What calls have waited because the service asked for it, added up as above.
-    pub waited_for_service: Duration,
-    /// What calls have waited by themselves after failures, added up as above.
-    pub waited_by_itself: Duration,
-    /// How long the run took.
+    /// The time that requests waited for the rate limiter. Concurrent waits add up.
+    pub waited_for_rate_limit: Duration,
+    /// The time that requests waited because the service requested it with `Retry-After`. Concurrent waits add up.
+    pub waited_for_retry_after: Duration,
+    /// The time that requests waited for the back-off after failures. Concurrent waits add up.
+    pub waited_for_backoff: Duration,
+    /// The time that the run took.
     pub elapsed: Duration,
 }
 
@@ -99,21 +102,22 @@ impl Statistics {
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
-        reason = "a ratio is none the worse for a lost digit"
+        reason = "a ratio tolerates the loss of a digit"
     )]
+    /// Returns the ratio of the requests to the minimum. The optimum is 1.
     pub fn overhead(&self) -> f64 {
-        self.requests as f64 / self.least_requests.max(1) as f64
+        self.requests as f64 / self.min_requests.max(1) as f64
     }
 }
 
-/// Counts what the run's client tells, and tells it on at once.
+/// An observer of the run's client that counts its events and publishes the progress.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
     began: Duration,
     progress: watch::Sender<Progress>,
     requests: AtomicU64,
-    sent_again: AtomicU64,
+    retries: AtomicU64,
     bytes_sent: AtomicU64,
     bytes_received: AtomicU64,
     waits: Mutex<Waits>,
@@ -124,7 +128,7 @@ struct Waits {
     rate_limiter: Duration,
     service: Duration,
     own: Duration,
-    /// Those that are not over, each with its end by the time since the run began.
+    /// The waits that have not ended, each with its end as the time since the run began.
     now: Vec<(WaitCause, Duration)>,
 }
 
@@ -135,7 +139,7 @@ impl Recorder {
             clock,
             progress: watch::Sender::default(),
             requests: AtomicU64::default(),
-            sent_again: AtomicU64::default(),
+            retries: AtomicU64::default(),
             bytes_sent: AtomicU64::default(),
             bytes_received: AtomicU64::default(),
             waits: Mutex::default(),
@@ -146,12 +150,36 @@ impl Recorder {
         self.progress.subscribe()
     }
 
-    pub(crate) fn elapsed(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.began)
     }
 
-    /// Tells how far the run is, with what only the run knows.
-    pub(crate) fn tell(&self, change: impl FnOnce(&mut Progress)) {
+    /// Publishes the progress after an event of the run.
+    pub(crate) fn publish_step(&self, totals: Totals, counts: Counts, expected: Option<u64>) {
+        let total = counts.total();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate tolerates the loss of a digit"
+        )]
+        let rate = match self.elapsed().as_secs_f64() {
+            0.0 => 0.0,
+            seconds => (total - counts.already_updated) as f64 * 60.0 / seconds,
+        };
+        let left = expected.map(|items| items.saturating_sub(total));
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        let remaining =
+            left.and_then(|left| Duration::try_from_secs_f64(left as f64 * 60.0 / rate).ok());
+        self.publish(|progress| {
+            progress.items = totals.taken;
+            progress.counts = counts;
+            progress.isolation_requests = totals.isolation_requests;
+            progress.rate = rate;
+            progress.remaining = remaining;
+        });
+    }
+
+    /// Publishes the progress after a change to it.
+    fn publish(&self, change: impl FnOnce(&mut Progress)) {
         let elapsed = self.elapsed();
         let requests = self.requests.load(Ordering::Relaxed);
         let waiting = self.waits().now.last().copied();
@@ -163,19 +191,19 @@ impl Recorder {
         });
     }
 
-    pub(crate) fn statistics(&self, items_sent: u64, isolation_requests: u64) -> Statistics {
+    pub(crate) fn statistics(&self, totals: Totals) -> Statistics {
         let most = u64::try_from(Batch::MAX_ITEMS).unwrap_or(u64::MAX);
         let waits = self.waits();
         Statistics {
             requests: self.requests.load(Ordering::Relaxed),
-            sent_again: self.sent_again.load(Ordering::Relaxed),
-            isolation_requests,
-            least_requests: items_sent.div_ceil(most),
+            retries: self.retries.load(Ordering::Relaxed),
+            isolation_requests: totals.isolation_requests,
+            min_requests: totals.sent_items.div_ceil(most),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             bytes_received: self.bytes_received.load(Ordering::Relaxed),
-            waited_for_pace: waits.rate_limiter,
-            waited_for_service: waits.service,
-            waited_by_itself: waits.own,
+            waited_for_rate_limit: waits.rate_limiter,
+            waited_for_retry_after: waits.service,
+            waited_for_backoff: waits.own,
             elapsed: self.elapsed(),
         }
     }
@@ -188,9 +216,9 @@ impl Recorder {
 impl Observer for Recorder {
     fn attempt_started(&self, started: &AttemptStarted) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.sent_again
+        self.retries
             .fetch_add(u64::from(started.number > 1), Ordering::Relaxed);
-        self.tell(|_| {});
+        self.publish(|_| {});
     }
 
     fn attempt_ended(&self, ended: &AttemptEnded) {
@@ -203,7 +231,7 @@ impl Observer for Recorder {
     fn wait_started(&self, started: &WaitStarted) {
         let end = self.elapsed().saturating_add(started.expected);
         self.waits().now.push((started.cause, end));
-        self.tell(|_| {});
+        self.publish(|_| {});
     }
 
     fn wait_ended(&self, ended: &WaitEnded) {
@@ -222,6 +250,6 @@ impl Observer for Recorder {
                 WaitCause::Backoff => &mut waits.own,
             } += ended.waited;
         }
-        self.tell(|_| {});
+        self.publish(|_| {});
     }
 }

@@ -1,4 +1,4 @@
-//! A run, from the outside.
+//! A run and its report.
 
 use std::any::Any;
 use std::fmt;
@@ -7,82 +7,94 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
 
 use super::control::{Handle, lock};
-use super::engine::Engine;
+use super::driver::Driver;
 use super::progress::{Counts, Statistics};
 use super::{ItemStatus, NotAttempted, Outcome, SourceEnd, StopReason};
 
-/// How many outcomes that are no update a report keeps.
+/// The maximum number of outcomes in a report.
 const KEPT: usize = 20;
 
-/// A bulk update that is under way: a stream of what came of each item. Made by [`Bulk::run`](super::Bulk::run).
+/// A bulk update in progress: a stream of the outcomes of its items. Create it with [`Bulk::run`](super::Bulk::run).
 ///
-/// Outcomes come as items are settled, and those of one request in the order of the source. Nothing happens unless the
-/// run is polled, and dropping it stops it at once; with a journal it can be resumed. Whoever takes their time between
-/// two outcomes should have it run in a task of its own, since the answers to requests under way wait meanwhile.
+/// An outcome is returned as soon as the status of its item is known. The outcomes of one request are in the order of
+/// the source.
+///
+/// A run does nothing unless it is polled. Responses to requests in flight wait in the meantime, so spawn a task for
+/// the run if you need time between two outcomes. Dropping a run stops it at once, except for a journal write in
+/// progress, for which the drop waits. With a journal, it can be resumed.
 ///
 /// # Panics
 ///
-/// Polling it without a Tokio runtime, with its timers and its network, panics.
+/// Polling it without a Tokio runtime with its timers and IO enabled panics.
+#[must_use = "a run does nothing unless polled"]
 pub struct Run {
     outcomes: Pin<Box<dyn Stream<Item = Outcome> + Send>>,
     handle: Handle,
     end: Arc<Mutex<End>>,
 }
 
-/// What is known of a run when it has ended, or as far as it is.
+/// The state of a run at its last outcome, from which its report is made.
 #[derive(Default)]
 struct End {
     counts: Counts,
     statistics: Statistics,
-    taken: u64,
-    expected: Option<u64>,
-    left_out: u64,
-    source: Option<SourceEnd>,
-    stopped: Option<StopReason>,
+    items: u64,
+    expected_items: Option<u64>,
+    not_in_input: u64,
+    source_end: Option<SourceEnd>,
+    stop_reason: Option<StopReason>,
     missing_fields: u64,
-    /// The first outcomes that are worth to be told, without the updates themselves.
-    others: Vec<Outcome>,
+    /// The first outcomes that are not updated or lack fields, without the content of the updates.
+    first_problems: Vec<Outcome>,
 }
 
 impl End {
-    fn see(&mut self, engine: &Engine, outcome: Option<&Outcome>) {
-        self.counts = engine.counts();
-        self.statistics = engine.statistics();
-        self.taken = engine.taken();
-        self.expected = engine.expected();
-        self.source = Some(engine.source_end());
-        self.stopped = engine.stopped().cloned();
+    fn update(&mut self, driver: &Driver, outcome: Option<&Outcome>) {
+        let machine = &driver.machine;
+        self.counts = driver.outbox.counts();
+        self.statistics = driver.outbox.recorder.statistics(machine.totals());
+        self.items = machine.totals().taken;
+        self.expected_items = driver.outbox.expected;
+        self.source_end = Some(machine.source_end());
+        self.stop_reason = machine.stopped().cloned();
         let Some(outcome) = outcome else {
-            self.left_out = engine.left_out();
+            if let SourceEnd::Ended = machine.source_end() {
+                self.not_in_input = driver.writer.not_in_input();
+            }
             return;
         };
         let is_whole = outcome.missing_fields.is_empty();
         self.missing_fields += u64::from(!is_whole);
-        // Why a run stopped is told once, not for each item that it did not come to.
-        let is_left = matches!(
+        // The report gives the reason to stop once, not for each item that was not sent.
+        let is_after_stop = matches!(
             outcome.status,
             ItemStatus::NotAttempted(NotAttempted::Stopped(_))
         );
-        if self.others.len() < KEPT && !is_left && !(outcome.is_updated() && is_whole) {
-            self.others.push(outcome.without_content());
+        if self.first_problems.len() < KEPT && !is_after_stop && !(outcome.is_updated() && is_whole)
+        {
+            self.first_problems.push(outcome.without_content());
         }
     }
 }
 
 impl Run {
-    pub(crate) fn new(engine: Engine) -> Self {
-        let handle = engine.handle();
+    pub(crate) fn new(driver: Driver) -> Self {
+        let handle = Handle {
+            control: driver.control.clone(),
+            progress: driver.outbox.recorder.watch(),
+        };
         let end = Arc::<Mutex<End>>::default();
         let shared = end.clone();
-        let outcomes = stream::unfold(engine, move |mut engine| {
+        let outcomes = stream::unfold(driver, move |mut driver| {
             let shared = shared.clone();
             async move {
-                let outcome = engine.next().await;
-                lock(&shared).see(&engine, outcome.as_ref());
-                outcome.map(|outcome| (outcome, engine))
+                let outcome = driver.next().await;
+                lock(&shared).update(&driver, outcome.as_ref());
+                outcome.map(|outcome| (outcome, driver))
             }
         });
         Self {
@@ -92,31 +104,30 @@ impl Run {
         }
     }
 
-    /// A handle that cancels the run and tells how far it is.
-    #[must_use]
+    /// Returns a handle that cancels the run and reports its progress.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// The next outcome; none when every item that was taken from the source has one.
+    /// Returns the next outcome, or `None` when every item that was taken from the source has one.
     ///
-    /// Dropping the future loses nothing.
+    /// The method is cancel safe: dropping the future loses no outcome.
     pub async fn next(&mut self) -> Option<Outcome> {
         self.outcomes.next().await
     }
 
-    /// Drives the run to its end and says what came of it, in a bounded size: counts, and the first 20 outcomes that are
-    /// no update or lack fields.
+    /// Drives the run to its end and returns its report: counts, and the first 20 outcomes that are not updated or lack
+    /// fields.
     pub async fn finish(self) -> Report {
         self.for_each(|_| {}).await
     }
 
-    /// Drives the run to its end, shows each outcome to a function, and says what came of it.
+    /// Drives the run to its end, calls a function with each outcome, and returns the report.
     ///
     /// # Panics
     ///
-    /// If the function does, but not before the end of the run, which is cancelled then: the outcomes that the function
-    /// has not seen are in the journal.
+    /// If the function panics. The panic is resumed at the end of the run, which is cancelled. The journal then
+    /// contains the outcomes that the function was not called with.
     pub async fn for_each(mut self, mut show: impl FnMut(&Outcome)) -> Report {
         let mut panic: Option<Box<dyn Any + Send>> = None;
         while let Some(outcome) = self.next().await {
@@ -134,13 +145,13 @@ impl Run {
         Report {
             counts: end.counts,
             statistics: end.statistics,
-            taken: end.taken,
-            expected: end.expected,
-            source: end.source.clone().unwrap_or(SourceEnd::NotReadOn),
-            left_out: end.left_out,
+            items: end.items,
+            expected_items: end.expected_items,
+            source_end: end.source_end.clone().unwrap_or(SourceEnd::Abandoned),
+            not_in_input: end.not_in_input,
             missing_fields: end.missing_fields,
-            stopped: end.stopped.clone(),
-            others: end.others.clone(),
+            stop_reason: end.stop_reason.clone(),
+            first_problems: end.first_problems.clone(),
         }
     }
 }
@@ -162,37 +173,38 @@ impl fmt::Debug for Run {
     }
 }
 
-/// What came of a run, in a bounded size. Its `Display` is a few lines for people.
+/// The result of a run, of bounded size. `Display` writes a few lines for people.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// How many items came to what.
+    /// The number of items by status.
     pub counts: Counts,
-    /// What it took.
+    /// The requests, bytes and waits of the run.
     pub statistics: Statistics,
-    /// How many items were taken from the source, errors included.
-    pub taken: u64,
-    /// How many there should have been, as [`expected_items`](super::Bulk::expected_items) said.
-    pub expected: Option<u64>,
+    /// The number of items taken from the source, including errors.
+    pub items: u64,
+    /// The number of items that [`expected_items`](super::Bulk::expected_items) announced.
+    pub expected_items: Option<u64>,
     /// How the source ended.
-    pub source: SourceEnd,
-    /// How many updates earlier runs with the same journal have made, or may have made, that are not in the input any
-    /// more, not counting what stands before another update of the same item and locale. What they changed stays. 0 unless
-    /// the source was read to its end.
-    pub left_out: u64,
-    /// How many updated items came back without a field that was sent; see
+    pub source_end: SourceEnd,
+    /// The number of updates that earlier runs with the same journal made, or may have made, and that are no longer in
+    /// the input. What they changed stays. An update that was followed by another one of the same item and locale is
+    /// not counted. 0 unless the source was read to its end.
+    pub not_in_input: u64,
+    /// The number of updated items that were returned without a field that was sent; see
     /// [`Outcome::missing_fields`](super::Outcome::missing_fields).
     pub missing_fields: u64,
-    /// Why the run stopped before everything was sent, if it did.
-    pub stopped: Option<StopReason>,
-    /// The first outcomes that are no update, or that lack fields, 20 at the most, with updates that only tell what they
-    /// address. What was not attempted since the run stopped is not among them: [`stopped`](Self::stopped) says why.
-    pub others: Vec<Outcome>,
+    /// The reason if the run stopped before everything was sent.
+    pub stop_reason: Option<StopReason>,
+    /// The first 20 outcomes that are not updated or lack fields. Their updates contain the id and locale only. Items
+    /// that were not attempted because the run stopped are not among them: [`stop_reason`](Self::stop_reason) gives the
+    /// reason.
+    pub first_problems: Vec<Outcome>,
 }
 
 impl Report {
-    /// Whether the source was read to its end, held as many items as were expected, and all of them are updated, by this
-    /// run or an earlier one with the same journal.
+    /// Returns `true` if the source was read to its end, held as many items as expected, and every item is updated, by
+    /// this run or an earlier one with the same journal.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let Counts {
@@ -200,15 +212,17 @@ impl Report {
             already_updated,
             ..
         } = self.counts;
-        self.stopped.is_none()
-            && matches!(self.source, SourceEnd::Ended)
-            && self.expected.is_none_or(|expected| expected == self.taken)
-            && updated + already_updated == self.taken
+        self.stop_reason.is_none()
+            && matches!(self.source_end, SourceEnd::Ended)
+            && self
+                .expected_items
+                .is_none_or(|expected| expected == self.items)
+            && updated + already_updated == self.items
     }
 }
 
 impl fmt::Display for Report {
-    /// In a few lines, for people.
+    /// Writes a few lines for people.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts {
             updated,
@@ -219,7 +233,7 @@ impl fmt::Display for Report {
         } = self.counts;
         write!(formatter, "{updated} updated")?;
         for (count, what) in [
-            (already_updated, "updated before"),
+            (already_updated, "already updated"),
             (rejected, "rejected"),
             (not_attempted, "not attempted"),
             (unknown, "unknown"),
@@ -230,52 +244,52 @@ impl fmt::Display for Report {
         }
         let Statistics {
             requests,
-            least_requests,
+            min_requests,
             isolation_requests,
             elapsed,
             ..
         } = self.statistics;
         write!(
             formatter,
-            "; {requests} requests (minimum {least_requests}) in {:.1} s",
+            "; {requests} requests (minimum {min_requests}) in {:.1} s",
             elapsed.as_secs_f64()
         )?;
         if isolation_requests > 0 {
             write!(
                 formatter,
-                ", {isolation_requests} of them to find what was refused in a batch"
+                ", {isolation_requests} of them to isolate rejected items"
             )?;
         }
-        if let Some(why) = &self.stopped {
+        if let Some(why) = &self.stop_reason {
             write!(formatter, "\n{why}")?;
         }
-        if !matches!(self.source, SourceEnd::Ended) {
-            write!(formatter, "\n{}", self.source)?;
+        if !matches!(self.source_end, SourceEnd::Ended) {
+            write!(formatter, "\n{}", self.source_end)?;
         }
-        if let Some(expected) = self.expected
-            && expected != self.taken
+        if let Some(expected) = self.expected_items
+            && expected != self.items
         {
             write!(
                 formatter,
-                "\n{} items were read, and {expected} were expected",
-                self.taken
+                "\n{} items were read, but {expected} were expected",
+                self.items
             )?;
         }
-        if self.left_out > 0 {
+        if self.not_in_input > 0 {
             write!(
                 formatter,
-                "\n{} updates of earlier runs are not in the input any more; what they changed stays",
-                self.left_out
+                "\n{} updates of earlier runs are no longer in the input; what they changed stays",
+                self.not_in_input
             )?;
         }
         if self.missing_fields > 0 {
             write!(
                 formatter,
-                "\n{} updated items came back without a field that was sent",
+                "\n{} updated items were returned without a field that was sent",
                 self.missing_fields
             )?;
         }
-        for outcome in &self.others {
+        for outcome in &self.first_problems {
             write!(formatter, "\n{outcome}")?;
         }
         Ok(())

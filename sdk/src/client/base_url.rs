@@ -1,4 +1,4 @@
-//! Where requests may go.
+//! The check of a base URL.
 
 use std::net::IpAddr;
 
@@ -6,38 +6,38 @@ use reqwest::Url;
 
 use crate::error::{Error, InvalidInput};
 
-/// The base URL, if it can be used.
+/// Parses and checks a base URL.
 pub(super) fn checked_base_url(text: &str, allow_plain_http: bool) -> Result<Url, Error> {
-    let refused = |reason| Error::from(InvalidInput::BaseUrl { reason });
-    let url = Url::parse(text).map_err(|_| refused("cannot be read as a URL, or has no host"))?;
-    // The parser would take `https:///v2` to mean the host `v2`.
+    let rejected = |reason| Error::from(InvalidInput::BaseUrl { reason });
+    let url = Url::parse(text).map_err(|_| rejected("is not a valid URL, or has no host"))?;
+    // The parser reads `https:///v2` as the host `v2`.
     let authority = text.split_once("://").map_or("", |(_, rest)| rest);
     if authority.starts_with(['/', '\\', '?', '#']) || authority.is_empty() {
-        return Err(refused("has no host"));
+        return Err(rejected("has no host"));
     }
     let host = url
         .host_str()
         .filter(|host| !host.is_empty())
-        .ok_or_else(|| refused("has no host"))?;
+        .ok_or_else(|| rejected("has no host"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused(
-            "holds a user or a password; the token is all that is needed",
+        return Err(rejected(
+            "has a user or a password; the token is sufficient",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("has a query or a fragment"));
+        return Err(rejected("has a query or a fragment"));
     }
     match url.scheme() {
         "https" if cfg!(any(feature = "rustls", feature = "native-tls")) => {}
         "https" => return Err(InvalidInput::NoTls.into()),
         "http" if allow_plain_http || is_this_machine(host) => {}
         "http" => return Err(InvalidInput::PlainHttp { host: host.into() }.into()),
-        _ => return Err(refused("is neither https nor http")),
+        _ => return Err(rejected("is neither https nor http")),
     }
     Ok(url)
 }
 
-/// The generated methods begin their paths with a slash.
+/// Removes the slash at the end, since the paths of the generated methods begin with one.
 pub(super) fn without_slash(base_url: &Url) -> &str {
     base_url.as_str().trim_end_matches('/')
 }
@@ -56,16 +56,16 @@ mod tests {
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     use crate::spec;
 
-    fn refused(url: &str) -> InvalidInput {
+    fn rejected(url: &str) -> InvalidInput {
         checked_base_url(url, false)
-            .expect_err("refused")
+            .expect_err("rejected")
             .invalid_input()
             .cloned()
             .expect("bad input")
     }
 
     #[test]
-    fn a_base_url_keeps_its_path_and_loses_the_slash_at_its_end() {
+    fn a_base_url_keeps_its_path_without_the_slash_at_the_end() {
         let checked = |url| {
             let url = checked_base_url(url, false).expect("usable");
             without_slash(&url).to_owned()
@@ -80,7 +80,7 @@ mod tests {
 
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     #[test]
-    fn the_default_is_webflows_own() {
+    fn the_default_base_url_is_that_of_webflow() {
         assert_eq!(
             without_slash(&checked_base_url(spec::BASE_URL, false).expect("usable")),
             "https://api.webflow.com/v2"
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_without_a_host_is_refused() {
+    fn a_base_url_without_a_host_is_rejected() {
         for url in [
             "https://",
             "http:///v2",
@@ -97,12 +97,12 @@ mod tests {
             "data:text/plain,x",
         ] {
             assert!(
-                matches!(refused(url), InvalidInput::BaseUrl { .. }),
+                matches!(rejected(url), InvalidInput::BaseUrl { .. }),
                 "{url}"
             );
         }
         assert_eq!(
-            refused("https:///v2"),
+            rejected("https:///v2"),
             InvalidInput::BaseUrl {
                 reason: "has no host"
             }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_that_hides_something_is_refused() {
+    fn a_base_url_with_credentials_query_or_fragment_is_rejected() {
         for url in [
             "",
             "/v2",
@@ -120,14 +120,14 @@ mod tests {
             "http://localhost/#a",
         ] {
             assert!(
-                matches!(refused(url), InvalidInput::BaseUrl { .. }),
+                matches!(rejected(url), InvalidInput::BaseUrl { .. }),
                 "{url}"
             );
         }
     }
 
     #[test]
-    fn plain_http_to_another_machine_needs_consent() {
+    fn plain_http_to_another_machine_requires_consent() {
         for host in [
             "api.webflow.com",
             "10.0.0.1",
@@ -136,7 +136,10 @@ mod tests {
             "[2001:db8::1]",
         ] {
             let url = format!("http://{host}/v2");
-            assert_eq!(refused(&url), InvalidInput::PlainHttp { host: host.into() });
+            assert_eq!(
+                rejected(&url),
+                InvalidInput::PlainHttp { host: host.into() }
+            );
             assert!(checked_base_url(&url, true).is_ok());
         }
     }

@@ -1,4 +1,4 @@
-//! Settings of a client.
+//! The builder of a client.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,23 +21,36 @@ use crate::spec;
 use crate::time::{Clock, SystemClock};
 
 impl Client {
-    /// A client with the default settings.
+    /// Creates a client with the default settings of [`ClientBuilder`].
     ///
     /// # Errors
     ///
-    /// As [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::build`].
     pub fn new(token: Token) -> Result<Self, Error> {
         Self::builder(token).build()
     }
 
-    /// Starts a client with settings of your own.
+    /// Creates a builder, to change the settings.
     pub fn builder(token: Token) -> ClientBuilder {
         ClientBuilder::new(token)
     }
 }
 
-/// Makes a [`Client`].
-#[must_use = "a builder does nothing until it builds"]
+/// Configures a [`Client`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use webflow_cms::{Client, RateLimiter, RetryPolicy, Token};
+///
+/// let client = Client::builder(Token::new("…")?)
+///     .operation_timeout(Duration::from_secs(300))
+///     .retry(RetryPolicy::new().max_attempts(8))
+///     .rate_limiter(RateLimiter::new().share(0.5)?)
+///     .user_agent("catalogue-sync/1.4")
+///     .build()?;
+/// # Ok::<_, webflow_cms::Error>(())
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     token: Token,
     base_url: String,
@@ -67,7 +80,7 @@ impl ClientBuilder {
             allow_plain_http: false,
             effects: Effects {
                 clock: Arc::new(SystemClock),
-                random: Arc::new(any_number),
+                random: Arc::new(random_number),
                 rate_limiter: RateLimiter::new(),
                 budget: RetryBudget::default(),
                 observers: Observers::default(),
@@ -75,124 +88,136 @@ impl ClientBuilder {
         }
     }
 
-    /// Where the requests go. The default is Webflow's Data API, `https://api.webflow.com/v2`.
+    /// Base URL. Default: Webflow's Data API, `https://api.webflow.com/v2`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
     }
 
-    /// How long a connection may take to come about, 10 seconds unless set.
+    /// Connect timeout. Default: 10 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long a try may take from its start to the last byte of the answer, 60 seconds unless set. It covers the
-    /// connection too.
+    /// Timeout of an attempt, from its start to the last byte of the response, including the connection. Default: 60
+    /// seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.options.attempt_timeout = timeout;
         self
     }
 
-    /// How long a call may take with all its tries and waits. A try that is under way then ends as one that ran out of
-    /// time; a wait that is known to last until then is not begun, and the call ends at once. `Duration::MAX` is no
-    /// limit.
+    /// Timeout of a call with all its attempts and waits. `Duration::MAX` is no limit.
     ///
-    /// Unless set, it is the tries of a call that may together take three times as long as one of them
-    /// ([`timeout`](Self::attempt_timeout)): 3 minutes, so long can a service be silent. Waits do not count then, since the pace
-    /// and the [policy](RetryPolicy) bound them, and a wait for the next window of the rate limit is no failure. A bulk
-    /// update has the patience of its policy alone unless a deadline is set.
+    /// When it elapses, the current attempt fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). A wait that
+    /// is known to end later is not started: the call fails at once.
+    ///
+    /// Default: the attempts of a call may together take three times the [attempt timeout](Self::attempt_timeout),
+    /// which is 3 minutes. Waits do not count by default: the rate limiter and the [policy](RetryPolicy) limit them, and
+    /// a wait for the next window of the rate limit is not a failure. The calls of a bulk update have no default; only
+    /// the policy and the rate limiter limit them.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.options.operation_timeout = OperationTimeout::Call(timeout);
         self
     }
 
-    /// How often and when calls try again: as [`RetryPolicy::new`] unless set.
+    /// Retry policy. Default: [`RetryPolicy::new`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.options.retry = policy;
         self
     }
 
-    /// How many requests may be sent again: 100 and one more for each ten successes unless set. To share it between
+    /// Retry budget. Default: 100 retries, and one more for each ten successful requests. To share a budget between
     /// clients, give each a clone.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
         self.effects.budget = budget;
         self
     }
 
-    /// How many requests a minute are sent: as many as the answers say that the token has, unless set. To share it
-    /// between clients with the same token, give each a clone; they must have the same clock too.
+    /// Rate limiter. Default: [`RateLimiter::new`], which learns the limit of the token from the responses.
+    ///
+    /// Clients with the same token must share a rate limiter: give each a clone. Such clients must also have the same
+    /// clock.
     pub fn rate_limiter(mut self, rate_limiter: RateLimiter) -> Self {
         self.effects.rate_limiter = rate_limiter;
         self
     }
 
-    /// Who hears of every try and every wait.
+    /// Observer of calls, attempts and waits. Default: no observer.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.effects.observers = Observers::default().and(Arc::new(observer));
         self
     }
 
-    /// Where the random part of waits comes from: a function that gives numbers from 0 to 1.
+    /// Source of the random part of waits: a function that returns numbers from 0 to 1. Default: a pseudo-random
+    /// generator.
     pub fn randomness(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.effects.random = Arc::new(random);
         self
     }
 
-    /// The name of your application, such as `catalogue-sync/1.4`, to stand before `webflow-cms/VERSION` in the user
-    /// agent.
+    /// Name of your application in the user agent, such as `catalogue-sync/1.4`. It precedes `webflow-cms/VERSION`.
+    /// Default: `webflow-cms/VERSION` alone.
     pub fn user_agent(mut self, application: impl Into<String>) -> Self {
         self.user_agent = Some(application.into());
         self
     }
 
-    /// The reqwest settings to start from: proxies, certificates, resolvers. Without them the system's proxy is used,
-    /// but not for this machine. Redirects, timeouts, the user agent and verbose logging are set by this builder
-    /// whatever they say.
+    /// Settings of reqwest, such as proxies, certificates and resolvers. Default: the proxy of the system, except for a
+    /// base URL on this machine.
     ///
-    /// For a base URL without encryption, proxies of these settings and of the system are used only with
-    /// [`allow_plain_http`](Self::allow_plain_http), since they would see the token, and without it `localhost` is the
-    /// loopback interface whatever a resolver says. Over https a proxy is asked for a tunnel and sees the host alone.
+    /// This builder overrides the settings of redirects, retries, timeouts, the referer, the user agent and verbose
+    /// logging.
+    ///
+    /// Over https a proxy opens a tunnel and sees only the host. Over plain http it would see the token. Without
+    /// [`allow_plain_http`](Self::allow_plain_http), requests over plain http therefore use no proxy, and `localhost`
+    /// resolves to the loopback interface.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// How many bytes the body of an answer may have, decoded; 64 MiB unless set. What is longer is not read on. Of a
-    /// refusal to an [update](Client::update), 256 KiB are the most, whatever is set here.
+    /// Maximum size of a response's body in bytes, after decompression. Default: 64 MiB.
+    ///
+    /// The client stops reading a longer body, and fails with
+    /// [`ErrorKind::InvalidResponse`](crate::ErrorKind::InvalidResponse) if the status is 200. The limit for an error
+    /// response to an [update](Client::update) is 256 KiB, or this limit if it is lower.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
         self
     }
 
-    /// Consents to a base URL without encryption to another machine or through a proxy, which shows the token to
-    /// everybody on the way. This machine needs no consent if it is asked without a proxy, and so it is then.
+    /// Consent to plain http to another machine or through a proxy. Default: `false`.
+    ///
+    /// Plain http exposes the token to everybody on the network path. A base URL on this machine requires no consent;
+    /// without consent, no proxy is used for it.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.allow_plain_http = allow;
         self
     }
 
-    /// Where the time comes from, for waits, time limits and the pace: the operating system unless set.
+    /// Clock of the waits, timeouts and the rate limiter. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.effects.clock = Arc::new(clock);
         self
     }
 
-    /// Makes the client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`], [`InvalidInput::NoTls`], [`InvalidInput::UserAgent`],
-    /// [`InvalidInput::ZeroTimeout`];
-    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set up, for want of the system's
-    /// certificates for instance.
+    /// - [`InvalidInput::BaseUrl`], [`InvalidInput::PlainHttp`] or [`InvalidInput::NoTls`] for the base URL.
+    /// - [`InvalidInput::UserAgent`] if the name of the application is not a valid header value.
+    /// - [`InvalidInput::ZeroTimeout`] if a timeout is zero.
+    /// - [`ErrorKind::Transport`](crate::ErrorKind::Transport) if reqwest cannot be set up, for example without the
+    ///   certificates of the system.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = checked_base_url(&self.base_url, self.allow_plain_http)?;
         if self.connect_timeout.is_zero() {
             return Err(InvalidInput::ZeroTimeout.into());
         }
         self.options.check()?;
-        // The system's proxy does not know this machine by the name that this machine has for itself.
+        // To a proxy of the system, `localhost` is the proxy's own machine.
         let on_this_machine = base_url.host_str().is_some_and(is_this_machine);
         let http = match self.http {
             Some(http) => http,
@@ -206,15 +231,15 @@ impl ClientBuilder {
             http
         };
         let http = http
-            // It would write the token to the log.
+            // Verbose logging would write the token.
             .connection_verbose(false)
             .redirect(reqwest::redirect::Policy::none())
-            // What is sent again, and when, is decided and counted in one place, which is not there.
+            // Only this crate's loop of attempts retries and counts.
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(self.connect_timeout)
-            // Our own timer ends a try sooner, on the client's clock.
-            .timeout(FOREVER)
+            // The attempt timeout elapses earlier, on the client's clock.
+            .timeout(A_YEAR)
             .user_agent(user_agent(self.user_agent.as_deref())?)
             .build()
             .map_err(Error::set_up)?;
@@ -241,9 +266,9 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// The settings for requests that are to stay on this machine.
+/// Makes settings for requests that must not leave this machine.
 fn to_this_machine(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    // The port is that of the URL.
+    // Port 0: the port of the URL is used.
     let loopback: [SocketAddr; 2] = [
         (Ipv4Addr::LOCALHOST, 0).into(),
         (Ipv6Addr::LOCALHOST, 0).into(),
@@ -251,14 +276,13 @@ fn to_this_machine(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     http.no_proxy().resolve_to_addrs("localhost", &loopback)
 }
 
-/// A year.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that takes randomness from the air"
+    reason = "the one place that uses the global source of randomness"
 )]
-fn any_number() -> f64 {
+fn random_number() -> f64 {
     fastrand::f64()
 }
 

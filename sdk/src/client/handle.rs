@@ -1,4 +1,4 @@
-//! The client.
+//! The client of one token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,17 @@ use crate::observe::Observer;
 use crate::rate_limit::RateLimiter;
 use crate::retry::{RetryBudget, RetryPolicy};
 
-/// Updates items of Webflow's CMS with one token. Clones share their connections.
+/// Updates items of Webflow's CMS with one token.
 ///
-/// A connection lives on the Tokio runtime of the call that opened it, and so do a client and its clones: a call on
-/// another runtime is refused with [`InvalidInput::OtherRuntime`](crate::error::InvalidInput::OtherRuntime) as long as the first one lives. Make a client for each
-/// runtime, with a clone of one [`RateLimiter`]. Once a runtime has ended, its client can be used on the next one.
+/// A clone is cheap: it shares the connections, the rate limiter and the retry budget.
+///
+/// # Runtimes
+///
+/// A connection belongs to the Tokio runtime of the call that opened it, so a client and its clones belong to one
+/// runtime. A call on another runtime fails with
+/// [`InvalidInput::OtherRuntime`](crate::error::InvalidInput::OtherRuntime) while the first one exists. Make a client
+/// for each runtime, and give each a clone of one [`RateLimiter`]. After the first runtime has ended, the client can be
+/// used on another one.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), webflow_cms::Error> {
@@ -46,8 +52,10 @@ impl Client {
         }
     }
 
-    /// The client that is generated from the OpenAPI document, sending through this one's transport. It tries again in
-    /// the same way; its errors are the generated ones, which do not say how often.
+    /// Returns the client that is generated from the OpenAPI document. See [`raw`](crate::raw).
+    ///
+    /// It sends through the transport of this client, with the same retries and the same rate limiter. Its errors are
+    /// the generated ones, which do not contain the attempts.
     #[cfg(feature = "raw")]
     #[must_use]
     pub fn raw(&self) -> raw::Client {
@@ -58,19 +66,19 @@ impl Client {
         )
     }
 
-    /// Where the requests go.
+    /// Returns the base URL, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The same client with another way of trying again: it shares connections, rate limiter and budget with this one.
+    /// Returns a client with another retry policy. It shares connections, rate limiter and retry budget with this one.
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         self.changed(|parts| parts.options.retry = policy)
     }
 
-    /// The same client, with one more who is told.
+    /// Returns a client with one more observer.
     pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Self {
         self.changed(|parts| {
             parts.effects.observers = parts.effects.observers.and(observer);
@@ -83,13 +91,13 @@ impl Client {
         Self::connect(&self.base_url, Transport::new(parts))
     }
 
-    /// The pace of the client's token, for another client with the same token.
+    /// Returns the rate limiter, for another client with the same token.
     #[must_use]
     pub fn rate_limiter(&self) -> &RateLimiter {
         &self.transport.parts().effects.rate_limiter
     }
 
-    /// The budget for requests that are sent again.
+    /// Returns the retry budget.
     #[must_use]
     pub fn retry_budget(&self) -> &RetryBudget {
         &self.transport.parts().effects.budget

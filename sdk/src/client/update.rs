@@ -1,4 +1,4 @@
-//! Sending one batch.
+//! The request that updates one batch.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::handle::Client;
 use crate::error::Error;
 use crate::http::attempts::{
-    Attempt, CallOptions, Ended, OperationTimeout, Progress, Read, Timer, Watch,
+    Attempt, AttemptTimeout, CallFailure, CallOptions, OperationTimeout, Progress, Received, Watch,
 };
 use crate::http::body::{self, Body, End};
 use crate::http::generated::wire;
@@ -25,20 +25,22 @@ use crate::model::{Batch, CollectionItem, FieldData};
 use crate::response::{ParsedResponse, UpdateResponse};
 use crate::retry::{Failed, RetryPolicy};
 
-/// How much of the body of a refusal is read at the most, in bytes.
-const MAX_REFUSAL_BYTES: usize = 256 * 1024;
+/// The maximum size of the body of an error response, in bytes.
+const MAX_ERROR_BYTES: usize = 256 * 1024;
 
 impl Client {
-    /// Prepares the update of a batch of items in a collection; `.await` sends it, as one request.
+    /// Creates a request that updates a batch of items in a collection. `.await` sends it.
+    ///
+    /// For any number of updates, use [`Client::bulk`].
     pub fn update(&self, collection: CollectionId, batch: Batch) -> UpdateRequest {
         UpdateRequest::new(self.clone(), collection, batch)
     }
 }
 
-/// An update that is about to be sent: `.await` sends it.
+/// A request that updates one batch. `.await` sends it.
 ///
-/// Made by [`Client::update`].
-#[must_use = "an update is sent when it is awaited"]
+/// [`Client::update`] creates it. Its future is `Send` and `'static`, so it can be spawned.
+#[must_use = "a request is not sent unless it is awaited"]
 #[derive(Debug)]
 pub struct UpdateRequest<F = FieldData> {
     client: Client,
@@ -66,17 +68,21 @@ impl UpdateRequest {
 }
 
 impl<F> UpdateRequest<F> {
-    /// Whether files that cannot be imported are skipped while the rest is updated. With `false` the whole batch is
-    /// refused if any file in it is invalid. Not sent unless called; Webflow documents `true` as its default.
+    /// Sets the query parameter `skipInvalidFiles`. Default: not sent, for which Webflow documents `true`.
+    ///
+    /// With `true`, Webflow skips files that it cannot import and updates the rest. With `false`, it rejects the whole
+    /// batch if any file in it is invalid.
     pub fn skip_invalid_files(mut self, skip: bool) -> Self {
         self.skip_invalid_files = Some(skip);
         self
     }
 
-    /// Reads the field data of the answer straight into a type of your own. `serde::de::IgnoredAny` skips it, which is
-    /// the fastest way to learn which items came back.
+    /// Deserializes the field data of the response into a type of your own.
     ///
-    /// If some item does not fit, the error's [`update_response`](Error::update_response) has the answer all the same.
+    /// `serde::de::IgnoredAny` skips the field data, which is the fastest way to confirm the items.
+    ///
+    /// If the field data of an item does not match the type, the call fails although the update has succeeded.
+    /// [`Error::update_response`] returns the response then.
     pub fn fields_as<T: DeserializeOwned>(self) -> UpdateRequest<T> {
         let Self {
             client,
@@ -98,30 +104,31 @@ impl<F> UpdateRequest<F> {
         }
     }
 
-    /// How this call tries again, in place of the client's way.
-    ///
-    /// A policy whose first back-off is longer than its longest is refused when it is sent.
+    /// Sets the retry policy of this call. Default: the client's.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.options.retry = policy;
         self
     }
 
-    /// How long a try of this call may take from its start to the last byte of the answer, in place of the client's
-    /// time. Zero is refused when it is sent.
+    /// Sets the timeout of an attempt of this call, see
+    /// [`ClientBuilder::attempt_timeout`](crate::ClientBuilder::attempt_timeout). Default: the client's.
+    ///
+    /// A call with a timeout of zero fails with [`InvalidInput::ZeroTimeout`](crate::error::InvalidInput::ZeroTimeout).
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.options.attempt_timeout = timeout;
         self
     }
 
-    /// How long this call may take with all its tries and waits, in place of the client's deadline
-    /// ([`ClientBuilder::operation_timeout`](crate::ClientBuilder::operation_timeout)). Zero is refused when it is sent.
+    /// Sets the timeout of this call with all its attempts and waits, see
+    /// [`ClientBuilder::operation_timeout`](crate::ClientBuilder::operation_timeout). Default: the client's.
+    ///
+    /// A call with a timeout of zero fails with [`InvalidInput::ZeroTimeout`](crate::error::InvalidInput::ZeroTimeout).
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.options.operation_timeout = OperationTimeout::Call(timeout);
         self
     }
 
-    /// Makes it a call of a run, which is told of each attempt, and has the patience of its policy unless a deadline is
-    /// set.
+    /// Makes it a call of a bulk run, which has a hook for each attempt, and no operation timeout unless one is set.
     pub(crate) fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
         if self.options.operation_timeout == OperationTimeout::Attempts {
@@ -130,15 +137,14 @@ impl<F> UpdateRequest<F> {
         self
     }
 
-    /// Sends the batch. `.await` on the request itself does the same.
+    /// Sends the request. `.await` on the request itself does the same.
     ///
-    /// Dropping the future stops the call at once, whatever it is at; a request that is under way may still be acted
-    /// on.
+    /// Dropping the future cancels the call at once. The service may still act on a request that was sent before.
     ///
     /// # Errors
     ///
-    /// Any [`ErrorKind`](crate::ErrorKind); [`Error::may_have_acted`] says whether the service may have changed items
-    /// all the same.
+    /// Any [`ErrorKind`](crate::ErrorKind) except [`Journal`](crate::ErrorKind::Journal). [`Error::may_have_acted`]
+    /// says whether the service may have changed items although the call failed.
     pub async fn send(self) -> Result<UpdateResponse<F>, Error>
     where
         F: DeserializeOwned + Send,
@@ -154,20 +160,21 @@ impl<F> UpdateRequest<F> {
             ..Progress::default()
         };
         let effects = &self.client.transport().parts().effects;
-        let called = effects
+        let result = effects
             .call(&self.options, &mut attempt, &mut progress)
             .await;
         let attempts = progress.attempts;
-        match called {
-            Ok(response) => Ok(response.after(attempts.count)),
-            Err(Ended::Failed(error, why)) => {
-                Err(error.with_attempts(attempts).stopped(why, &self.options))
-            }
-            Err(Ended::NotAgain(error, why)) => {
-                Err(error.with_attempts(attempts).not_again(why, &self.options))
-            }
-            Err(Ended::NotSent(why)) => Err(Error::not_sent(why, &self.options)),
-        }
+        result
+            .map(|response| response.with_attempts(attempts.count))
+            .map_err(|failure| match failure {
+                CallFailure::Attempt(error, reason) => {
+                    error.with_attempts(attempts).stopped(reason, &self.options)
+                }
+                CallFailure::NotRetried(error, reason) => error
+                    .with_attempts(attempts)
+                    .not_retried(reason, &self.options),
+                CallFailure::NotSent(reason) => Error::not_sent(reason, &self.options),
+            })
     }
 
     async fn request(
@@ -191,19 +198,19 @@ impl<F> UpdateRequest<F> {
         }
     }
 
-    /// Makes a response or an error of what was read of a documented answer.
-    fn judged(&self, head: &Head<'_>, body: Body) -> Result<UpdateResponse<F>, Error>
+    /// Makes a response or an error of a body with status 200.
+    fn accepted(&self, head: &Head<'_>, body: Body) -> Result<UpdateResponse<F>, Error>
     where
         F: DeserializeOwned,
     {
         if !matches!(body.end, End::Complete) {
-            return Err(Error::unread(head, body));
+            return Err(Error::incomplete(head, body));
         }
-        self.accepted(head.status, head.headers.clone(), &body.bytes)
-            .map_err(|unreadable| unreadable.into_error(head, &body.bytes))
+        self.parsed(head.status, head.headers.clone(), &body.bytes)
+            .map_err(|mismatch| mismatch.into_error(head, &body.bytes))
     }
 
-    fn accepted(
+    fn parsed(
         &self,
         status: StatusCode,
         headers: HeaderMap,
@@ -213,17 +220,21 @@ impl<F> UpdateRequest<F> {
         F: DeserializeOwned,
     {
         let text = std::str::from_utf8(body).map_err(|_| Mismatch::new("it is not UTF-8"))?;
-        match ParsedResponse::read(text) {
-            Ok(Some(answer)) => Ok(UpdateResponse::read(answer, &self.batch, status, headers)),
-            Ok(None) => Err(Mismatch::new(
-                "it holds neither an item nor a list of items",
+        match ParsedResponse::parse(text) {
+            Ok(Some(parsed)) => Ok(UpdateResponse::from_parsed(
+                parsed,
+                &self.batch,
+                status,
+                headers,
             )),
-            Err(error) => Err(self.unfit(status, headers, text, &error)),
+            Ok(None) => Err(Mismatch::new("it has neither an item nor a list of items")),
+            Err(error) => Err(self.mismatch(status, headers, text, &error)),
         }
     }
 
-    /// Says why an answer could not be read, and reads it without its field data if those are all that does not fit.
-    fn unfit(
+    /// Explains why a response could not be parsed. Parses it with its field data as JSON, if only the field data does
+    /// not match.
+    fn mismatch(
         &self,
         status: StatusCode,
         headers: HeaderMap,
@@ -233,29 +244,29 @@ impl<F> UpdateRequest<F> {
     where
         F: DeserializeOwned,
     {
-        let response = ParsedResponse::<FieldData>::read(text)
+        let response = ParsedResponse::<FieldData>::parse(text)
             .ok()
             .flatten()
-            .map(|answer| UpdateResponse::read(answer, &self.batch, status, headers));
+            .map(|parsed| UpdateResponse::from_parsed(parsed, &self.batch, status, headers));
         let reason = match response
             .as_ref()
-            .and_then(|response| first_unfit::<F>(response.items()))
+            .and_then(|response| first_mismatch::<F>(response.items()))
         {
             Some(reason) => reason,
             None => error.to_string(),
         };
         let token = &self.client.transport().parts().token;
         let response = response.map(|response| {
-            response.redacted(
+            Box::new(response.redacted(
                 |text| token.redact(text),
                 |members| token.redact_members(members),
-            )
+            ))
         });
         Mismatch { reason, response }
     }
 }
 
-/// A batch on its way, with the body that every try sends.
+/// The request with its body, which all attempts share.
 struct BatchAttempt<'r, F> {
     request: &'r UpdateRequest<F>,
     body: Bytes,
@@ -263,7 +274,7 @@ struct BatchAttempt<'r, F> {
 
 impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, F> {
     type Success = UpdateResponse<F>;
-    type Fault = Error;
+    type Failure = Error;
 
     fn target(&self) -> Target {
         let base_url = &self.request.client.transport().parts().base_url;
@@ -283,17 +294,20 @@ impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, F> {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX)
     }
 
-    async fn send(&mut self, mut timer: Timer) -> Result<Read<UpdateResponse<F>>, Read<Error>> {
-        let fault = |value| Read {
+    async fn send(
+        &mut self,
+        mut timeout: AttemptTimeout,
+    ) -> Result<Received<UpdateResponse<F>>, Received<Error>> {
+        let nothing_received = |value| Received {
             value,
             status: None,
             bytes: 0,
         };
         let sending = Box::pin(self.request.request(self.body.clone()));
-        let Some(answered) = timer.within(sending).await else {
-            return Err(fault(Error::timed_out()));
+        let Some(result) = timeout.run(sending).await else {
+            return Err(nothing_received(Error::timed_out()));
         };
-        let (answer, accepted) = match answered {
+        let (response, is_accepted) = match result {
             Ok(response) => (response, true),
             Err(GeneratedError::ErrorResponse(response)) => (response, false),
             Err(GeneratedError::UnexpectedResponse(response)) => {
@@ -305,39 +319,42 @@ impl<F: DeserializeOwned + Send> Attempt for BatchAttempt<'_, F> {
                 | GeneratedError::ResponseBodyError(error),
             ) => {
                 let token = &self.request.client.transport().parts().token;
-                return Err(fault(Error::transport(error, token)));
+                return Err(nothing_received(Error::transport(error, token)));
             }
             Err(GeneratedError::InvalidRequest(reason) | GeneratedError::Custom(reason)) => {
-                return Err(fault(Error::other(reason)));
+                return Err(nothing_received(Error::other(reason)));
             }
             Err(GeneratedError::InvalidResponsePayload(..)) => {
-                return Err(fault(Error::other("the answer was read twice")));
+                return Err(nothing_received(Error::other(
+                    "the body of the response was consumed",
+                )));
             }
         };
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let length = answer.content_length();
-        let most = self.request.client.transport().parts().max_response_bytes;
-        let bound = if accepted {
-            most
+        let (status, headers) = (response.status(), response.headers().clone());
+        let length = response.content_length();
+        let max_bytes = self.request.client.transport().parts().max_response_bytes;
+        let max_bytes = if is_accepted {
+            max_bytes
         } else {
-            most.min(MAX_REFUSAL_BYTES)
+            max_bytes.min(MAX_ERROR_BYTES)
         };
-        let body = body::read(answer.into_inner_stream(), bound, length, &mut timer).await;
+        let stream = response.into_inner_stream();
+        let body = body::read(stream, max_bytes, length, &mut timeout).await;
         let bytes = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);
         let head = self.request.head(status, headers, &self.body);
-        let read = if accepted {
-            self.request.judged(&head, body)
+        let result = if is_accepted {
+            self.request.accepted(&head, body)
         } else {
             Err(Error::refused(&head, body))
         };
         let status = Some(status);
-        match read {
-            Ok(value) => Ok(Read {
+        match result {
+            Ok(value) => Ok(Received {
                 value,
                 status,
                 bytes,
             }),
-            Err(value) => Err(Read {
+            Err(value) => Err(Received {
                 value,
                 status,
                 bytes,
@@ -363,9 +380,10 @@ impl<F: DeserializeOwned + Send + 'static> IntoFuture for UpdateRequest<F> {
     }
 }
 
+/// The reason why a response is invalid, and the response if only its field data is.
 struct Mismatch {
     reason: String,
-    response: Option<UpdateResponse>,
+    response: Option<Box<UpdateResponse>>,
 }
 
 impl Mismatch {
@@ -377,17 +395,20 @@ impl Mismatch {
     }
 
     fn into_error(self, head: &Head<'_>, body: &[u8]) -> Error {
-        let error = Error::unreadable(head, body, &self.reason);
+        let error = Error::invalid_response(head, body, &self.reason);
         match self.response {
-            Some(response) => error.with_attachment(response),
+            Some(response) => error.with_attachment(*response),
             None => error,
         }
     }
 }
 
-fn first_unfit<F: DeserializeOwned>(items: &[CollectionItem<FieldData>]) -> Option<String> {
+fn first_mismatch<F: DeserializeOwned>(items: &[CollectionItem<FieldData>]) -> Option<String> {
     items.iter().enumerate().find_map(|(position, item)| {
         let error = item.field_data.as_ref()?.deserialize::<F>().err()?;
-        Some(format!("the field data of item {} at position {position} do not fit the type asked for: {error}", item.id))
+        Some(format!(
+            "the field data of item {} at position {position} does not match the type: {error}",
+            item.id
+        ))
     })
 }

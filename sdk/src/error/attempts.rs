@@ -7,18 +7,17 @@ use http::StatusCode;
 
 use super::ErrorKind;
 
-/// A try that failed.
+/// A failed attempt of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedAttempt {
-    /// What went wrong.
+    /// The category of the failure.
     pub kind: ErrorKind,
-    /// The status of the answer, if there was one.
+    /// The status of the response, or `None` without a response.
     pub status: Option<StatusCode>,
-    /// Whether the service may have acted on this try.
+    /// Whether the service may have acted on this attempt.
     pub may_have_acted: bool,
-    /// How long the call waited after it, before it took its turn for the next one; none, if there was to be no next
-    /// one.
+    /// The wait after the attempt, before the call queued at the rate limiter again. `None` after the last attempt.
     pub waited: Option<Duration>,
 }
 
@@ -47,7 +46,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Further attempts are counted, and only the last ones are kept.
+    /// How many attempts are kept, the last ones. All are counted.
     const KEPT: usize = 32;
 
     pub(crate) fn push(&mut self, attempt: FailedAttempt) {
@@ -58,7 +57,7 @@ impl Attempts {
         self.failed.push(attempt);
     }
 
-    /// Puts the attempts of earlier requests in front of these.
+    /// Inserts the attempts of earlier requests before these.
     pub(super) fn prepend(&mut self, earlier: &[FailedAttempt], may_have_acted: bool) {
         let more = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
         self.count = self.count.saturating_add(more);

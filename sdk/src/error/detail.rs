@@ -1,4 +1,4 @@
-//! One reason of a refusal, in whichever form the service gives it.
+//! One reason in the body of an error, in any of the forms that the service sends.
 
 use std::fmt;
 
@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::printable::Printable;
 use crate::text::beginning;
 
-/// One of the reasons that an error gives.
+/// One reason of a rejection.
 ///
-/// Webflow documents text and objects of `field` and `message`. The service was seen to send objects of `param` and
-/// `description`, texts that begin with the field (`Field 'slug': …`), and texts inside the error's message
-/// (`Validation Error: ["…"]`). All of them are read, and the members that RFC 9457 and common routers use.
+/// Webflow documents two forms: a text, and an object with `field` and `message`. Three more were observed: an object
+/// with `param` and `description`, a text that begins with the field (`Field 'slug': …`), and a list inside the error's
+/// message (`Validation Error: ["…"]`). All of them are parsed, and so are the members that RFC 9457 and common routers
+/// use.
 ///
-/// Its `Display` is the message with the field in front, `slug: is taken`.
+/// `Display` writes the message with the field in front, such as `slug: is taken`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorDetail {
     field: Option<Box<str>>,
@@ -22,7 +23,7 @@ pub struct ErrorDetail {
 }
 
 impl ErrorDetail {
-    pub(crate) fn read(raw: Value) -> Self {
+    pub(crate) fn parse(raw: Value) -> Self {
         if let Some(text) = raw.as_str() {
             let (field, message) = match after_field(text) {
                 Some((field, message)) => (Some(field.into()), message.into()),
@@ -38,7 +39,7 @@ impl ErrorDetail {
             let value = names.iter().find_map(|name| raw.get(name)?.as_str());
             value.map(Box::<str>::from)
         };
-        // A name beside a message is that of the error, and beside a reason that of the parameter.
+        // `name` is the parameter's name beside a `reason`, and the error's name beside a `message`.
         let named = raw.get("reason").and_then(|_| text(&["name"]));
         let field = text(&["field", "param", "parameter", "path", "pointer", "property"]).or(named);
         let message = text(&["message", "description", "msg", "reason", "detail"]);
@@ -49,27 +50,27 @@ impl ErrorDetail {
         }
     }
 
-    /// A reason from a list that stands under the name of a field.
-    pub(crate) fn about(field: &str, reason: Value) -> Self {
+    /// Makes a detail of a reason that is listed under the name of a field.
+    pub(crate) fn of_field(field: &str, reason: Value) -> Self {
         Self {
             field: Some(field.into()),
-            ..Self::read(reason)
+            ..Self::parse(reason)
         }
     }
 
-    /// The slug of the field, or the name of the parameter, that is at fault.
+    /// Returns the slug of the invalid field, or the name of the invalid parameter.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// What is wrong with it.
+    /// Returns the explanation.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// The detail as it was sent.
+    /// Returns the detail as received.
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
@@ -88,13 +89,13 @@ impl fmt::Display for ErrorDetail {
     }
 }
 
-/// The field and the reason of a text such as `Field 'slug': is taken`.
+/// Splits a text such as `Field 'slug': is taken` into field and reason.
 fn after_field(text: &str) -> Option<(&str, &str)> {
     let (field, reason) = text.strip_prefix("Field '")?.split_once("': ")?;
     (!field.is_empty() && !reason.is_empty()).then_some((field, reason))
 }
 
-/// Writes the first of the details that are not in the message already, if there is one.
+/// Writes the first details that the message does not contain.
 pub(super) fn list(
     formatter: &mut fmt::Formatter<'_>,
     message: &str,
@@ -123,7 +124,7 @@ pub(super) fn list(
     }
 }
 
-/// The list of reasons that ends a message such as `Validation Error: ["Value (id) should be string"]`.
+/// Parses the list at the end of a message such as `Validation Error: ["Value (id) should be string"]`.
 pub(crate) fn inside_message(message: &str) -> Vec<ErrorDetail> {
     message
         .find(": [")
@@ -131,7 +132,7 @@ pub(crate) fn inside_message(message: &str) -> Vec<ErrorDetail> {
         .and_then(|list| serde_json::from_str::<Vec<String>>(list.trim()).ok())
         .unwrap_or_default()
         .into_iter()
-        .map(|text| ErrorDetail::read(Value::String(text)))
+        .map(|text| ErrorDetail::parse(Value::String(text)))
         .collect()
 }
 
@@ -141,8 +142,8 @@ mod tests {
 
     use super::*;
 
-    fn read(raw: Value) -> (Option<String>, Option<String>) {
-        let detail = ErrorDetail::read(raw);
+    fn parsed(raw: Value) -> (Option<String>, Option<String>) {
+        let detail = ErrorDetail::parse(raw);
         (
             detail.field().map(str::to_owned),
             detail.message().map(str::to_owned),
@@ -150,25 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_detail_is_read() {
+    fn every_form_of_a_detail_is_parsed() {
         let both = (Some("slug".to_owned()), Some("taken".to_owned()));
-        assert_eq!(read(json!("taken")), (None, Some("taken".to_owned())));
-        assert_eq!(read(json!({"field": "slug", "message": "taken"})), both);
-        assert_eq!(read(json!({"param": "slug", "description": "taken"})), both);
-        assert_eq!(read(json!("Field 'slug': taken")), both);
-        assert_eq!(read(json!({"name": "slug", "reason": "taken"})), both);
-        let named = json!({"name": "TypeError", "message": "taken"});
-        assert_eq!(read(named), (None, Some("taken".to_owned())));
-        assert_eq!(read(json!({"other": 1})), (None, None));
+        assert_eq!(parsed(json!("taken")), (None, Some("taken".to_owned())));
+        assert_eq!(parsed(json!({"field": "slug", "message": "taken"})), both);
         assert_eq!(
-            ErrorDetail::read(json!({"other": 1})).raw(),
+            parsed(json!({"param": "slug", "description": "taken"})),
+            both
+        );
+        assert_eq!(parsed(json!("Field 'slug': taken")), both);
+        assert_eq!(parsed(json!({"name": "slug", "reason": "taken"})), both);
+        let named = json!({"name": "TypeError", "message": "taken"});
+        assert_eq!(parsed(named), (None, Some("taken".to_owned())));
+        assert_eq!(parsed(json!({"other": 1})), (None, None));
+        assert_eq!(
+            ErrorDetail::parse(json!({"other": 1})).raw(),
             &json!({"other": 1}),
-            "nothing is lost"
+            "an unknown form is kept"
         );
     }
 
     #[test]
-    fn the_reasons_inside_a_message_are_read() {
+    fn reasons_inside_a_message_are_parsed() {
         let messages = |message| {
             inside_message(message)
                 .iter()
@@ -181,6 +185,6 @@ mod tests {
         );
         assert!(messages("Validation Error").is_empty());
         assert!(messages("a: [1]").is_empty());
-        assert!(messages(r#"a: ["cut"#).is_empty());
+        assert!(messages(r#"a: ["incomplete"#).is_empty());
     }
 }

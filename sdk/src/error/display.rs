@@ -1,12 +1,12 @@
-//! An error in words.
+//! The text of an error: `Display` and `Debug`.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{BodyForm, Error, ErrorKind, Printable, RetryStopped, Source, detail};
 
-/// How long the text about an input is, in characters: it can name several entries.
-const MOST_OF_AN_INPUT: usize = 2_000;
+/// The longest text about rejected input, in characters. It can name several entries.
+const MAX_INPUT_CHARS: usize = 2_000;
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,19 +14,19 @@ impl fmt::Display for Error {
             Some(Source::Input(input)) => write!(
                 formatter,
                 "{}",
-                Printable::truncated(&input.to_string(), MOST_OF_AN_INPUT)
+                Printable::truncated(&input.to_string(), MAX_INPUT_CHARS)
             )?,
-            _ => self.fmt_what(formatter)?,
+            _ => self.fmt_failure(formatter)?,
         }
-        self.fmt_end(formatter)?;
+        self.fmt_retry_stopped(formatter)?;
         self.fmt_attempts(formatter)
     }
 }
 
 impl Error {
-    /// Writes what went wrong, and what the service said of it.
-    fn fmt_what(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.what())?;
+    /// Writes the failure and the service's explanation.
+    fn fmt_failure(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.failure())?;
         if let Some(status) = self.status() {
             write!(formatter, " (status {}", status.as_u16())?;
             if let Some(code) = self.code() {
@@ -47,79 +47,78 @@ impl Error {
         )
     }
 
-    fn what(&self) -> &'static str {
+    fn failure(&self) -> &'static str {
         let form = self.response().map(|response| response.form);
         let is_refused = self.status().is_some_and(|status| status.is_client_error());
         match self.0.kind {
             ErrorKind::Timeout if self.was_accepted() => {
-                "the service accepted the request, and the time ran out before its response was complete"
+                "the service accepted the request, and the attempt timed out before the response was complete"
             }
             ErrorKind::ConnectionClosed if self.was_accepted() => {
-                "the service accepted the request, and the connection was closed before its response was complete"
+                "the service accepted the request, and the connection was closed before the response was complete"
             }
             ErrorKind::Transport if self.was_accepted() => {
-                "the service accepted the request, and the transport failed before its response was complete"
+                "the service accepted the request, and the transport failed before the response was complete"
             }
             kind @ ErrorKind::TooManyRequests => kind.description(),
             _ if is_refused && form == Some(BodyForm::Page) => {
-                "something in front of the service, such as a proxy or a firewall, refused the request"
+                "an intermediary in front of the service, such as a proxy or a firewall, rejected the request"
             }
-            ErrorKind::Forbidden if form == Some(BodyForm::Text) => "access was refused",
+            ErrorKind::Forbidden if form == Some(BodyForm::Text) => "access was denied",
             kind => kind.description(),
         }
     }
 
-    /// Writes why there was no other attempt, where that is not plain.
-    fn fmt_end(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let asked = self.0.pause.or_else(|| self.retry_after());
+    /// Writes why the call was not retried, unless the kind of the error implies it.
+    fn fmt_retry_stopped(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let requested = self.0.pause.or_else(|| self.retry_after());
         match (self.retry_stopped(), self.0.time_limit) {
-            (Some(RetryStopped::RetryAfterTooLong), Some(granted)) => {
-                formatter.write_str("; the service asks to wait")?;
-                if let Some(asked) = asked {
-                    write!(formatter, " {},", Seconds(asked))?;
+            (Some(RetryStopped::RetryAfterTooLong), Some(limit)) => {
+                formatter.write_str("; the service requests a wait")?;
+                if let Some(requested) = requested {
+                    write!(formatter, " of {},", Seconds(requested))?;
                 }
                 write!(
                     formatter,
-                    " longer than the {} of max_retry_after",
-                    Seconds(granted)
+                    " longer than max_retry_after, {}",
+                    Seconds(limit)
                 )
             }
-            (Some(RetryStopped::TimeoutExceeded), Some(granted)) => {
-                let limit = Seconds(granted);
+            (Some(RetryStopped::TimeoutExceeded), Some(limit)) => {
+                let text = Seconds(limit);
                 write!(
                     formatter,
-                    "; the operation timeout, {limit}, leaves no time for another attempt"
+                    "; the operation timeout, {text}, leaves no time for another attempt"
                 )?;
-                match asked.filter(|asked| *asked >= granted) {
-                    Some(asked) => write!(
+                match requested.filter(|requested| *requested >= limit) {
+                    Some(requested) => write!(
                         formatter,
-                        ", since the service asks to wait {}",
-                        Seconds(asked)
+                        ", since the service requests a wait of {}",
+                        Seconds(requested)
                     ),
                     None => Ok(()),
                 }
             }
-            (Some(why @ (RetryStopped::Ambiguous | RetryStopped::BudgetExhausted)), _) => {
-                write!(formatter, "; {why}")
+            (Some(reason @ (RetryStopped::Ambiguous | RetryStopped::BudgetExhausted)), _) => {
+                write!(formatter, "; {reason}")
             }
             _ => Ok(()),
         }
     }
 
-    /// Writes how many attempts there were, and whether one before the last may have acted.
+    /// Writes the number of attempts, and whether the service may have acted on one before the last.
     fn fmt_attempts(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let acted_before =
             self.0.attempts.may_have_acted && !self.0.kind.may_have_acted(self.status());
         match (self.attempts(), acted_before) {
             (0 | 1, false) => Ok(()),
-            (0 | 1, true) => {
-                formatter.write_str(" (after an earlier attempt, which may have acted)")
-            }
+            (0 | 1, true) => formatter
+                .write_str(" (after an earlier attempt, on which the service may have acted)"),
             (attempts, false) => write!(formatter, " (after {attempts} attempts)"),
             (attempts, true) => {
                 write!(
                     formatter,
-                    " (after {attempts} attempts, of which an earlier one may have acted)"
+                    " (after {attempts} attempts; the service may have acted on an earlier one)"
                 )
             }
         }
@@ -160,14 +159,14 @@ impl fmt::Debug for Error {
         if formatter.alternate() {
             return self.fmt_fields(formatter);
         }
-        let mut said = self.to_string();
-        formatter.write_str(&said)?;
+        let mut last = self.to_string();
+        formatter.write_str(&last)?;
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             let text = Printable::new(&error.to_string()).to_string();
-            if !said.contains(&text) {
+            if !last.contains(&text) {
                 write!(formatter, "; caused by: {text}")?;
-                said = text;
+                last = text;
             }
             cause = error.source();
         }
@@ -175,7 +174,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// A time in seconds, to the millisecond.
+/// A duration in seconds, to the millisecond.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {

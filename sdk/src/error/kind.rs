@@ -1,61 +1,63 @@
-//! What kinds of errors there are.
+//! The kinds of errors.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// What went wrong, in the terms in which a caller decides what to do next.
+/// The category of an [`Error`](crate::Error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// 400: the request, or the content of some item in it, was refused.
+    /// 400: the service rejected the request, or the content of an item in it.
     BadRequest,
     /// 401: the token is missing, wrong or revoked.
     Unauthorized,
-    /// 403: the token is known and lacks the right, usually the scope `cms:write`. Not documented for this endpoint,
-    /// but observed. With a web page as its body it says nothing of the token:
+    /// 403: the token is valid and lacks a permission, usually the scope `cms:write`. The status is not documented for
+    /// this endpoint, but was observed. A 403 with a web page as its body says nothing about the token, see
     /// [`Error::is_from_intermediary`](crate::Error::is_from_intermediary).
     Forbidden,
     /// 404: the collection, or an item or locale variant in the request, does not exist.
     NotFound,
-    /// 409: the request contradicts the state of the site. Documented for neighbouring endpoints.
+    /// 409: the request conflicts with the state of the site. The status is documented for neighbouring endpoints.
     Conflict,
-    /// 413: the request has more bytes than the service takes. No limit is documented.
+    /// 413: the request has more bytes than the service accepts. No limit is documented.
     PayloadTooLarge,
-    /// 429: the token has used up its requests of the current minute.
+    /// 429: the token has no requests left in the current window of the rate limit.
     TooManyRequests,
     /// 500 to 599: the service failed.
     ServerError,
-    /// Any other status that is not the documented answer; redirects, which are never followed, and other 2xx
-    /// included.
+    /// Any other status than 200, including redirects, which are never followed, and other 2xx.
     UnexpectedStatus,
-    /// The documented status came with a body that is no answer: not JSON, of another shape, or larger than the bound.
+    /// Status 200 with an invalid body: not JSON, of an undocumented shape, or larger than
+    /// [`max_response_bytes`](crate::ClientBuilder::max_response_bytes).
     InvalidResponse,
-    /// No connection came about, so nothing was sent.
+    /// No connection was established, so nothing was sent.
     Connect,
-    /// The certificate of the server, or of whoever stands before it, is not trusted, so nothing was sent. With the
-    /// feature `native-tls`, which does not tell it from other faults, it is [`Connect`](Self::Connect).
+    /// The certificate of the server, or of a proxy in front of it, is invalid, so nothing was sent. The feature
+    /// `native-tls` does not distinguish it and reports [`Connect`](Self::Connect).
     InvalidCertificate,
-    /// The time for the request ran out after it may have been sent.
+    /// The attempt timed out after the request may have been sent.
     Timeout,
-    /// The connection was reset or closed before the answer was complete.
+    /// The connection was reset or closed before the response was complete.
     ConnectionClosed,
-    /// Any other fault of the transport, such as an answer that is not HTTP.
+    /// Any other failure of the transport, such as a response that is not HTTP.
     Transport,
-    /// The request was not sent: its turn would have come only after the deadline of the call, or after a longer wait
-    /// than the policy grants. [`Error::retry_stopped`](crate::Error::retry_stopped) says which, and
-    /// [`Error::retry_after`](crate::Error::retry_after) how long the service has asked to wait.
+    /// The request was not sent, because it had to wait beyond the operation timeout, or longer than
+    /// [`RetryPolicy::max_retry_after`](crate::RetryPolicy::max_retry_after).
+    /// [`Error::retry_stopped`](crate::Error::retry_stopped) says which limit it was, and
+    /// [`Error::retry_after`](crate::Error::retry_after) returns the wait that the service requested.
     NotSent,
-    /// The journal of a bulk run cannot be used; a [`JournalError`](crate::bulk::JournalError) is the source.
+    /// The journal of a bulk run cannot be used. The source is a [`JournalError`](crate::bulk::JournalError).
     Journal,
-    /// The input was refused before anything was sent; [`Error::invalid_input`](crate::Error::invalid_input) says what
-    /// and where.
+    /// The client rejected the input before anything was sent.
+    /// [`Error::invalid_input`](crate::Error::invalid_input) returns the details.
     InvalidInput,
 }
 
 impl ErrorKind {
-    /// The kind in lower case with underscores, such as `connection_closed`. It is stable, and the name that traces,
-    /// journals and dead letters have.
+    /// Returns the kind in lower case with underscores, such as `connection_closed`.
+    ///
+    /// The name is stable. Traces, journals and dead letters contain it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,18 +82,18 @@ impl ErrorKind {
         }
     }
 
-    /// The kind in words.
+    /// Returns the text of the kind.
     pub(super) const fn description(self) -> &'static str {
         match self {
-            Self::BadRequest => "the request was refused",
-            Self::Unauthorized => "the token was not accepted",
-            Self::Forbidden => "the token lacks the right",
+            Self::BadRequest => "the request was rejected",
+            Self::Unauthorized => "the token is missing or invalid",
+            Self::Forbidden => "the token lacks the permission",
             Self::NotFound => "not found",
-            Self::Conflict => "the request contradicts the state of the site",
+            Self::Conflict => "the request conflicts with the state of the site",
             Self::PayloadTooLarge => "the request is too large",
             Self::TooManyRequests => "too many requests",
             Self::ServerError => "the service failed",
-            Self::UnexpectedStatus => "an undocumented status",
+            Self::UnexpectedStatus => "unexpected status",
             Self::InvalidResponse => "the response is invalid",
             Self::Connect => "no connection to the service",
             Self::InvalidCertificate => "the certificate of the service is not trusted",
@@ -100,7 +102,7 @@ impl ErrorKind {
             Self::Transport => "the transport failed",
             Self::NotSent => "the request was not sent",
             Self::Journal => "the journal cannot be used",
-            Self::InvalidInput => "the input was refused",
+            Self::InvalidInput => "the input is invalid",
         }
     }
 
@@ -118,7 +120,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the service may have changed an item, given the status where there is one.
+    /// Returns `true` if the service may have changed an item.
     pub(crate) fn may_have_acted(self, status: Option<StatusCode>) -> bool {
         match self {
             Self::BadRequest
@@ -143,11 +145,11 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same request may succeed at another time.
+    /// Returns `true` if the same request may succeed later.
     pub(crate) fn is_retryable(self, status: Option<StatusCode>) -> bool {
         match self {
             Self::TooManyRequests | Self::Connect | Self::NotSent => true,
-            // With a status of success the service has accepted the request, and would do it all again.
+            // With status 200 the service has accepted the request, so a retry would repeat it.
             Self::Timeout | Self::ConnectionClosed => {
                 !status.is_some_and(|status| status.is_success())
             }

@@ -1,11 +1,11 @@
-//! A server's words, made fit for a line of a log.
+//! Received text for one line of a log or terminal.
 
 use std::fmt::{self, Write as _};
 
-/// A server's words on one line: what a terminal would act on is escaped, and a long text is cut.
+/// Received text on one line: control characters are escaped, and a long text is truncated.
 pub(crate) struct Printable<'a> {
     text: &'a str,
-    most: usize,
+    max_chars: usize,
 }
 
 impl<'a> Printable<'a> {
@@ -13,19 +13,18 @@ impl<'a> Printable<'a> {
         Self::truncated(text, 500)
     }
 
-    /// At most so many characters of it.
-    pub(crate) fn truncated(text: &'a str, most: usize) -> Self {
-        Self { text, most }
+    pub(crate) fn truncated(text: &'a str, max_chars: usize) -> Self {
+        Self { text, max_chars }
     }
 }
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, character) in self.text.chars().enumerate() {
-            if position == self.most {
+            if position == self.max_chars {
                 return formatter.write_char('…');
             }
-            if character.is_control() || is_unseen(character) {
+            if character.is_control() || is_invisible(character) {
                 write!(formatter, "{}", character.escape_default())?;
             } else {
                 formatter.write_char(character)?;
@@ -35,9 +34,9 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Whether a character shows in nothing but what it does to others, such as the one that turns the rest of a line
-/// around, or ends a line without being a control.
-fn is_unseen(character: char) -> bool {
+/// Whether a character is invisible and changes the text around it, such as a right-to-left override or a line
+/// separator.
+fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{ad}'

@@ -1,4 +1,4 @@
-//! The response of an error, as far as it could be read.
+//! The response that an error was made from.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::ErrorDetail;
 
-/// The response that an error was made from. Everything in it is redacted.
+/// The redacted response that an error was made from.
 #[derive(Default)]
 pub(crate) struct ErrorResponse {
     pub(crate) status: StatusCode,
@@ -21,7 +21,7 @@ pub(crate) struct ErrorResponse {
     pub(crate) details: Vec<ErrorDetail>,
 }
 
-/// The form of a body, by its content: the `Content-Type` header is often wrong.
+/// The form of a body. It is detected from the content, since the `Content-Type` header is often wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BodyForm {
     #[default]

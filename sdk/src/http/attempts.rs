@@ -1,44 +1,44 @@
-//! The loop around every request: wait for the turn, try, wait, try again.
+//! The loop of attempts around every request.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
 use super::span::{AttemptSpan, Target};
 use crate::error::{Attempts, Error, ErrorKind, FailedAttempt, InvalidInput, RetryStopped};
 use crate::observe::{AttemptEnd, CallId, Observers, WaitCause};
-use crate::rate_limit::{Heard, NotNow, Patience, Permit, RateLimit, RateLimiter, asked_wait};
-use crate::retry::{Draw, Failed, Next, RetryBudget, RetryPolicy};
+use crate::rate_limit::{
+    NotAdmitted, Permit, RateLimit, RateLimiter, Reported, WaitLimits, requested_wait,
+};
+use crate::retry::{Decision, Failed, RetryBudget, RetryPermit, RetryPolicy};
 use crate::time::{Clock, Sleep};
 
-/// What a call goes by, unless it says otherwise.
+/// The retry policy and timeouts of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct CallOptions {
     pub(crate) retry: RetryPolicy,
-    /// For one try.
     pub(crate) attempt_timeout: Duration,
-    /// For the whole call.
     pub(crate) operation_timeout: OperationTimeout,
 }
 
-/// How long a call may take.
+/// The timeout of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OperationTimeout {
-    /// Unless set: its attempts together, three times as long as one of them. Waits do not count, since the policy and
-    /// the pace bound them; so this is for how long a service can be silent.
+    /// The default: a limit for the attempts without the waits, which the policy and the rate limiter bound. It limits
+    /// how long a call waits for a silent service.
     Attempts,
-    /// All its attempts and waits together.
+    /// A limit for all attempts and waits.
     Call(Duration),
-    /// As long as the policy and the pace take: a run has their patience.
+    /// No limit: only the policy and the rate limiter bound the call. For bulk runs.
     Unlimited,
 }
 
 impl OperationTimeout {
-    /// How many attempts can last as long as they may, unless a deadline is set.
+    /// How many attempts can time out within the default operation timeout.
     const SILENT_ATTEMPTS: u32 = 3;
 
     pub(crate) fn limit(self, attempt_timeout: Duration) -> Option<Duration> {
@@ -60,17 +60,17 @@ impl CallOptions {
         }
     }
 
-    /// The limit that stopped the retries, for the text of an error.
-    pub(crate) fn time_limit_of(&self, why: RetryStopped) -> Option<Duration> {
-        match why {
-            RetryStopped::RetryAfterTooLong => Some(self.retry.max_wait()),
+    /// Returns the limit that stopped the retries, for the text of an error.
+    pub(crate) fn time_limit_of(&self, reason: RetryStopped) -> Option<Duration> {
+        match reason {
+            RetryStopped::RetryAfterTooLong => Some(self.retry.retry_after_limit()),
             RetryStopped::TimeoutExceeded => self.operation_timeout.limit(self.attempt_timeout),
             _ => None,
         }
     }
 }
 
-/// What the calls of a client and of its clones have in common.
+/// The state that the calls of a client and of its clones share.
 #[derive(Clone)]
 pub(crate) struct Effects {
     pub(crate) clock: Arc<dyn Clock>,
@@ -83,16 +83,16 @@ pub(crate) struct Effects {
 /// A source of numbers from 0 to 1.
 pub(crate) type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// Is with a call in the moments that decide what is known of it.
+/// A hook that a call runs before each attempt is sent and after each failure. The call waits for it.
 pub(crate) trait Watch: fmt::Debug + Send + Sync {
-    /// A request is about to leave. Whether it may.
-    fn leaving(&self) -> bool;
+    /// Called before an attempt is sent. Returns `false` to abort the call.
+    fn leaving(&self) -> BoxFuture<'_, bool>;
 
-    /// The try failed.
-    fn failed(&self, failed: &Failed);
+    /// Called after an attempt has failed.
+    fn failed<'a>(&'a self, failed: &'a Failed) -> BoxFuture<'a, ()>;
 }
 
-/// The attempts of a call so far, and its watch.
+/// The attempts of a call so far, and its hook.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) watch: Option<Arc<dyn Watch>>,
@@ -100,9 +100,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
+    async fn failed(&mut self, failed: &Failed, waited: Option<Duration>) {
         if let Some(watch) = &self.watch {
-            watch.failed(failed);
+            watch.failed(failed).await;
         }
         self.attempts.push(FailedAttempt {
             kind: failed.kind,
@@ -113,49 +113,48 @@ impl Progress {
     }
 }
 
-/// The end of a call that did not succeed.
-pub(crate) enum Ended<F> {
-    /// The last try failed, and there was no other.
-    Failed(F, RetryStopped),
-    /// A try failed, and the turn of the next one did not come.
-    NotAgain(F, NotNow),
-    /// Not even one request was sent.
-    NotSent(NotNow),
+/// The failure of a call.
+pub(crate) enum CallFailure<F> {
+    /// An attempt failed and was not retried.
+    Attempt(F, RetryStopped),
+    /// An attempt failed, and its retry was not sent.
+    NotRetried(F, NotAdmitted),
+    /// No request was sent.
+    NotSent(NotAdmitted),
 }
 
-/// One request, to be sent once or more often.
+/// A request that can be sent several times.
 pub(crate) trait Attempt {
     type Success: Send;
-    type Fault: Send;
+    type Failure: Send;
 
-    /// Where it goes.
     fn target(&self) -> Target;
 
-    /// How many bytes the request's body has.
+    /// Returns the size of the request's body in bytes.
     fn len(&self) -> u64;
 
-    /// Sends it once.
+    /// Sends the request once.
     fn send(
         &mut self,
-        timer: Timer,
-    ) -> impl Future<Output = Result<Read<Self::Success>, Read<Self::Fault>>> + Send;
+        timeout: AttemptTimeout,
+    ) -> impl Future<Output = Result<Received<Self::Success>, Received<Self::Failure>>> + Send;
 
-    fn failed(fault: &Self::Fault) -> Failed;
+    fn failed(failure: &Self::Failure) -> Failed;
 }
 
-/// What came of a try, and how many bytes of the answer's body were read for it.
-pub(crate) struct Read<T> {
+/// The result of an attempt, and how many bytes of the response's body were read.
+pub(crate) struct Received<T> {
     pub(crate) value: T,
     pub(crate) status: Option<StatusCode>,
     pub(crate) bytes: u64,
 }
 
-/// Runs out after a time; covers all phases of a try.
-pub(crate) struct Timer(Sleep);
+/// The timeout of an attempt, shared by all its phases.
+pub(crate) struct AttemptTimeout(Sleep);
 
-impl Timer {
-    /// What the future gives, unless the time runs out before.
-    pub(crate) async fn within<T>(&mut self, future: impl Future<Output = T> + Unpin) -> Option<T> {
+impl AttemptTimeout {
+    /// Runs a future. Returns `None` if the timeout elapses first.
+    pub(crate) async fn run<T>(&mut self, future: impl Future<Output = T> + Unpin) -> Option<T> {
         match select(future, &mut self.0).await {
             Either::Left((value, _)) => Some(value),
             Either::Right(_) => None,
@@ -164,98 +163,100 @@ impl Timer {
 }
 
 impl Effects {
-    /// Sends a request, and sends it again as the policy says.
+    /// Sends a request, and retries it as the policy says.
     pub(crate) async fn call<A: Attempt + Send>(
         &self,
         options: &CallOptions,
         attempt: &mut A,
         progress: &mut Progress,
-    ) -> Result<A::Success, Ended<A::Fault>> {
+    ) -> Result<A::Success, CallFailure<A::Failure>> {
         let clock = &*self.clock;
         let call = self.observers.call_started(clock);
-        let deadline = match options.operation_timeout {
+        let ends_at = match options.operation_timeout {
             OperationTimeout::Call(limit) => Some(clock.elapsed().saturating_add(limit)),
             OperationTimeout::Attempts | OperationTimeout::Unlimited => None,
         };
-        let mut for_attempts = match options.operation_timeout {
+        let mut attempts_left = match options.operation_timeout {
             OperationTimeout::Attempts => options.operation_timeout.limit(options.attempt_timeout),
             OperationTimeout::Call(_) | OperationTimeout::Unlimited => None,
         };
-        let patience = Patience {
+        let limits = WaitLimits {
             clock,
             observers: &self.observers,
             call: call.id(),
-            deadline,
-            longest_wait: options.retry.max_wait(),
+            ends_at,
+            max_retry_after: options.retry.retry_after_limit(),
         };
-        let left = || deadline.map(|deadline| deadline.saturating_sub(clock.elapsed()));
-        let mut before: Option<(A::Fault, Option<Draw<'_>>)> = None;
+        let left = || ends_at.map(|ends_at| ends_at.saturating_sub(clock.elapsed()));
+        let mut last: Option<(A::Failure, Option<RetryPermit<'_>>)> = None;
         loop {
-            let turn = self.rate_limiter.turn(patience).await;
-            let turn = turn.map(|ticket| Permit::new(&self.rate_limiter, &self.clock, ticket));
-            let (fault, draw) = before
+            let admitted = self.rate_limiter.acquire(limits).await;
+            let admitted =
+                admitted.map(|ticket| Permit::new(&self.rate_limiter, &self.clock, ticket));
+            let (failure, retry) = last
                 .take()
-                .map_or((None, None), |(fault, draw)| (Some(fault), draw));
-            let may_leave = |permit: Permit| match &progress.watch {
-                Some(watch) if !watch.leaving() => Err(NotNow::Aborted),
-                _ => Ok(permit.sent()),
+                .map_or((None, None), |(failure, retry)| (Some(failure), retry));
+            let may_leave = match (admitted, &progress.watch) {
+                (Ok(_), Some(watch)) if !watch.leaving().await => Err(NotAdmitted::Aborted),
+                (admitted, _) => admitted.map(Permit::sent),
             };
-            let permit = match turn.and_then(may_leave) {
+            let permit = match may_leave {
                 Ok(permit) => permit,
-                Err(why) => {
-                    return Err(match fault {
-                        Some(fault) => Ended::NotAgain(fault, why),
-                        None => Ended::NotSent(why),
+                Err(reason) => {
+                    return Err(match failure {
+                        Some(failure) => CallFailure::NotRetried(failure, reason),
+                        None => CallFailure::NotSent(reason),
                     });
                 }
             };
-            if let Some(draw) = draw {
-                draw.spend();
+            if let Some(retry) = retry {
+                retry.consume();
             }
             progress.attempts.count = progress.attempts.count.saturating_add(1);
             let number = progress.attempts.count;
-            let limits = [left(), for_attempts].into_iter().flatten();
-            let time = limits.fold(options.attempt_timeout, Duration::min);
-            let began = clock.elapsed();
-            let tried = self.attempt_once(call.id(), attempt, number, time);
-            let tried = PERMIT.scope(permit, tried).await;
-            for_attempts =
-                for_attempts.map(|time| time.saturating_sub(clock.elapsed().saturating_sub(began)));
-            let fault = match tried {
+            let timeouts = [left(), attempts_left].into_iter().flatten();
+            let timeout = timeouts.fold(options.attempt_timeout, Duration::min);
+            let started = clock.elapsed();
+            let result = self.attempt_once(call.id(), attempt, number, timeout);
+            let result = PERMIT.scope(permit, result).await;
+            let took = clock.elapsed().saturating_sub(started);
+            attempts_left = attempts_left.map(|left| left.saturating_sub(took));
+            let failure = match result {
                 Ok(success) => {
                     self.budget.succeeded();
                     return Ok(success);
                 }
-                Err(fault) => fault,
+                Err(failure) => failure,
             };
-            let failed = A::failed(&fault);
-            // A wait takes none of the time for attempts.
-            let left = left().or(for_attempts.filter(Duration::is_zero));
-            let next = options
+            let failed = A::failed(&failure);
+            // A wait does not count against the time for attempts.
+            let left = left().or(attempts_left.filter(Duration::is_zero));
+            let decision = options
                 .retry
-                .next(&failed, number, left, || (self.random)());
-            self.hold_others(&failed, &next, options, number);
-            let (wait, cause) = match next {
-                Next::Wait { wait, cause } => (wait, cause),
-                Next::Stop(why) => {
-                    progress.failed(&failed, None);
-                    return Err(Ended::Failed(fault, why));
+                .decide(&failed, number, left, || (self.random)());
+            self.pause_others(&failed, &decision, options, number);
+            let (wait, cause) = match decision {
+                Decision::Retry { wait, cause } => (wait, cause),
+                Decision::Stop(reason) => {
+                    progress.failed(&failed, None).await;
+                    return Err(CallFailure::Attempt(failure, reason));
                 }
             };
-            let draw = if failed.status == Some(StatusCode::TOO_MANY_REQUESTS) {
+            let retry = if failed.status == Some(StatusCode::TOO_MANY_REQUESTS) {
                 None
             } else {
-                match self.budget.draw() {
-                    Some(draw) => Some(draw),
+                match self.budget.acquire() {
+                    Some(retry) => Some(retry),
                     None => {
-                        progress.failed(&failed, None);
-                        return Err(Ended::Failed(fault, RetryStopped::BudgetExhausted));
+                        progress.failed(&failed, None).await;
+                        let reason = RetryStopped::BudgetExhausted;
+                        return Err(CallFailure::Attempt(failure, reason));
                     }
                 }
             };
-            progress.failed(&failed, Some(wait));
+            progress.failed(&failed, Some(wait)).await;
             self.wait(call.id(), cause, wait).await;
-            before = Some((fault, draw));
+            last = Some((failure, retry));
         }
     }
 
@@ -264,41 +265,47 @@ impl Effects {
         call: CallId,
         attempt: &mut A,
         number: u32,
-        time: Duration,
-    ) -> Result<A::Success, A::Fault> {
+        timeout: Duration,
+    ) -> Result<A::Success, A::Failure> {
         let guard = self
             .observers
             .attempt_started(&*self.clock, call, number, attempt.len());
         let span = AttemptSpan::new(&attempt.target(), number, attempt.len());
-        let timer = Timer(self.clock.sleep(time));
-        let read = attempt.send(timer).instrument(span.span()).await;
-        match read {
-            Ok(read) => {
-                span.succeeded(read.status);
-                guard.ended(AttemptEnd::Succeeded, read.status, read.bytes);
-                Ok(read.value)
+        let timeout = AttemptTimeout(self.clock.sleep(timeout));
+        let result = attempt.send(timeout).instrument(span.span()).await;
+        match result {
+            Ok(received) => {
+                span.succeeded(received.status);
+                guard.ended(AttemptEnd::Succeeded, received.status, received.bytes);
+                Ok(received.value)
             }
-            Err(read) => {
-                let kind = A::failed(&read.value).kind;
-                span.failed(kind, read.status);
-                guard.ended(AttemptEnd::Failed(kind), read.status, read.bytes);
-                Err(read.value)
+            Err(received) => {
+                let kind = A::failed(&received.value).kind;
+                span.failed(kind, received.status);
+                guard.ended(AttemptEnd::Failed(kind), received.status, received.bytes);
+                Err(received.value)
             }
         }
     }
 
-    /// Stops every call of the token for as long as the service asked, or for as long as this one waits if it said too
-    /// many requests and no time.
-    fn hold_others(&self, failed: &Failed, next: &Next, options: &CallOptions, number: u32) {
-        let pause = match (failed.asked_wait(), failed.kind) {
-            (Some(asked), _) => asked,
-            (None, ErrorKind::TooManyRequests) => match next {
-                Next::Wait { wait, .. } => *wait,
-                Next::Stop(_) => {
-                    let own = options.retry.own_wait(number, 0.0);
+    /// Pauses all calls with the same rate limiter for the wait that the service requests. After a 429 that requests no
+    /// wait, it pauses them for as long as this call waits.
+    fn pause_others(
+        &self,
+        failed: &Failed,
+        decision: &Decision,
+        options: &CallOptions,
+        number: u32,
+    ) {
+        let pause = match (failed.requested_wait(), failed.kind) {
+            (Some(requested), _) => requested,
+            (None, ErrorKind::TooManyRequests) => match decision {
+                Decision::Retry { wait, .. } => *wait,
+                Decision::Stop(_) => {
+                    let backoff = options.retry.backoff_after(number, 0.0);
                     failed
                         .window_wait(&options.retry)
-                        .map_or(own, |window| window.max(own))
+                        .map_or(backoff, |window| window.max(backoff))
                 }
             },
             _ => return,
@@ -312,22 +319,22 @@ impl Effects {
         self.clock.sleep(wait).await;
     }
 
-    /// Takes in what the head of a response says of the token's requests.
+    /// Passes the rate-limit headers of a response to the rate limiter.
     pub(crate) fn received(&self, status: StatusCode, headers: &HeaderMap) {
         let RateLimit { limit, remaining } = RateLimit::from_headers(headers);
-        let heard = Heard {
+        let reported = Reported {
             limit,
             remaining,
-            retry_after: asked_wait(status, headers, self.clock.now()),
+            retry_after: requested_wait(status, headers, self.clock.now()),
             is_refused: status == StatusCode::TOO_MANY_REQUESTS,
         };
         // Every request is sent by a call, within its permit.
-        PERMIT.try_with(|permit| permit.answered(&heard)).ok();
+        PERMIT.try_with(|permit| permit.received(&reported)).ok();
     }
 }
 
 tokio::task_local! {
-    /// The permit of the attempt that is being made: the generated client hands no context to its hooks.
+    /// The permit of the current attempt. The generated client passes no context to its hooks.
     static PERMIT: Permit;
 }
 
@@ -340,7 +347,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Wakes everybody a second late, as a machine does that was asleep.
+    /// A clock whose sleeps end a second late, as on a machine that was suspended.
     #[derive(Debug, Default)]
     struct Late(Arc<Mutex<Duration>>);
 
@@ -363,7 +370,7 @@ mod tests {
 
     impl Attempt for Unconnected {
         type Success = ();
-        type Fault = ();
+        type Failure = ();
 
         fn target(&self) -> Target {
             let url: reqwest::Url = "http://127.0.0.1/".parse().expect("a URL");
@@ -374,8 +381,8 @@ mod tests {
             0
         }
 
-        async fn send(&mut self, _: Timer) -> Result<Read<()>, Read<()>> {
-            Err(Read {
+        async fn send(&mut self, _: AttemptTimeout) -> Result<Received<()>, Received<()>> {
+            Err(Received {
                 value: (),
                 status: None,
                 bytes: 0,
@@ -392,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_sent_after_the_deadline_although_a_wait_ends_late() {
+    async fn nothing_is_sent_after_the_operation_timeout_although_a_wait_ends_late() {
         let effects = Effects {
             clock: Arc::new(Late::default()),
             random: Arc::new(|| 1.0),
@@ -411,7 +418,7 @@ mod tests {
             .await;
         assert!(matches!(
             ended,
-            Err(Ended::NotAgain((), NotNow::OutOfTime(_)))
+            Err(CallFailure::NotRetried((), NotAdmitted::OutOfTime(_)))
         ));
         assert_eq!(progress.attempts.count, 1);
     }

@@ -1,11 +1,11 @@
-//! Reading a body up to a bound.
+//! Reads the body of a response up to a maximum size.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-use super::attempts::Timer;
+use super::attempts::AttemptTimeout;
 
-/// What was read of a body, and how it ended.
+/// The bytes that were read of a body, and the reason why reading ended.
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
     pub(crate) end: End,
@@ -18,26 +18,26 @@ pub(crate) enum End {
     Failed(reqwest::Error),
 }
 
-/// Reads a body, at the most `bound` bytes of it, until the time runs out; `expected` is what its head announced.
+/// Reads up to `max_bytes` of a body until the attempt times out. `content_length` is the announced size.
 pub(crate) async fn read<S>(
     mut stream: S,
-    bound: usize,
-    expected: Option<u64>,
-    timer: &mut Timer,
+    max_bytes: usize,
+    content_length: Option<u64>,
+    timeout: &mut AttemptTimeout,
 ) -> Body
 where
     S: Stream<Item = reqwest::Result<Bytes>> + Unpin,
 {
-    /// The announced length is the server's word, so it buys only a modest buffer in advance.
-    const PRESIZED: usize = 1 << 20;
-    let expected = usize::try_from(expected.unwrap_or(0)).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(expected.min(bound).min(PRESIZED));
+    /// The server controls the announced length, so at most 1 MiB is allocated for it in advance.
+    const MAX_PRESIZED: usize = 1 << 20;
+    let expected = usize::try_from(content_length.unwrap_or(0)).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(expected.min(max_bytes).min(MAX_PRESIZED));
     let end = loop {
-        match timer.within(stream.next()).await {
+        match timeout.run(stream.next()).await {
             None => break End::TimedOut,
             Some(None) => break End::Complete,
             Some(Some(Ok(chunk))) => {
-                let room = bound.saturating_sub(bytes.len());
+                let room = max_bytes.saturating_sub(bytes.len());
                 if chunk.len() > room {
                     bytes.extend_from_slice(chunk.get(..room).unwrap_or_default());
                     break End::TooLarge;

@@ -1,4 +1,4 @@
-//! The causes of an error, should a server have put a secret into them.
+//! Removes the token from the causes of an error.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,15 +7,15 @@ use std::iter::successors;
 use super::token::Token;
 use crate::error::Error;
 
-/// A cause of which only the text is left.
+/// A cause that was reduced to its redacted text.
 struct Cause {
     text: Box<str>,
     source: Option<Box<Cause>>,
 }
 
 impl Error {
-    /// The same error. If one of its causes repeats the token, as what a server says on closing an HTTP/2 connection can,
-    /// only their texts without it are left.
+    /// Returns the error. If a cause contains the token, all causes are replaced by their redacted texts. The message
+    /// with which a server closes an HTTP/2 connection can contain it.
     pub(super) fn without_token(self, token: &Token) -> Self {
         let Some(first) = self.source() else {
             return self;

@@ -1,13 +1,13 @@
-//! Classification of transport errors.
+//! The classification of transport errors.
 
 use std::error::Error as StdError;
 use std::io;
 
 use crate::error::ErrorKind;
 
-/// The kind of a transport error.
-pub(crate) fn kind_of_fault(error: &reqwest::Error) -> ErrorKind {
-    // A connection that takes too long is both; what counts is that nothing was sent.
+/// Returns the kind of a transport error.
+pub(crate) fn kind_of_transport_error(error: &reqwest::Error) -> ErrorKind {
+    // Connect before timeout: a connect timeout is both, and nothing was sent.
     if error.is_connect() && causes(error).any(is_certificate_error) {
         ErrorKind::InvalidCertificate
     } else if error.is_connect() {
@@ -21,10 +21,10 @@ pub(crate) fn kind_of_fault(error: &reqwest::Error) -> ErrorKind {
     }
 }
 
-/// Whether it is about a certificate, which will be no other after a wait.
+/// Whether the cause is an invalid certificate, which a retry does not change.
 #[cfg(feature = "rustls")]
 fn is_certificate_error(cause: &(dyn StdError + 'static)) -> bool {
-    // An I/O error names as its source that of the error inside, and not the error itself.
+    // The source of an I/O error skips the inner error.
     let inside = cause
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
@@ -46,10 +46,10 @@ fn is_closed_connection(cause: &(dyn StdError + 'static)) -> bool {
             || error.is_canceled()
             || error.is_body_write_aborted();
     }
-    // HTTP/2 has words for it, and does not hand on what the connection itself said.
+    // HTTP/2 has frames for it, and h2 does not pass on the error of the connection.
     if let Some(error) = cause.downcast_ref::<h2::Error>() {
-        let given_up = error.is_reset() || error.is_go_away();
-        return error.is_io() || given_up && error.is_remote();
+        let is_closing_frame = error.is_reset() || error.is_go_away();
+        return error.is_io() || is_closing_frame && error.is_remote();
     }
     cause.downcast_ref::<io::Error>().is_some_and(|error| {
         matches!(

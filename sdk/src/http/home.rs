@@ -1,4 +1,4 @@
-//! The runtime on which the connections of a client live.
+//! The Tokio runtime of a client's connections.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,58 +8,60 @@ use tokio::task::AbortHandle;
 
 use crate::error::{Error, InvalidInput};
 
-/// The runtime of the first call, as long as it lives. Its connections move only as it does, so that a call on another
-/// one could wait for them for ever, after the request has left.
+/// The runtime of the first call, as long as it exists.
+///
+/// The connections are driven by that runtime. A call on another runtime could wait for them forever after the request
+/// was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Home(Mutex<Option<Settled>>);
+pub(crate) struct Home(Mutex<Option<Current>>);
 
 #[derive(Debug)]
-struct Settled {
+struct Current {
     runtime: Id,
-    /// Is dropped with the runtime, by a task that does nothing else.
-    life: Weak<()>,
+    /// Dropped with the runtime, by a task that does nothing else.
+    alive: Weak<()>,
     task: AbortHandle,
 }
 
 impl Home {
-    /// Refuses to go on if the current runtime is not the client's.
+    /// Checks that the current runtime is the client's.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Ok(runtime) = Handle::try_current() else {
             return Ok(());
         };
         let mut home = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*home {
-            Some(settled) if settled.life.strong_count() > 0 => {
-                let is_here = settled.runtime == runtime.id();
-                is_here
+            Some(current) if current.alive.strong_count() > 0 => {
+                let is_same = current.runtime == runtime.id();
+                is_same
                     .then_some(())
                     .ok_or(InvalidInput::OtherRuntime.into())
             }
             _ => {
-                *home = Some(Settled::on(&runtime));
+                *home = Some(Current::on(&runtime));
                 Ok(())
             }
         }
     }
 }
 
-impl Settled {
+impl Current {
     fn on(runtime: &Handle) -> Self {
-        let here = Arc::new(());
-        let life = Arc::downgrade(&here);
+        let held = Arc::new(());
+        let alive = Arc::downgrade(&held);
         let task = runtime.spawn(async move {
             pending::<()>().await;
-            drop(here);
+            drop(held);
         });
         Self {
             runtime: runtime.id(),
-            life,
+            alive,
             task: task.abort_handle(),
         }
     }
 }
 
-impl Drop for Settled {
+impl Drop for Current {
     fn drop(&mut self) {
         self.task.abort();
     }

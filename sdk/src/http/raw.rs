@@ -1,5 +1,4 @@
-//! How the requests of the raw client are tried: all of them here, since the generated code can neither try again nor
-//! wait.
+//! The hooks that give the raw client attempts, retries and the rate limiter, which the generated code lacks.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -7,14 +6,14 @@ use http::HeaderMap;
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::{ResponseBuilderExt as _, StatusCode, Url};
 
-use super::attempts::{Attempt, Ended, Progress, Read, Timer};
+use super::attempts::{Attempt, AttemptTimeout, CallFailure, Progress, Received};
 use super::body::{self, Body, End};
-use super::classify::kind_of_fault;
+use super::classify::kind_of_transport_error;
 use super::generated;
 use super::span::Target;
 use super::transport::Transport;
 use crate::error::{Error as SdkError, ErrorKind};
-use crate::rate_limit::asked_wait;
+use crate::rate_limit::requested_wait;
 use crate::retry::Failed;
 
 impl ClientHooks<Transport> for generated::raw::Client {
@@ -33,7 +32,7 @@ impl ClientHooks<Transport> for generated::raw::Client {
     ) -> reqwest::Result<reqwest::Response> {
         let transport = self.inner();
         if let Err(error) = transport.parts().home.check() {
-            return Ok(nothing(&error));
+            return Ok(no_response(&error));
         }
         let mut attempt = RawAttempt {
             transport,
@@ -42,28 +41,24 @@ impl ClientHooks<Transport> for generated::raw::Client {
         };
         let parts = transport.parts();
         let mut progress = Progress::default();
-        let called = parts
+        let result = parts
             .effects
             .call(&parts.options, &mut attempt, &mut progress)
             .await;
-        match called {
-            Ok(response)
-            | Err(
-                Ended::Failed(Fault::Answer(response, _), _)
-                | Ended::NotAgain(Fault::Answer(response, _), _),
-            ) => Ok(response),
-            Err(
-                Ended::Failed(Fault::Reqwest(error), _) | Ended::NotAgain(Fault::Reqwest(error), _),
-            ) => Err(error),
-            Err(Ended::Failed(Fault::TimedOut, _) | Ended::NotAgain(Fault::TimedOut, _)) => {
-                Ok(nothing(&SdkError::timed_out()))
+        let failure = match result {
+            Ok(response) => return Ok(response),
+            Err(CallFailure::Attempt(failure, _) | CallFailure::NotRetried(failure, _)) => failure,
+            Err(CallFailure::NotSent(reason)) => {
+                return Ok(no_response(&SdkError::not_sent(reason, &parts.options)));
             }
-            Err(Ended::Failed(Fault::Streamed, _) | Ended::NotAgain(Fault::Streamed, _)) => {
-                Ok(nothing(&SdkError::other(
-                    "the body is a stream, which cannot be sent again",
-                )))
-            }
-            Err(Ended::NotSent(why)) => Ok(nothing(&SdkError::not_sent(why, &parts.options))),
+        };
+        match failure {
+            Failure::Response(response, _) => Ok(response),
+            Failure::Reqwest(error) => Err(error),
+            Failure::TimedOut => Ok(no_response(&SdkError::timed_out())),
+            Failure::Streamed => Ok(no_response(&SdkError::other(
+                "the body is a stream, which cannot be retried",
+            ))),
         }
     }
 
@@ -72,24 +67,26 @@ impl ClientHooks<Transport> for generated::raw::Client {
         result: &reqwest::Result<reqwest::Response>,
         _: &OperationInfo,
     ) -> Result<(), Error<E>> {
-        let nothing = result
+        let no_response = result
             .as_ref()
             .ok()
-            .and_then(|response| response.extensions().get::<Nothing>());
-        match nothing {
-            Some(Nothing(why)) => Err(Error::Custom(why.clone())),
+            .and_then(|response| response.extensions().get::<NoResponse>());
+        match no_response {
+            Some(NoResponse(reason)) => Err(Error::Custom(reason.clone())),
             None => Ok(()),
         }
     }
 }
 
-/// Stands in a response's extensions when there is none: `exec` can return no error of ours, and `post` can.
+/// Marks a placeholder response in its extensions: `exec` can return only errors of reqwest, and `post` any.
 #[derive(Clone)]
-struct Nothing(String);
+struct NoResponse(String);
 
-fn nothing(why: &SdkError) -> reqwest::Response {
+fn no_response(reason: &SdkError) -> reqwest::Response {
     let mut response = http::Response::new(Bytes::new());
-    response.extensions_mut().insert(Nothing(why.to_string()));
+    response
+        .extensions_mut()
+        .insert(NoResponse(reason.to_string()));
     response.into()
 }
 
@@ -99,18 +96,18 @@ struct RawAttempt<'a> {
     operation: &'static str,
 }
 
-enum Fault {
-    /// An answer that is no success, or whose body did not come whole.
-    Answer(reqwest::Response, Failed),
+enum Failure {
+    /// A response with an error status or an incomplete body.
+    Response(reqwest::Response, Failed),
     Reqwest(reqwest::Error),
     TimedOut,
-    /// The document describes no such body, so the generated code makes none.
+    /// A streamed body. The document describes none, so the generated code makes none.
     Streamed,
 }
 
 impl Attempt for RawAttempt<'_> {
     type Success = reqwest::Response;
-    type Fault = Fault;
+    type Failure = Failure;
 
     fn target(&self) -> Target {
         let (method, url) = (self.request.method().clone(), self.request.url().clone());
@@ -127,68 +124,70 @@ impl Attempt for RawAttempt<'_> {
         body.map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX))
     }
 
-    async fn send(&mut self, mut timer: Timer) -> Result<Read<reqwest::Response>, Read<Fault>> {
-        let fault = |value| Read {
+    async fn send(
+        &mut self,
+        mut timeout: AttemptTimeout,
+    ) -> Result<Received<reqwest::Response>, Received<Failure>> {
+        let nothing_received = |value| Received {
             value,
             status: None,
             bytes: 0,
         };
         let Some(request) = self.request.try_clone() else {
-            return Err(fault(Fault::Streamed));
+            return Err(nothing_received(Failure::Streamed));
         };
-        let executed = timer
-            .within(Box::pin(self.transport.execute(request)))
-            .await;
-        let response = match executed {
+        let result = timeout.run(Box::pin(self.transport.execute(request))).await;
+        let response = match result {
             Some(Ok(response)) => response,
-            Some(Err(error)) => return Err(fault(Fault::Reqwest(error))),
-            None => return Err(fault(Fault::TimedOut)),
+            Some(Err(error)) => return Err(nothing_received(Failure::Reqwest(error))),
+            None => return Err(nothing_received(Failure::TimedOut)),
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let (url, length) = (response.url().clone(), response.content_length());
         let extensions = response.extensions().clone();
-        let bound = self.transport.parts().max_response_bytes;
-        let body = body::read(Box::pin(response.bytes_stream()), bound, length, &mut timer).await;
+        let max_bytes = self.transport.parts().max_response_bytes;
+        let stream = Box::pin(response.bytes_stream());
+        let body = body::read(stream, max_bytes, length, &mut timeout).await;
         let bytes = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);
         let kind = kind(status, &body.end);
         let now = self.transport.parts().effects.clock.now();
         let failed = kind.map(|kind| Failed {
             kind,
             status: Some(status),
-            retry_after: asked_wait(status, &headers, now),
+            retry_after: requested_wait(status, &headers, now),
         });
         let response = rebuilt(status, headers, extensions, url, body);
         let status = Some(status);
         match failed {
-            None => Ok(Read {
+            None => Ok(Received {
                 value: response,
                 status,
                 bytes,
             }),
-            Some(failed) => Err(Read {
-                value: Fault::Answer(response, failed),
+            Some(failed) => Err(Received {
+                value: Failure::Response(response, failed),
                 status,
                 bytes,
             }),
         }
     }
 
-    fn failed(fault: &Fault) -> Failed {
+    fn failed(failure: &Failure) -> Failed {
         let of_kind = |kind| Failed {
             kind,
             status: None,
             retry_after: None,
         };
-        match fault {
-            Fault::Answer(_, failed) => *failed,
-            Fault::Reqwest(error) => of_kind(kind_of_fault(error)),
-            Fault::TimedOut => of_kind(ErrorKind::Timeout),
-            Fault::Streamed => of_kind(ErrorKind::InvalidInput),
+        match failure {
+            Failure::Response(_, failed) => *failed,
+            Failure::Reqwest(error) => of_kind(kind_of_transport_error(error)),
+            Failure::TimedOut => of_kind(ErrorKind::Timeout),
+            Failure::Streamed => of_kind(ErrorKind::InvalidInput),
         }
     }
 }
 
-/// What is wrong with an answer, if anything is.
+/// Classifies a response. `None` is a success.
 fn kind(status: StatusCode, end: &End) -> Option<ErrorKind> {
     if !status.is_success() {
         return Some(ErrorKind::of_status(status));
@@ -197,11 +196,11 @@ fn kind(status: StatusCode, end: &End) -> Option<ErrorKind> {
         End::Complete => None,
         End::TooLarge => Some(ErrorKind::InvalidResponse),
         End::TimedOut => Some(ErrorKind::Timeout),
-        End::Failed(error) => Some(kind_of_fault(error)),
+        End::Failed(error) => Some(kind_of_transport_error(error)),
     }
 }
 
-/// The answer with its body in memory; if that ended badly, reading it ends the same way.
+/// Rebuilds the response with its body in memory. If reading the body failed, reading the rebuilt body fails too.
 fn rebuilt(
     status: StatusCode,
     headers: HeaderMap,
@@ -210,14 +209,14 @@ fn rebuilt(
     body: Body,
 ) -> reqwest::Response {
     let bytes = Bytes::from(body.bytes);
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+    let failing = |error: Box<dyn std::error::Error + Send + Sync>| {
         reqwest::Body::wrap_stream(stream::iter([Ok(bytes.clone()), Err(error)]))
     };
     let body = match body.end {
         End::Complete => reqwest::Body::from(bytes),
-        End::TooLarge => broken("the response is larger than max_response_bytes".into()),
-        End::TimedOut => broken("the response timed out".into()),
-        End::Failed(error) => broken(error.into()),
+        End::TooLarge => failing("the response is larger than max_response_bytes".into()),
+        End::TimedOut => failing("the response timed out".into()),
+        End::Failed(error) => failing(error.into()),
     };
     let mut response = http::Response::new(body);
     *response.status_mut() = status;

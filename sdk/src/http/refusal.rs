@@ -1,4 +1,4 @@
-//! From an answer that is no success to an error.
+//! Makes errors of responses: of those with an error status, and of invalid ones with status 200.
 
 use std::time::SystemTime;
 
@@ -8,16 +8,16 @@ use http::{HeaderMap, StatusCode};
 use super::body::{Body, End};
 use super::token::Token;
 use crate::error::{BodyForm, Error, ErrorKind, ErrorResponse};
-use crate::rate_limit::asked_wait;
+use crate::rate_limit::requested_wait;
 use crate::response::error_body::ErrorBody;
 
-/// How much of a body an error keeps, in bytes.
+/// How many bytes of a body an error keeps.
 const KEPT: usize = 8 * 1024;
 
-/// How much of a success that cannot be read is looked at for that, in bytes. What is left out is replaced by less.
-const SEEN: usize = 2 * KEPT;
+/// How many bytes of an invalid success are redacted to obtain them. Redaction shortens a text.
+const REDACTED: usize = 2 * KEPT;
 
-/// What an error is made of, besides the body: the head of the answer, and what it takes to read it.
+/// The head of a response, and the context to make an error of it.
 pub(crate) struct Head<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -28,22 +28,22 @@ pub(crate) struct Head<'a> {
 }
 
 impl Error {
-    /// The error that a status stands for. A body that is cut, too long or of another shape does not hide it.
+    /// Makes the error of a status. It does not depend on whether the body is complete or valid.
     pub(crate) fn refused(head: &Head<'_>, body: Body) -> Self {
         let complete = matches!(body.end, End::Complete);
-        let text = head.kept(&body.bytes);
-        let words = ErrorBody::of(&text);
+        let text = head.redacted(&body.bytes);
+        let parsed = ErrorBody::of(&text);
         let error = Self::new(ErrorKind::of_status(head.status));
-        let error = error.with_response(error_response(head, words, text, complete));
+        let error = error.with_response(error_response(head, parsed, text, complete));
         match body.end {
             End::Complete | End::TooLarge | End::TimedOut => error,
             End::Failed(source) => error.with_source(source).without_token(head.token),
         }
     }
 
-    /// The error for a 200 whose body ended badly.
-    pub(crate) fn unread(head: &Head<'_>, body: Body) -> Self {
-        let response = unread(head, &body.bytes, false);
+    /// Makes the error of a status 200 whose body is incomplete.
+    pub(crate) fn incomplete(head: &Head<'_>, body: Body) -> Self {
+        let response = invalid_success(head, &body.bytes, false);
         match body.end {
             End::Complete => Self::new(ErrorKind::InvalidResponse).with_response(response),
             End::TooLarge => Self::new(ErrorKind::InvalidResponse)
@@ -54,13 +54,16 @@ impl Error {
         }
     }
 
-    /// The error for a whole 200 that is not an answer, and why.
-    pub(crate) fn unreadable(head: &Head<'_>, body: &[u8], reason: &str) -> Self {
-        let response = unread(head, body, true);
+    /// Makes the error of a status 200 whose body is complete and invalid.
+    pub(crate) fn invalid_response(head: &Head<'_>, body: &[u8], reason: &str) -> Self {
+        let response = invalid_success(head, body, true);
         let reason = match response.form {
             BodyForm::Page => "it is a web page".to_owned(),
-            // It may quote the answer at length.
-            _ => truncated(head.kept(reason.as_bytes().get(..SEEN).unwrap_or(reason.as_bytes()))).0,
+            // A reason may quote the response at length.
+            _ => {
+                let reason = reason.as_bytes();
+                truncated(head.redacted(reason.get(..REDACTED).unwrap_or(reason))).0
+            }
         };
         Self::new(ErrorKind::InvalidResponse)
             .with_response(response)
@@ -69,20 +72,20 @@ impl Error {
 }
 
 impl Head<'_> {
-    /// What may be kept of a text. All that an error says of an answer is read from such text.
-    fn kept(&self, text: &[u8]) -> String {
+    /// Redacts a text of the response. An error is made only of redacted text.
+    fn redacted(&self, text: &[u8]) -> String {
         self.token
             .redact_response(&String::from_utf8_lossy(text), self.request)
     }
 
-    /// The headers that say something about a failure. The others are not needed.
+    /// Returns the headers that help to explain a failure, redacted.
     fn kept_headers(&self) -> HeaderMap {
         let mut kept = HeaderMap::new();
         for (name, value) in &self.headers {
             if !is_needed(name) {
                 continue;
             }
-            if let Ok(value) = HeaderValue::from_str(&self.kept(value.as_bytes())) {
+            if let Ok(value) = HeaderValue::from_str(&self.redacted(value.as_bytes())) {
                 kept.append(name, value);
             }
         }
@@ -118,27 +121,28 @@ fn is_needed(name: &HeaderName) -> bool {
         || name.as_str().starts_with("x-ratelimit-")
 }
 
-/// The answer of a success that was not read, or cannot be.
-fn unread(head: &Head<'_>, body: &[u8], complete: bool) -> ErrorResponse {
-    let seen = body.get(..SEEN).unwrap_or(body);
-    let text = head.kept(seen);
-    // What JSON there is may be a customer's content, and no message.
-    let words = match ErrorBody::of(&text) {
-        words @ ErrorBody {
+/// Makes the response of an invalid success.
+fn invalid_success(head: &Head<'_>, body: &[u8], complete: bool) -> ErrorResponse {
+    let beginning = body.get(..REDACTED).unwrap_or(body);
+    let text = head.redacted(beginning);
+    // JSON may be a customer's content and not a message.
+    let parsed = match ErrorBody::of(&text) {
+        parsed @ ErrorBody {
             form: BodyForm::Page,
             ..
-        } => words,
+        } => parsed,
         ErrorBody { form, .. } => ErrorBody {
             form,
             ..ErrorBody::default()
         },
     };
-    error_response(head, words, text, complete && seen.len() == body.len())
+    let is_whole = beginning.len() == body.len();
+    error_response(head, parsed, text, complete && is_whole)
 }
 
 fn error_response(
     head: &Head<'_>,
-    words: ErrorBody,
+    parsed: ErrorBody,
     text: String,
     complete: bool,
 ) -> ErrorResponse {
@@ -146,18 +150,18 @@ fn error_response(
     ErrorResponse {
         status: head.status,
         headers: head.kept_headers(),
-        retry_after: asked_wait(head.status, &head.headers, head.now),
+        retry_after: requested_wait(head.status, &head.headers, head.now),
         body,
         body_complete: complete && is_whole,
-        form: words.form,
-        code: words.code,
-        message: words.message,
-        external_reference: words.external_reference,
-        details: words.details,
+        form: parsed.form,
+        code: parsed.code,
+        message: parsed.message,
+        external_reference: parsed.external_reference,
+        details: parsed.details,
     }
 }
 
-/// What an error keeps of a text, and whether that is all of it.
+/// Truncates a text to the bytes that an error keeps. Returns whether the text is whole.
 fn truncated(mut text: String) -> (String, bool) {
     let all = text.len() <= KEPT;
     if !all {
@@ -174,7 +178,7 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
-    fn refused(body: &[u8], headers: HeaderMap) -> Error {
+    fn rejected(body: &[u8], headers: HeaderMap) -> Error {
         let token = Token::new(TOKEN).expect("fits");
         let head = Head {
             status: StatusCode::BAD_REQUEST,
@@ -191,19 +195,19 @@ mod tests {
     }
 
     fn kept(body: &[u8]) -> Error {
-        refused(body, HeaderMap::new())
+        rejected(body, HeaderMap::new())
     }
 
     #[test]
-    fn what_cannot_be_text_is_kept_as_well_as_it_can_be() {
-        assert_eq!(kept(b"cut: \xf0\x9f").message(), Some("cut: \u{fffd}"));
+    fn invalid_utf_8_becomes_replacement_characters() {
+        assert_eq!(kept(b"half: \xf0\x9f").message(), Some("half: \u{fffd}"));
         let mark = "\u{feff}{\"message\":\"no\"}";
         let error = kept(mark.as_bytes());
         assert_eq!((error.message(), error.body()), (Some("no"), Some(mark)));
     }
 
     #[test]
-    fn the_token_is_in_nothing_that_is_kept_wherever_it_stands() {
+    fn the_token_is_removed_wherever_it_is_in_the_body() {
         for start in (KEPT - 40..KEPT + 40).step_by(7) {
             for rest in ["", "and more", &"é".repeat(KEPT)] {
                 let body = format!("{}{TOKEN}{rest}", "x".repeat(start));
@@ -213,14 +217,14 @@ mod tests {
                 assert!(!text.contains("01234567"), "it starts at {start}");
             }
         }
-        // What was taken out is longer than what stands for it, so more of the body moves up.
+        // A token is longer than its replacement, so more of the body is kept.
         let error = kept(TOKEN.repeat(KEPT).as_bytes());
         assert_eq!(error.body(), Some("[redacted]"));
     }
 
     #[test]
-    fn what_was_sent_can_be_read_and_other_long_words_cannot() {
-        let error = kept(br#"{"message":"sent0sent1sent2sent3sent4 is not told0told1told2told3"}"#);
+    fn words_of_the_request_are_kept_and_other_long_words_are_redacted() {
+        let error = kept(br#"{"message":"sent0sent1sent2sent3sent4 is not else0else1else2else3"}"#);
         assert_eq!(
             error.message(),
             Some("sent0sent1sent2sent3sent4 is not [redacted]")
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_say_something_are_kept_and_the_others_are_not() {
+    fn headers_that_explain_a_failure_are_kept_and_others_are_not() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("content-type", "text/html"),
@@ -245,7 +249,7 @@ mod tests {
         }
         headers.append(header::VIA, HeaderValue::from_static("a"));
         headers.append(header::VIA, HeaderValue::from_static("b"));
-        let error = refused(b"", headers);
+        let error = rejected(b"", headers);
         let kept = error.headers().expect("headers");
         let kept: Vec<_> = kept
             .iter()
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn why_an_answer_cannot_be_read_is_no_longer_than_what_is_kept_of_a_body() {
+    fn the_reason_of_an_invalid_response_is_no_longer_than_the_kept_body() {
         let token = Token::new(TOKEN).expect("fits");
         let head = Head {
             status: StatusCode::OK,
@@ -275,10 +279,10 @@ mod tests {
             now: SystemTime::UNIX_EPOCH,
         };
         let text = format!("invalid type: string \"{}\"", "x".repeat(9 * KEPT));
-        let error = Error::unreadable(&head, b"", &text);
+        let error = Error::invalid_response(&head, b"", &text);
         let reason = error.reason().expect("a reason");
         assert!(reason.len() <= KEPT && text.starts_with(reason));
-        let error = Error::unreadable(&head, b"<title>Sign in</title>", "expected value");
+        let error = Error::invalid_response(&head, b"<title>Sign in</title>", "expected value");
         assert_eq!(
             error.to_string(),
             "the response is invalid (status 200): it is a web page: Sign in"
@@ -286,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_complete_if_all_of_it_came_and_all_of_it_is_kept() {
+    fn a_body_is_complete_if_it_is_received_and_kept_as_a_whole() {
         let whole = |length: usize| kept(&vec![b'x'; length]).is_body_complete();
         assert!(whole(0) && whole(KEPT));
         assert!(!whole(KEPT + 1) && !whole(KEPT * 9));

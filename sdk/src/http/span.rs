@@ -1,4 +1,4 @@
-//! The span of a try, with the names that OpenTelemetry gives to what an HTTP client tells of a request.
+//! The tracing span of an attempt, with the names of OpenTelemetry's conventions for HTTP clients.
 
 use http::{Method, StatusCode};
 use reqwest::Url;
@@ -8,16 +8,16 @@ use tracing::field::Empty;
 use crate::error::ErrorKind;
 use crate::spec::OPERATIONS;
 
-/// Where a request goes.
+/// The method and URL of a request.
 pub(crate) struct Target {
     method: Method,
     url: Url,
-    /// The path with names in place of ids.
+    /// The path with names instead of ids.
     template: Option<String>,
 }
 
 impl Target {
-    /// The target of an operation, by the name that the generated client gives to it.
+    /// Makes the target of an operation. `operation` is its name in the generated client.
     pub(crate) fn new(method: Method, url: Url, operation: &str, base_url: &Url) -> Self {
         let known = OPERATIONS.iter().find(|(name, _)| *name == operation);
         let base = base_url.path().trim_end_matches('/');
@@ -36,7 +36,8 @@ impl Target {
     }
 }
 
-/// Tells how a try ended when it goes, as cancelled unless it was told otherwise.
+/// Records the end of an attempt when dropped: `cancelled`, unless `succeeded` or `failed` was called.
+#[must_use]
 pub(crate) struct AttemptSpan {
     span: Span,
     ended: bool,
@@ -55,7 +56,7 @@ impl AttemptSpan {
             http.request.resend_count = (number > 1).then(|| number - 1),
             url.full = target.url.as_str(),
             url.template = target.template,
-            // An IPv6 address has brackets in a URL only.
+            // The brackets of an IPv6 address belong to the URL.
             server.address = host.trim_start_matches('[').trim_end_matches(']'),
             server.port = target.url.port_or_known_default(),
             http.response.status_code = Empty,

@@ -1,4 +1,4 @@
-//! The texts and the accessors of errors.
+//! Properties of the texts and accessors of errors.
 
 mod secrets;
 
@@ -15,7 +15,7 @@ use crate::error::{
 };
 use crate::http::attempts::OperationTimeout;
 use crate::http::token::Token;
-use crate::rate_limit::NotNow;
+use crate::rate_limit::NotAdmitted;
 use crate::retry::RetryPolicy;
 
 fn options() -> CallOptions {
@@ -26,8 +26,8 @@ fn options() -> CallOptions {
     }
 }
 
-/// The error for a refusal with this body.
-fn refused(status: u16, body: &str) -> Error {
+/// Makes the error of a status with this body.
+fn rejected(status: u16, body: &str) -> Error {
     let token = Token::new("3f9a41c0d27be8156a0c9d4e7b2f1358").expect("fits");
     let head = Head {
         status: StatusCode::from_u16(status).expect("a status"),
@@ -43,28 +43,28 @@ fn refused(status: u16, body: &str) -> Error {
     Error::refused(&head, body)
 }
 
-/// The error of a call that gave up after one attempt, on which the service asked for a wait of so many seconds.
-fn retry_stopped(status: u16, why: RetryStopped, asked: Option<u64>) -> String {
+/// Returns the text of an error after one attempt, on which the service requested a wait of so many seconds.
+fn retry_stopped(status: u16, reason: RetryStopped, requested: Option<u64>) -> String {
     let response = ErrorResponse {
         status: StatusCode::from_u16(status).expect("a status"),
-        retry_after: asked.map(Duration::from_secs),
+        retry_after: requested.map(Duration::from_secs),
         ..ErrorResponse::default()
     };
     let error = Error::new(ErrorKind::of_status(response.status)).with_response(response);
-    error.stopped(why, &options()).to_string()
+    error.stopped(reason, &options()).to_string()
 }
 
 #[test]
-fn the_text_says_why_there_was_no_other_attempt() {
+fn the_text_explains_why_the_call_was_not_retried() {
     for (text, expected) in [
         (
             retry_stopped(429, RetryStopped::RetryAfterTooLong, Some(3600)),
-            "too many requests (status 429); the service asks to wait 3600 s, longer than the 120 s of max_retry_after",
+            "too many requests (status 429); the service requests a wait of 3600 s, longer than max_retry_after, 120 s",
         ),
         (
             retry_stopped(429, RetryStopped::TimeoutExceeded, Some(400)),
             "too many requests (status 429); the operation timeout, 300 s, leaves no time for another attempt, \
-             since the service asks to wait 400 s",
+             since the service requests a wait of 400 s",
         ),
         (
             retry_stopped(500, RetryStopped::TimeoutExceeded, None),
@@ -84,22 +84,22 @@ fn the_text_says_why_there_was_no_other_attempt() {
         ),
         (
             retry_stopped(400, RetryStopped::NotRetryable, Some(60)),
-            "the request was refused (status 400)",
+            "the request was rejected (status 400)",
         ),
         (
             Error::not_sent(
-                NotNow::WaitTooLong(Duration::from_millis(180_500)),
+                NotAdmitted::WaitTooLong(Duration::from_millis(180_500)),
                 &options(),
             )
             .to_string(),
-            "the request was not sent; the service asks to wait 180.5 s, longer than the 120 s of max_retry_after",
+            "the request was not sent; the service requests a wait of 180.5 s, longer than max_retry_after, 120 s",
         ),
         (
-            Error::not_sent(NotNow::OutOfTime(Duration::ZERO), &options()).to_string(),
+            Error::not_sent(NotAdmitted::OutOfTime(Duration::ZERO), &options()).to_string(),
             "the request was not sent; the operation timeout, 300 s, leaves no time for another attempt",
         ),
         (
-            Error::not_sent(NotNow::Aborted, &options()).to_string(),
+            Error::not_sent(NotAdmitted::Aborted, &options()).to_string(),
             "the request was not sent: the journal could not record the request",
         ),
     ] {
@@ -108,10 +108,10 @@ fn the_text_says_why_there_was_no_other_attempt() {
 }
 
 #[test]
-fn a_page_is_not_taken_for_the_words_of_the_service() {
+fn a_web_page_is_reported_as_the_response_of_an_intermediary() {
     const PAGE: &str = "<!doctype html><title>Attention Required! | Cloudflare</title><p>Blocked";
     for status in [400, 401, 403, 404, 409, 413, 422] {
-        let error = refused(status, PAGE);
+        let error = rejected(status, PAGE);
         assert!(error.is_from_intermediary());
         assert_eq!(
             error.kind(),
@@ -120,41 +120,41 @@ fn a_page_is_not_taken_for_the_words_of_the_service() {
         assert_eq!(
             error.to_string(),
             format!(
-                "something in front of the service, such as a proxy or a firewall, refused the request \
+                "an intermediary in front of the service, such as a proxy or a firewall, rejected the request \
                  (status {status}): Attention Required! | Cloudflare"
             )
         );
         assert_eq!(error.body(), Some(PAGE));
     }
     assert!(
-        refused(429, PAGE)
+        rejected(429, PAGE)
             .to_string()
             .starts_with("too many requests (status 429): Attention")
     );
     assert!(
-        refused(502, PAGE)
+        rejected(502, PAGE)
             .to_string()
             .starts_with("the service failed (status 502): Attention")
     );
     for (body, text) in [
         (
             "Access denied",
-            "access was refused (status 403): Access denied",
+            "access was denied (status 403): Access denied",
         ),
         (
             r#"{"message":"no scope"}"#,
-            "the token lacks the right (status 403): no scope",
+            "the token lacks the permission (status 403): no scope",
         ),
-        ("", "the token lacks the right (status 403)"),
+        ("", "the token lacks the permission (status 403)"),
     ] {
-        let error = refused(403, body);
+        let error = rejected(403, body);
         assert!(!error.is_from_intermediary());
         assert_eq!(error.to_string(), text);
     }
 }
 
 #[test]
-fn the_reason_of_a_body_is_in_the_text_and_in_what_is_kept_of_it() {
+fn the_reason_in_a_body_is_in_the_text_and_in_dead_letters() {
     for (body, text, reason) in [
         (
             "404 Not Found",
@@ -172,30 +172,30 @@ fn the_reason_of_a_body_is_in_the_text_and_in_what_is_kept_of_it() {
             r#"{"kind":"not_found","status":404,"message":"not found (status 404) [a; b]","details":["a","b"]}"#,
         ),
     ] {
-        let error = refused(404, body);
+        let error = rejected(404, body);
         assert_eq!(error.to_string(), text);
-        let kept = crate::bulk::Reason::of(&error);
+        let kept = crate::bulk::Reason::from_error(&error);
         assert_eq!(serde_json::to_string(&kept).expect("JSON"), reason);
     }
 }
 
 #[test]
-fn the_debug_of_an_error_is_its_text_and_its_causes_and_its_fields_if_wanted() {
+fn debug_writes_the_text_and_the_causes_and_alternate_debug_the_fields() {
     let cause = std::io::Error::other("disk\u{1b} full");
     let error = Error::new(ErrorKind::Transport).with_source(cause);
     assert_eq!(
         format!("{error:?}"),
         r"the transport failed; caused by: disk\u{1b} full"
     );
-    let said = Error::new(ErrorKind::Journal)
+    let repeated = Error::new(ErrorKind::Journal)
         .with_reason("a: b")
         .with_source(std::io::Error::other("a: b"));
-    assert_eq!(format!("{said:?}"), "the journal cannot be used: a: b");
-    let refused = refused(400, r#"{"message":"no","code":"bad"}"#);
-    assert_eq!(format!("{refused:?}"), refused.to_string());
-    let fields = format!("{refused:#?}");
+    assert_eq!(format!("{repeated:?}"), "the journal cannot be used: a: b");
+    let error = rejected(400, r#"{"message":"no","code":"bad"}"#);
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let fields = format!("{error:#?}");
     for part in [
-        "text: the request was refused (status 400, bad): no",
+        "text: the request was rejected (status 400, bad): no",
         "kind: BadRequest",
         "body: ",
     ] {
@@ -204,11 +204,11 @@ fn the_debug_of_an_error_is_its_text_and_its_causes_and_its_fields_if_wanted() {
 }
 
 #[test]
-fn what_a_user_prints_reads_as_words_and_has_a_stable_name() {
+fn public_enums_have_a_text_and_a_stable_name() {
     assert_eq!(ErrorKind::ConnectionClosed.as_str(), "connection_closed");
     assert_eq!(
         ErrorKind::Unauthorized.to_string(),
-        "the token was not accepted"
+        "the token is missing or invalid"
     );
     assert_eq!(
         RetryStopped::RetryAfterTooLong.as_str(),
@@ -241,7 +241,7 @@ fn what_a_user_prints_reads_as_words_and_has_a_stable_name() {
 }
 
 #[test]
-fn a_success_that_was_not_read_was_accepted() {
+fn an_invalid_success_was_accepted() {
     let with = |kind, form| {
         let response = ErrorResponse {
             form,
@@ -265,21 +265,19 @@ fn a_success_that_was_not_read_was_accepted() {
     }
     assert_eq!(
         with(ErrorKind::ConnectionClosed, BodyForm::Nothing).to_string(),
-        "the service accepted the request, and the connection was closed before its response was complete (status 200)"
+        "the service accepted the request, and the connection was closed before the response was complete (status 200)"
     );
-    assert!(!refused(500, "").was_accepted());
+    assert!(!rejected(500, "").was_accepted());
 }
 
 #[test]
-fn an_error_is_one_word_wide_and_can_cross_threads() {
-    fn can_cross<T: Send + Sync + 'static>() {}
-    can_cross::<Error>();
+fn an_error_is_one_word_wide() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
     assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
 }
 
 #[test]
-fn clones_share_what_the_service_said_and_not_what_is_added_later() {
+fn clones_share_the_response_and_not_later_changes() {
     let response = ErrorResponse {
         body: "x".repeat(8_000),
         ..ErrorResponse::default()
@@ -292,7 +290,7 @@ fn clones_share_what_the_service_said_and_not_what_is_added_later() {
 }
 
 #[test]
-fn an_error_knows_the_attempts_of_earlier_calls() {
+fn an_error_includes_the_attempts_of_earlier_calls() {
     let attempt = |status| FailedAttempt {
         kind: ErrorKind::ServerError,
         status: StatusCode::from_u16(status).ok(),
@@ -310,28 +308,28 @@ fn an_error_knows_the_attempts_of_earlier_calls() {
             .stopped(RetryStopped::NotRetryable, &options())
     };
     let earlier = [attempt(500), attempt(502)];
-    let told = own(1).after_earlier(&earlier, false);
-    assert_eq!(told.attempts(), 3);
-    let statuses = told
+    let error = own(1).after_earlier(&earlier, false);
+    assert_eq!(error.attempts(), 3);
+    let statuses = error
         .failed_attempts()
         .iter()
-        .filter_map(|tried| tried.status);
+        .filter_map(|attempt| attempt.status);
     assert!(statuses.eq([500, 502, 429].map(|code| StatusCode::from_u16(code).expect("one"))));
-    assert!(told.may_have_acted());
+    assert!(error.may_have_acted());
     assert_eq!(
-        told.to_string(),
-        "the request was refused (after 3 attempts, of which an earlier one may have acted)"
+        error.to_string(),
+        "the request was rejected (after 3 attempts; the service may have acted on an earlier one)"
     );
     let limited = own(1).after_earlier(&[attempt(429)], false);
     assert!(!limited.may_have_acted());
     assert_eq!(
         limited.to_string(),
-        "the request was refused (after 2 attempts)"
+        "the request was rejected (after 2 attempts)"
     );
     let before = own(1).after_earlier(&[], true);
     assert_eq!(
         before.to_string(),
-        "the request was refused (after an earlier attempt, which may have acted)"
+        "the request was rejected (after an earlier attempt, on which the service may have acted)"
     );
     let many = own(20).after_earlier(&vec![attempt(500); 31], true);
     assert_eq!((many.attempts(), many.failed_attempts().len()), (51, 32));
@@ -340,11 +338,11 @@ fn an_error_knows_the_attempts_of_earlier_calls() {
 }
 
 #[test]
-fn a_servers_words_cannot_steer_a_terminal() {
+fn received_text_cannot_control_a_terminal() {
     let error = Error::new(ErrorKind::BadRequest).with_reason("\u{1b}[2J\r\nok");
     assert_eq!(
         error.to_string(),
-        "the request was refused: \\u{1b}[2J\\r\\nok"
+        "the request was rejected: \\u{1b}[2J\\r\\nok"
     );
     for unseen in [
         '\u{ad}',
@@ -364,12 +362,12 @@ fn a_servers_words_cannot_steer_a_terminal() {
 }
 
 #[test]
-fn the_text_says_what_the_message_leaves_to_the_details() {
-    let said = |message: &str, details: Value| {
+fn the_text_includes_details_that_the_message_lacks() {
+    let text = |message: &str, details: Value| {
         let response = ErrorResponse {
             message: Some(message.into()),
             details: match details {
-                Value::Array(details) => details.into_iter().map(ErrorDetail::read).collect(),
+                Value::Array(details) => details.into_iter().map(ErrorDetail::parse).collect(),
                 _ => inside_message(message),
             },
             ..ErrorResponse::default()
@@ -377,25 +375,25 @@ fn the_text_says_what_the_message_leaves_to_the_details() {
         let text = Error::new(ErrorKind::BadRequest)
             .with_response(response)
             .to_string();
-        let (_, said) = text.split_once("): ").expect("a message");
-        said.to_owned()
+        let (_, message) = text.split_once("): ").expect("a message");
+        message.to_owned()
     };
     let price = json!({"field": "price", "message": "is no number"});
     let slug = json!({"param": "slug", "description": "is\ntaken"});
     assert_eq!(
-        said(
+        text(
             "Validation Error",
             json!([price, slug, {"deep": [1]}, "no name"])
         ),
         r#"Validation Error [price: is no number; slug: is\ntaken; {"deep":[1]}; and 1 more]"#
     );
     assert_eq!(
-        said("price is no number", json!([price])),
+        text("price is no number", json!([price])),
         "price is no number"
     );
     let inside = r#"Validation Error: ["\"id\" is no string"]"#;
-    assert_eq!(said(inside, Value::Null), inside);
-    let long = said(
+    assert_eq!(text(inside, Value::Null), inside);
+    let long = text(
         "Validation Error",
         json!([price, "x".repeat(10_000), "y".repeat(10_000)]),
     );
@@ -403,7 +401,7 @@ fn the_text_says_what_the_message_leaves_to_the_details() {
 }
 
 #[test]
-fn a_long_message_is_cut_in_the_text_and_kept_in_the_value() {
+fn a_long_message_is_truncated_in_the_text_and_not_in_the_accessor() {
     let message = "x".repeat(10_000);
     let response = ErrorResponse {
         message: Some(message.clone().into()),

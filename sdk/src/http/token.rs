@@ -1,4 +1,4 @@
-//! The secret that every request carries.
+//! The API token of a client, and its removal from text.
 
 mod decode;
 mod redact;
@@ -12,27 +12,30 @@ use serde_json::{Map, Value};
 use self::redact::Parts;
 use crate::error::{Error, InvalidInput};
 
-/// A token of Webflow's Data API: a site token, a workspace token or an OAuth access token, with the scope `cms:write`.
+/// A token of Webflow's Data API with the scope `cms:write`: a site token, a workspace token or an OAuth access token.
 ///
-/// No `Debug` or `Display` output holds it.
+/// `Debug` never shows it.
 ///
-/// # If a server repeats it
+/// # Redaction in errors
 ///
-/// An [`Error`] keeps only what it needs of a response: the status, a few headers, and the text of the body. From that
-/// it leaves out, with `[redacted]` in the place:
+/// A server may repeat the token in a response. An [`Error`] keeps the status, some headers and the text of the body.
+/// It replaces two things in them by `[redacted]`:
 ///
-/// - any 8 characters in a row of the token (12, if they are letters of one case, as in a word). They are found in
-///   capitals and small letters, backwards, with blanks, punctuation or tags between them, as base64, as hexadecimal
-///   bytes, and in up to four layers of the escapes of JSON, URLs and HTML;
-/// - every other word of 20 or more letters and digits with a digit among them, since it could be the token in another
-///   spelling. Ids of 24 hexadecimal digits stay, and so do words that the request has sent itself.
+/// - Any 8 consecutive characters of the token, or 12 if they are letters of one case, as in a word. They are detected
+///   in upper and lower case, backwards, and with white space, punctuation or tags in between. They are also detected
+///   as base64, as hexadecimal bytes, and in up to four layers of JSON, URL and HTML escapes.
+/// - Every other word of 20 or more letters and digits with at least one digit, which could be the token in another
+///   encoding. Ids of 24 hexadecimal digits and words of the request itself are kept.
 ///
-/// That holds for its `Display` and `Debug`, for its accessors, and for what a bulk update writes of it to journals and
-/// dead letters; for its sources, the first of the two. It cannot hold against a server that spells the token in short
-/// words of its own.
+/// Both apply to `Display`, `Debug` and the accessors of the error, and to the journals and dead letters of a bulk
+/// update. Only the first applies to its sources.
 ///
-/// A token of fewer than 8 characters stays where it is said. What a success holds is handed out as it came, and so is
-/// everything that the [raw client](crate::Client::raw) receives.
+/// # Limits of redaction
+///
+/// - A server that encodes the token in short words of its own is not detected.
+/// - A token of fewer than 8 characters is not redacted.
+/// - The content of a successful response is not redacted, and neither is anything that the client of the feature `raw`
+///   receives.
 ///
 /// ```
 /// use webflow_cms::Token;
@@ -49,11 +52,11 @@ pub struct Token {
 }
 
 impl Token {
-    /// Checks a token: one or more visible ASCII characters, so no white space and no line break.
+    /// Checks a token: one or more visible ASCII characters, without white space and line breaks.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::EmptyToken`] or [`InvalidInput::InvalidToken`], neither of which holds the token.
+    /// [`InvalidInput::EmptyToken`] or [`InvalidInput::InvalidToken`]. Neither contains the token.
     pub fn new(secret: impl Into<String>) -> Result<Self, Error> {
         let secret = secret.into();
         if secret.is_empty() {
@@ -75,18 +78,19 @@ impl Token {
         self.authorization.clone()
     }
 
-    /// The text without the token, should a server have repeated it.
+    /// Removes the token from a text.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.parts.redact(text)
     }
 
-    /// What may be kept of a response: the text without the token, and without words that could be it in a spelling that
-    /// is not known here, unless the request had them too.
+    /// Removes the token from the text of a response, and words that could be the token in an unknown encoding, except
+    /// words of the request.
     pub(crate) fn redact_response(&self, text: &str, request: &[u8]) -> String {
         self.parts.redact_response(text, request)
     }
 
-    /// The members of a JSON object without the token; none, if it is in a place where only it can stand.
+    /// Removes the token from the members of a JSON object. The object becomes empty if the result is not JSON, such as
+    /// for a token in a number.
     pub(crate) fn redact_members(&self, members: &mut Map<String, Value>) {
         let text = Value::Object(std::mem::take(members)).to_string();
         *members = serde_json::from_str(&self.redact(&text)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The one way out: every request of the generated clients passes through here.
+//! The transport through which both generated clients send.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use super::generated;
 use super::home::Home;
 use super::token::Token;
 
-/// What sends the requests of a [`Client`](crate::Client), and of the [`raw`](crate::raw) client that is made with it.
+/// Sends the requests of a [`Client`](crate::Client) and of its [`raw`](crate::raw) client.
 ///
-/// It adds the token, and sends it to the client's own server only; it keeps the pace, tries again as the
-/// [policy](crate::RetryPolicy) says, follows no redirect, and ends a body that grows beyond the bound for answers or
-/// takes too long.
+/// It adds the token, and sends it only to the client's own server. It waits for the rate limiter, retries as the
+/// [policy](crate::RetryPolicy) says, and never follows a redirect. It stops reading a body at
+/// [`max_response_bytes`](crate::ClientBuilder::max_response_bytes) or at the attempt timeout.
 #[cfg_attr(
     not(feature = "raw"),
-    expect(unreachable_pub, reason = "it is named by the raw client only")
+    expect(unreachable_pub, reason = "only the raw client names it")
 )]
 #[derive(Clone)]
 pub struct Transport(Arc<Parts>);
@@ -28,7 +28,7 @@ pub struct Transport(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) http: reqwest::Client,
     pub(crate) home: Arc<Home>,
-    /// Where the token may go.
+    /// The only server that receives the token.
     pub(crate) base_url: Url,
     pub(crate) token: Token,
     pub(crate) max_response_bytes: usize,
@@ -45,11 +45,11 @@ impl Transport {
         &self.0
     }
 
-    /// Makes a request ready, unless it would take the token to another place than the client was made for.
+    /// Adds the headers. Fails for another server than the client's, which must not receive the token.
     pub(super) fn prepare(&self, request: &mut reqwest::Request) -> Result<(), String> {
         if request.url().origin() != self.0.base_url.origin() {
             return Err(
-                "the request is for another server than the client was made for".to_owned(),
+                "the request is for another server than the base URL of the client".to_owned(),
             );
         }
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -60,12 +60,12 @@ impl Transport {
         if has_body {
             headers.insert(header::CONTENT_TYPE, JSON);
         }
-        // The generator sends the version of the document with each request, which Webflow does not ask for.
+        // The generator sends the version of the document, which is not part of Webflow's API.
         headers.remove("api-version");
         Ok(())
     }
 
-    /// Sends a request once, and hears what the head of the answer says of the token's requests.
+    /// Sends a request once, and passes the rate-limit headers of the response to the rate limiter.
     pub(super) async fn execute(
         &self,
         request: reqwest::Request,
@@ -83,14 +83,15 @@ impl fmt::Debug for Transport {
         formatter
             .debug_struct("Transport")
             .field("token", &self.0.token)
-            .field("max_answer_bytes", &self.0.max_response_bytes)
+            .field("max_response_bytes", &self.0.max_response_bytes)
             .field("options", &self.0.options)
-            .field("pace", &self.0.effects.rate_limiter)
+            .field("rate_limiter", &self.0.effects.rate_limiter)
             .finish_non_exhaustive()
     }
 }
 
-/// What this crate asks for, it tries again by itself, since it can tell what a try has come to.
+/// Without retries: [`UpdateRequest`](crate::client::UpdateRequest) has its own loop of attempts, which also parses the
+/// response.
 impl ClientHooks<Transport> for generated::wire::Client {
     async fn pre<E>(
         &self,

@@ -1,4 +1,4 @@
-//! One request's worth of item updates.
+//! A batch: the item updates of one request.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,14 +12,14 @@ use crate::error::{Error, InvalidInput};
 use crate::id::DuplicateKey;
 use crate::spec;
 
-/// 1 to 100 item updates, each of another item or locale, as one request carries them.
+/// The item updates of one request: 1 to 100 entries, each with a different item or locale.
 ///
-/// The limit counts entries and not items: one item in three locales is three entries.
+/// The limit counts entries: one item in three locales is three entries.
 ///
-/// An entry without a locale and one with the id of the primary locale address the same content, which cannot be seen
-/// here; use one way throughout.
+/// An entry without a locale and an entry with the id of the primary locale update the same content. The client does
+/// not know the primary locale and cannot detect such a pair, so use one of the two forms throughout.
 ///
-/// A clone is cheap: it shares the item updates.
+/// A clone is cheap: it shares the item updates with the original.
 ///
 /// ```
 /// use webflow_cms::{Batch, ItemId, ItemUpdate};
@@ -35,22 +35,23 @@ use crate::spec;
 pub struct Batch(Arc<Vec<ItemUpdate>>);
 
 impl Batch {
-    /// How many item updates a batch holds at the most: 100, as Webflow documents and the OpenAPI document says.
+    /// The maximum number of item updates in a batch: 100, as Webflow documents. The value is generated from the
+    /// OpenAPI document.
     pub const MAX_ITEMS: usize = spec::MAX_ITEMS;
 
-    /// Checks and takes item updates, which keep their order. To keep them if they are refused, ask
-    /// [`check`](Self::check) first.
+    /// Makes a batch of item updates, which keep their order. If they are rejected, they are dropped; to keep them,
+    /// call [`check`](Self::check) first.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// The errors of [`check`](Self::check).
     pub fn new(updates: impl IntoIterator<Item = ItemUpdate>) -> Result<Self, Error> {
         let updates: Vec<_> = updates.into_iter().collect();
         Self::check(&updates)?;
         Ok(Self(Arc::new(updates)))
     }
 
-    /// Says whether item updates make a batch.
+    /// Checks that item updates make a valid batch.
     ///
     /// # Errors
     ///
@@ -86,31 +87,30 @@ impl Batch {
         }
     }
 
-    /// How many item updates there are: at least 1.
+    /// Returns the number of item updates, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The item updates, in the order in which they are sent.
-    #[must_use]
+    /// Returns the item updates in the order in which they are sent.
     pub fn updates(&self) -> &[ItemUpdate] {
         &self.0
     }
 
-    /// Gives the item updates back. They are copied if the batch is shared with a clone or a response.
-    #[must_use]
+    /// Converts the batch into its item updates. They are copied if the batch is shared with a clone or a response.
+    #[must_use = "the batch is consumed"]
     pub fn into_updates(self) -> Vec<ItemUpdate> {
         Arc::unwrap_or_clone(self.0)
     }
 
-    /// The body of the request.
+    /// Serializes the body of the request.
     pub(crate) fn body(&self) -> Result<Bytes, Error> {
         let request = ItemUpdateList {
             items: self.0.iter().map(ItemUpdate::entry).collect(),
         };
-        // Everything in it has been serialized once, so there is nothing left that could fail.
+        // No failure is known: all fields have been serialized before.
         let body = serde_json::to_vec(&request).map_err(|error| InvalidInput::Unserializable {
             path: Box::default(),
             reason: error.to_string().into(),

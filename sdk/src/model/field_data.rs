@@ -1,4 +1,4 @@
-//! The fields of an item as an answer holds them.
+//! The fields of an item in a response.
 
 use std::fmt;
 
@@ -6,23 +6,24 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The field data of an item in an answer, as the JSON text that was received: nothing is lost, and nothing is
-/// converted until it is asked for.
+/// The field data of an item in a response, as JSON text.
+///
+/// The text is kept as received. [`deserialize`](Self::deserialize) converts it.
 #[derive(Clone)]
 pub struct FieldData(Box<RawValue>);
 
 impl FieldData {
-    /// The text as it was received.
+    /// Returns the JSON text as received.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// Reads the fields into a type of your own.
+    /// Deserializes the fields into a type of your own.
     ///
     /// # Errors
     ///
-    /// If they do not fit the type; the error says which field and why.
+    /// The error of `serde_json` if the fields do not match the type. It names the fault and its place.
     pub fn deserialize<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.as_str())
     }

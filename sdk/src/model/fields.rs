@@ -12,15 +12,16 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::members::Members;
 use crate::error::{Error, InvalidInput};
-use raw::What;
+use raw::FlawKind;
 use strict::{Findings, MAX_NESTING, Strictly};
 
-/// Values for the fields of an item, by slug: what is not in here stays as it is.
+/// The values of the fields of an item, by slug.
 ///
-/// A value of one's own is written once, into the text that goes out. Numbers keep all their digits.
+/// Webflow leaves fields that are not in the object unchanged. A value is serialized once, directly into the text of
+/// the request, so numbers keep all their digits.
 ///
-/// `name` and `slug` are strings, as the OpenAPI document says, and cannot be cleared. Fields that the document does
-/// not name take any JSON value.
+/// `name` and `slug` must be strings, as the OpenAPI document specifies, and cannot be cleared. All other fields accept
+/// any JSON value.
 ///
 /// ```
 /// use serde::Serialize;
@@ -61,24 +62,24 @@ impl Default for Fields {
 }
 
 impl Fields {
-    /// The fields of any value that serializes to a JSON object.
+    /// Makes fields of a value that serializes to a JSON object.
     ///
-    /// A `serde_json::Value`, and so the macro `json!`, has turned a number that is not finite into `null` before it comes
-    /// here, and `null` clears a field; a struct has not.
+    /// Prefer a struct over `serde_json::Value` and the macro `json!`: they turn a number that is not finite into
+    /// `null` before this function sees it, and `null` clears a field.
     ///
     /// # Errors
     ///
-    /// - [`InvalidInput::FieldsNotAnObject`].
-    /// - [`InvalidInput::WrongFieldType`] if a field is not of the type that the OpenAPI document gives it.
-    /// - [`InvalidInput::DuplicateField`] if the value writes a field, or a member of any object in one, twice.
+    /// - [`InvalidInput::FieldsNotAnObject`] if the value does not serialize to an object.
+    /// - [`InvalidInput::WrongFieldType`] if a field has another type than the OpenAPI document specifies.
+    /// - [`InvalidInput::DuplicateField`] if a field, or a member of an object in a field, occurs twice.
     /// - [`InvalidInput::NotFinite`] for NaN and infinities at any depth, which JSON would turn into `null`, and for
-    ///   numbers in JSON text that no 64-bit float can hold.
+    ///   numbers in JSON text that exceed a 64-bit float.
     /// - [`InvalidInput::UnpairedSurrogate`] for JSON text with half of a surrogate pair in a string.
     /// - [`InvalidInput::NestedTooDeep`] if arrays and objects are nested more than 123 levels deep in a field.
-    /// - [`InvalidInput::Unserializable`] if the value's own serialization fails.
+    /// - [`InvalidInput::Unserializable`] if the value fails to serialize.
     pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let findings = Findings::default();
-        let text = written(&Strictly::fields(value, &findings), &findings)?;
+        let text = serialized(&Strictly::fields(value, &findings), &findings)?;
         if !text.get().starts_with('{') {
             return Err(InvalidInput::FieldsNotAnObject.into());
         }
@@ -92,11 +93,11 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::DuplicateField`] if the field is set already, else as [`Fields::new`].
+    /// [`InvalidInput::DuplicateField`] if the field is already set, and the errors of [`Fields::new`] for the value.
     pub fn set<T: Serialize + ?Sized>(&mut self, field: &str, value: &T) -> Result<(), Error> {
         let findings = Findings::default();
-        let value = written(&Strictly::field(value, &findings), &findings)
-            .map_err(|error| within(field, error))?;
+        let value = serialized(&Strictly::field(value, &findings), &findings)
+            .map_err(|error| with_field(field, error))?;
         let parts = self.parts()?;
         if parts.iter().any(|(name, _)| **name == *field) {
             return Err(InvalidInput::DuplicateField {
@@ -109,18 +110,20 @@ impl Fields {
         Ok(())
     }
 
-    /// Clears a field, by an explicit `null`. That `null` clears a field is what Webflow's users report; it is not
-    /// documented. A field of several images or references is cleared by setting it to an empty array.
+    /// Clears a field: sends `null` for it.
+    ///
+    /// Users of Webflow report that `null` clears a field; it is not documented. To clear a field of several images or
+    /// references, set it to an empty array.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::DuplicateField`] if the field is set already; [`InvalidInput::WrongFieldType`] for `name` and
-    /// `slug`, which an item always has.
+    /// - [`InvalidInput::DuplicateField`] if the field is already set.
+    /// - [`InvalidInput::WrongFieldType`] for `name` and `slug`, which an item always has.
     pub fn clear_field(&mut self, field: &str) -> Result<(), Error> {
         self.set(field, &())
     }
 
-    /// Whether there is no field in it.
+    /// Returns `true` without any field.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.0 {
@@ -129,7 +132,7 @@ impl Fields {
         }
     }
 
-    /// Each field and the JSON text of its value.
+    /// Iterates over the fields and the JSON texts of their values.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let (text, parts): (_, &[Part]) = match &self.0 {
             Text::Whole(text) => (text.get(), &[]),
@@ -155,20 +158,20 @@ impl Fields {
         }
         match &mut self.0 {
             Text::Parts(parts) => Ok(parts),
-            // Just replaced by its parts.
+            // Unreachable: replaced by its parts above.
             Text::Whole(_) => Err(InvalidInput::FieldsNotAnObject.into()),
         }
     }
 }
 
-fn written<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>, Error> {
+fn serialized<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>, Error> {
     to_raw_value(value).map_err(|error| {
         let path = findings.path().into_boxed_str();
-        let refused = match findings.what() {
-            Some(What::Duplicate) => InvalidInput::DuplicateField { field: path },
-            Some(What::NotFinite) => InvalidInput::NotFinite { path },
-            Some(What::UnpairedSurrogate) => InvalidInput::UnpairedSurrogate { path },
-            Some(What::TooDeep) => InvalidInput::NestedTooDeep {
+        let refused = match findings.flaw() {
+            Some(FlawKind::Duplicate) => InvalidInput::DuplicateField { field: path },
+            Some(FlawKind::NotFinite) => InvalidInput::NotFinite { path },
+            Some(FlawKind::UnpairedSurrogate) => InvalidInput::UnpairedSurrogate { path },
+            Some(FlawKind::TooDeep) => InvalidInput::NestedTooDeep {
                 field: findings.first_step().into(),
                 most: MAX_NESTING,
             },
@@ -181,8 +184,8 @@ fn written<T: Serialize>(value: &T, findings: &Findings) -> Result<Box<RawValue>
     })
 }
 
-/// The error of a value, with the field that it was for in front of its path.
-fn within(field: &str, error: Error) -> Error {
+/// Adds the name of the field to the path in an error.
+fn with_field(field: &str, error: Error) -> Error {
     let path = |path: &str| match path {
         "" => field.into(),
         path if path.starts_with('[') => format!("{field}{path}").into(),

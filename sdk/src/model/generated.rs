@@ -1,4 +1,4 @@
-//! The types that the build generates from the OpenAPI document. `cargo xtask codegen` prints them.
+//! The types that are generated from the OpenAPI document. `cargo xtask codegen` prints them.
 
 #![allow(clippy::all, unreachable_pub, dead_code, reason = "generated")]
 

@@ -1,10 +1,10 @@
-//! An item as a response holds it.
+//! The item of a response.
 
 use super::generated::CollectionItem;
 use crate::id::ReceivedId;
 
 impl<F> CollectionItem<F> {
-    /// The locale of this variant, where the service names it.
+    /// Returns the locale of this variant, or `None` if the response does not name it.
     #[must_use]
     pub fn locale(&self) -> Option<&ReceivedId> {
         self.cms_locale_id.as_ref()

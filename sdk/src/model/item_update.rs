@@ -1,4 +1,4 @@
-//! What is to change in one item.
+//! The update of one item.
 
 mod json;
 
@@ -10,7 +10,12 @@ use super::missing_fields;
 use crate::error::Error;
 use crate::id::{CmsLocaleId, ItemId, ItemKey};
 
-/// The changes to one item in one locale. What is not set is not sent, and stays as it is.
+/// The changes to one item in one locale.
+///
+/// Only what is set is sent. Everything else stays unchanged.
+///
+/// `FromStr`, `Display` and serde use the JSON object of the API, as [`from_json`](Self::from_json) and
+/// [`to_json`](Self::to_json) do.
 ///
 /// ```
 /// use webflow_cms::{CmsLocaleId, ItemId, ItemUpdate};
@@ -23,6 +28,7 @@ use crate::id::{CmsLocaleId, ItemId, ItemKey};
 /// # Ok::<_, webflow_cms::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "an item update changes nothing until it is sent"]
 pub struct ItemUpdate {
     key: ItemKey,
     archived: Option<bool>,
@@ -31,8 +37,7 @@ pub struct ItemUpdate {
 }
 
 impl ItemUpdate {
-    /// An update of an item, in its primary locale unless [`locale`](Self::locale) is called.
-    #[must_use]
+    /// Creates an update of an item in its primary locale. [`locale`](Self::locale) selects another one.
     pub fn new(id: ItemId) -> Self {
         Self {
             key: ItemKey { id, locale: None },
@@ -49,41 +54,40 @@ impl ItemUpdate {
         }
     }
 
-    /// The locale to change. Without it Webflow changes the primary locale only.
-    #[must_use]
+    /// Sets the locale to update. Default: Webflow updates only the primary locale.
     pub fn locale(mut self, locale: CmsLocaleId) -> Self {
         self.key.locale = Some(locale);
         self
     }
 
-    /// Archives the item or takes it out of the archive. An archived item leaves the live site when the whole site is
-    /// next published.
-    #[must_use]
+    /// Archives or unarchives the item. Default: not sent.
+    ///
+    /// An archived item leaves the live site the next time that the whole site is published.
     pub fn archived(mut self, archived: bool) -> Self {
         self.archived = Some(archived);
         self
     }
 
-    /// Makes the item a draft or not. Mind that `false` queues the item for the next publication of the site, and that
-    /// `true` does not take a published item off the site.
-    #[must_use]
+    /// Sets whether the item is a draft. Default: not sent.
+    ///
+    /// `false` queues the item for the next publication of the site. `true` does not remove a published item from the
+    /// site.
     pub fn draft(mut self, draft: bool) -> Self {
         self.draft = Some(draft);
         self
     }
 
-    /// Sets the fields to those of a value that serializes to a JSON object. What was set before is replaced.
+    /// Replaces the fields by those of a value that serializes to a JSON object.
     ///
     /// # Errors
     ///
-    /// As [`Fields::new`].
+    /// The errors of [`Fields::new`].
     pub fn fields<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, Error> {
         self.fields = Some(Fields::new(value)?);
         Ok(self)
     }
 
-    /// Sets the fields. What was set before is replaced.
-    #[must_use]
+    /// Replaces the fields.
     pub fn with_fields(mut self, fields: Fields) -> Self {
         self.fields = Some(fields);
         self
@@ -93,60 +97,60 @@ impl ItemUpdate {
     ///
     /// # Errors
     ///
-    /// As [`Fields::set`].
+    /// The errors of [`Fields::set`].
     pub fn field<T: Serialize + ?Sized>(mut self, slug: &str, value: &T) -> Result<Self, Error> {
         self.fields.get_or_insert_default().set(slug, value)?;
         Ok(self)
     }
 
-    /// Clears a field, by an explicit `null`.
+    /// Clears a field: sends `null` for it. See [`Fields::clear_field`].
     ///
     /// # Errors
     ///
-    /// As [`Fields::clear_field`].
+    /// The errors of [`Fields::clear_field`].
     pub fn clear_field(mut self, slug: &str) -> Result<Self, Error> {
         self.fields.get_or_insert_default().clear_field(slug)?;
         Ok(self)
     }
 
-    /// The item and the locale.
+    /// Returns the item and the locale.
     #[must_use]
     pub fn key(&self) -> ItemKey {
         self.key
     }
 
-    /// The id of the item.
+    /// Returns the id of the item.
     #[must_use]
     pub fn id(&self) -> ItemId {
         self.key.id
     }
 
-    /// The locale; `None` for the primary one.
+    /// Returns the locale, or `None` for the primary locale.
     #[must_use]
     pub fn cms_locale_id(&self) -> Option<CmsLocaleId> {
         self.key.locale
     }
 
-    /// The value of [`archived`](Self::archived), if it is set.
+    /// Returns the value of [`archived`](Self::archived), or `None` if it is not set.
     #[must_use]
     pub fn is_archived(&self) -> Option<bool> {
         self.archived
     }
 
-    /// The value of [`draft`](Self::draft), if it is set.
+    /// Returns the value of [`draft`](Self::draft), or `None` if it is not set.
     #[must_use]
     pub fn is_draft(&self) -> Option<bool> {
         self.draft
     }
 
-    /// The fields that are set or cleared, if there are any.
+    /// Returns the fields that are set or cleared, or `None` without fields.
     #[must_use]
     pub fn field_data(&self) -> Option<&Fields> {
         self.fields.as_ref()
     }
 
-    /// The slugs of the fields that were sent with a value and that the returned item lacks. None, if the item has no
-    /// field data.
+    /// Returns the slugs of the fields that were sent with a value and that the returned item lacks. The list is empty
+    /// if the item has no field data.
     pub(crate) fn missing_fields(&self, item: &CollectionItem) -> Vec<Box<str>> {
         match (&self.fields, &item.field_data) {
             (Some(sent), Some(received)) => missing_fields::missing_fields(sent, received),
@@ -154,13 +158,13 @@ impl ItemUpdate {
         }
     }
 
-    /// Whether it sets or clears a field.
+    /// Returns `true` if the update sets or clears the field.
     pub(crate) fn has_field(&self, slug: &str) -> bool {
         let fields = self.fields.iter().flat_map(Fields::members);
         fields.into_iter().any(|(name, _)| name == slug)
     }
 
-    /// The entry as the document describes it.
+    /// Returns the entry of the request, in the type that is generated from the OpenAPI document.
     pub(crate) fn entry(&self) -> generated::ItemUpdate<&Fields> {
         generated::ItemUpdate {
             id: self.key.id.into(),

@@ -1,10 +1,10 @@
-//! Reading of optional members.
+//! Lenient deserialization of optional members.
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
-/// Reads a member if it is of its type, and takes it for absent if it is of another.
+/// Deserializes a member, or treats it as absent if it has another type.
 pub(crate) fn if_it_fits<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

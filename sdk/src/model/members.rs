@@ -1,10 +1,10 @@
-//! The members of a JSON object, read from its text in place.
+//! An iterator over the members of a JSON object in its text.
 //!
-//! It takes no stack and no memory, however deep or long the text is.
+//! It uses no recursion and no allocation, whatever the depth and length of the text.
 
 use std::borrow::Cow;
 
-/// Iterates over the members of an object, in the order of the text.
+/// The members of an object, in the order of the text.
 #[derive(Clone)]
 pub(crate) struct Members<'a> {
     text: &'a str,
@@ -13,18 +13,18 @@ pub(crate) struct Members<'a> {
 
 /// One member of an object.
 pub(crate) struct Member<'a> {
-    /// The name as it is written, with quotes and escapes.
+    /// The name in the text, with quotes and escapes.
     quoted: &'a str,
     /// The JSON text of the value.
     pub(crate) value: &'a str,
-    /// Where the name begins, in bytes from the beginning of the text.
+    /// The position of the name, in bytes from the beginning of the text.
     pub(crate) name_at: usize,
-    /// Where the value begins, in bytes from the beginning of the text.
+    /// The position of the value, in bytes from the beginning of the text.
     pub(crate) value_at: usize,
 }
 
 impl<'a> Members<'a> {
-    /// The members of a text that is known to be JSON. Text of anything but an object has none.
+    /// Iterates over a text that is valid JSON. A value that is not an object has no members.
     pub(crate) fn of(text: &'a str) -> Self {
         let rest = text.trim_start().strip_prefix('{').unwrap_or_default();
         Self { text, rest }
@@ -58,13 +58,13 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// The name as text. A name that is not valid Unicode stays as it is written.
+    /// Returns the unescaped name. A name that is not valid Unicode is returned as written.
     pub(crate) fn name(&self) -> Cow<'a, str> {
         unquoted(self.quoted)
     }
 }
 
-/// The text of a JSON string. A string that is not valid Unicode stays as it is written.
+/// Unescapes a JSON string. A string that is not valid Unicode is returned as written.
 pub(crate) fn unquoted(quoted: &str) -> Cow<'_, str> {
     if quoted.contains('\\') {
         let text = serde_json::from_str(quoted);
@@ -73,7 +73,7 @@ pub(crate) fn unquoted(quoted: &str) -> Cow<'_, str> {
     Cow::Borrowed(quoted.trim_matches('"'))
 }
 
-/// The type of a JSON value, with its article.
+/// Returns the type of a JSON value, with its article.
 pub(crate) fn type_of(value: &str) -> &'static str {
     match value.trim_start().as_bytes().first() {
         Some(b'"') => "a string",
@@ -85,7 +85,7 @@ pub(crate) fn type_of(value: &str) -> &'static str {
     }
 }
 
-/// The length in bytes of the JSON string that a text begins with.
+/// Returns the length in bytes of the JSON string at the beginning of a text.
 pub(crate) fn string_len(text: &str) -> usize {
     let mut end = 1;
     while let Some(rest) = text.get(end..)
@@ -101,7 +101,7 @@ pub(crate) fn string_len(text: &str) -> usize {
     text.len()
 }
 
-/// The length in bytes of the value that a text begins with, with the space after it.
+/// Returns the length in bytes of the value at the beginning of a text, including the white space after it.
 fn value_len(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -154,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_text_stays_as_it_is_written() {
+    fn a_name_that_is_not_unicode_is_returned_as_written() {
         let text = r#"{"\ud83d":1}"#;
         assert_eq!(members(text), [(r#""\ud83d""#.to_owned(), "1")]);
     }
 
     #[test]
-    fn depth_takes_no_stack() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         let text = format!("{{\"a\":{deep},\"b\":2}}");
         assert_eq!(
@@ -192,16 +192,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_what_a_parser_reads(object in object(value()), pretty in any::<bool>()) {
+        fn members_are_those_that_a_parser_reads(object in object(value()), pretty in any::<bool>()) {
             let text = match pretty {
                 true => serde_json::to_string_pretty(&object),
                 false => serde_json::to_string(&object),
             };
             let text = text.expect("JSON");
-            let mut read = Map::new();
+            let mut parsed = Map::new();
             for member in Members::of(&text) {
                 let raw: &RawValue = serde_json::from_str(member.value).expect("JSON");
-                prop_assert_eq!(raw.get(), member.value, "with nothing around it");
+                prop_assert_eq!(raw.get(), member.value, "without white space");
                 let value: Value = serde_json::from_str(member.value).expect("JSON");
                 let typed = match value {
                     Value::String(_) => "a string",
@@ -212,13 +212,13 @@ mod tests {
                     Value::Number(_) => "a number",
                 };
                 prop_assert_eq!(type_of(member.value), typed);
-                read.insert(member.name().into_owned(), value);
+                parsed.insert(member.name().into_owned(), value);
             }
-            prop_assert_eq!(read, object);
+            prop_assert_eq!(parsed, object);
         }
 
         #[test]
-        fn no_text_is_too_odd_to_read(text in "[{}\\[\\]\",:\\\\a1é \n]{0,40}") {
+        fn no_text_panics(text in "[{}\\[\\]\",:\\\\a1é \n]{0,40}") {
             for member in Members::of(&text) {
                 let _ = (member.name(), type_of(member.value));
             }

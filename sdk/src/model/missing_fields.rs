@@ -1,4 +1,4 @@
-//! Finds the fields that were sent and did not come back.
+//! The fields that were sent and that the response lacks.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use super::field_data::FieldData;
 use super::fields::Fields;
 use super::members::{Members, type_of};
 
-/// How many sent fields are looked for in one pass over the received ones. A collection has at most 60, and each item a
-/// name and a slug.
+/// How many sent fields one pass over the received fields looks for. A collection has at most 60 fields besides the
+/// name and slug of each item.
 const AT_ONCE: usize = 64;
 
-/// The fields that were sent with a value and that the received field data lack, in the order in which they were sent.
+/// Returns the fields that were sent with a value and that the received field data lacks, in the order of the request.
 ///
-/// A field without a value may be left out of a response, so one that was sent empty is never missing. It takes no
-/// memory if none is missing.
+/// A response may omit a field without a value, so a field that was sent empty is never missing. Without a missing
+/// field the function does not allocate.
 pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str>> {
     let received = received.as_str();
     let mut missing = Vec::new();
@@ -22,9 +22,9 @@ pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str
     }
     let mut sent = sent.members().filter(|(_, value)| !is_empty(value));
     loop {
-        let mut wanted = [const { None::<Cow<'_, str>> }; AT_ONCE];
+        let mut expected = [const { None::<Cow<'_, str>> }; AT_ONCE];
         let mut left = 0;
-        for (place, (field, _)) in wanted.iter_mut().zip(sent.by_ref()) {
+        for (place, (field, _)) in expected.iter_mut().zip(sent.by_ref()) {
             *place = Some(field);
             left += 1;
         }
@@ -33,7 +33,7 @@ pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str
         }
         for member in Members::of(received) {
             let name = member.name();
-            let found = wanted
+            let found = expected
                 .iter_mut()
                 .find(|field| field.as_deref() == Some(&*name));
             if let Some(field) = found {
@@ -44,12 +44,12 @@ pub(super) fn missing_fields(sent: &Fields, received: &FieldData) -> Vec<Box<str
                 break;
             }
         }
-        missing.extend(wanted.into_iter().flatten().map(Box::from));
+        missing.extend(expected.into_iter().flatten().map(Box::from));
     }
 }
 
-/// Whether a value empties its field: `null`, an empty array, or an empty text, which the service was seen to take for
-/// `null`.
+/// Whether a value clears its field: `null`, an empty array, or an empty string, which the service was observed to
+/// treat as `null`.
 fn is_empty(value: &str) -> bool {
     let inside = |open: char, close: char| value.strip_prefix(open)?.strip_suffix(close);
     value == "null"
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn told(sent: &Fields, received: &str) -> Vec<String> {
+    fn missing(sent: &Fields, received: &str) -> Vec<String> {
         let received: FieldData = serde_json::from_str(received).expect("JSON");
         missing_fields(sent, &received)
             .into_iter()
@@ -75,48 +75,52 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_sent_with_a_value_and_is_not_in_the_response_is_told() {
+    fn a_field_that_was_sent_with_a_value_and_is_not_in_the_response_is_missing() {
         let whole = Fields::new(&json!({"a": 1, "b": {}, "größe": false})).expect("fields");
         let mut single = Fields::default();
         for (field, value) in [("a", json!(1)), ("b", json!({})), ("größe", json!(false))] {
             single.set(field, &value).expect("a field");
         }
         for sent in [whole, single] {
-            assert_eq!(told(&sent, r#"{"b":null,"c":1}"#), ["a", "größe"]);
-            assert_eq!(told(&sent, "{}"), ["a", "b", "größe"]);
+            assert_eq!(missing(&sent, r#"{"b":null,"c":1}"#), ["a", "größe"]);
+            assert_eq!(missing(&sent, "{}"), ["a", "b", "größe"]);
             let escaped = r#"{"gr\u00f6\u00dfe":0,"b":0,"\u0061":0}"#;
-            assert!(told(&sent, escaped).is_empty());
+            assert!(missing(&sent, escaped).is_empty());
             let within = r#"{"größe":{"a":1},"b":["a"]}"#;
-            assert_eq!(told(&sent, within), ["a"], "a member of a field is none");
+            assert_eq!(
+                missing(&sent, within),
+                ["a"],
+                "a member of a field is not a field"
+            );
         }
     }
 
     #[test]
-    fn a_field_that_was_emptied_is_never_missing() {
+    fn a_field_that_was_sent_empty_is_never_missing() {
         let empty = json!({"a": null, "b": "", "c": []});
         let sent = Fields::new(&empty).expect("fields");
-        assert!(told(&sent, "{}").is_empty());
+        assert!(missing(&sent, "{}").is_empty());
         let spaced = serde_json::from_str::<Box<serde_json::value::RawValue>>(r#"{"a":[ ]}"#);
         let sent = Fields::new(&spaced.expect("JSON")).expect("fields");
-        assert!(told(&sent, "{}").is_empty());
+        assert!(missing(&sent, "{}").is_empty());
     }
 
     #[test]
-    fn nothing_can_be_told_by_what_is_no_object() {
+    fn nothing_is_missing_from_field_data_that_is_not_an_object() {
         let sent = Fields::new(&json!({"a": 1})).expect("fields");
         for received in ["null", "7", "[]", "\"a\""] {
-            assert!(told(&sent, received).is_empty(), "{received}");
+            assert!(missing(&sent, received).is_empty(), "{received}");
         }
     }
 
     #[test]
-    fn any_number_of_fields_is_looked_for() {
+    fn any_number_of_fields_is_compared() {
         let sent: BTreeMap<_, _> = (0..1000).map(|field| (format!("{field:03}"), 1)).collect();
         let sent = Fields::new(&sent).expect("fields");
-        let all = told(&sent, "{}");
+        let all = missing(&sent, "{}");
         assert_eq!(all.len(), 1000);
         assert!(all.is_sorted());
-        let lacking = told(
+        let lacking = missing(
             &sent,
             &serde_json::to_string(&sent)
                 .expect("JSON")
@@ -132,19 +136,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_missing_is_what_was_sent_less_what_came_back(
+        fn the_missing_fields_are_the_sent_fields_less_the_received_ones(
             sent in values(),
             received in proptest::collection::btree_set("[a-d\"é]{0,3}", 0..200),
         ) {
             let fields = Fields::new(&sent).expect("fields");
             let object = serde_json::Map::from_iter(received.iter().map(|name| (name.clone(), json!(null))));
-            let told = told(&fields, &serde_json::to_string(&object).expect("JSON"));
+            let missing = missing(&fields, &serde_json::to_string(&object).expect("JSON"));
             let expected: Vec<_> = sent
                 .into_iter()
                 .filter(|(name, value)| value.is_some() && !received.contains(name))
                 .map(|(name, _)| name)
                 .collect();
-            prop_assert_eq!(told, expected);
+            prop_assert_eq!(missing, expected);
         }
     }
 }

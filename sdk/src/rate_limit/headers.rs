@@ -1,4 +1,4 @@
-//! What the service says about the requests that a token has left.
+//! The rate limit in the headers of a response.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use crate::error::Error;
 
-/// The requests that a token may make a minute, and those that are left, as the headers of an answer say it.
+/// The rate limit of a token, from the headers of a response.
 ///
-/// Webflow documents 60 a minute for the plans Starter and Basic, 120 for CMS, eCommerce and Business.
+/// Webflow documents 60 requests a minute for the plans Starter and Basic, and 120 for CMS, eCommerce and Business.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
@@ -38,7 +38,7 @@ impl RateLimit {
 }
 
 impl Error {
-    /// The requests that the token may make and has left, by the headers of the response.
+    /// Returns the rate limit of the token, from the headers of the response.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         self.headers()
@@ -60,12 +60,12 @@ impl fmt::Display for RateLimit {
     }
 }
 
-/// The wait that an answer asks for: the longest of its `Retry-After` and `Retry-After-Ms` headers; or, if it says that
-/// the token has used up its requests and not for how long, the time until `X-RateLimit-Reset`.
+/// Returns the wait that a response requests: the longest of its `Retry-After` and `Retry-After-Ms` headers. For a 429
+/// without them it is the time until `X-RateLimit-Reset`.
 ///
-/// Seconds, whole or decimal, and HTTP dates are read. A time of day is measured against the answer's own `Date`, or
-/// `now` where it has none; one in the past asks for no wait. What cannot be read is not there.
-pub(crate) fn asked_wait(
+/// Seconds, whole or decimal, and HTTP dates are parsed. A date is compared with the `Date` of the response, or with
+/// `now` without one. A date in the past requests no wait. An invalid value is ignored.
+pub(crate) fn requested_wait(
     status: StatusCode,
     headers: &HeaderMap,
     now: SystemTime,
@@ -92,8 +92,8 @@ pub(crate) fn asked_wait(
     })
 }
 
-/// The time until a limit begins anew. The header is nobody's standard: some mean the seconds until then, others a time
-/// of day, in seconds or milliseconds since 1970. No window is as long as the first two differ.
+/// Returns the time until the limit resets. The header has no standard: it is a number of seconds, or a time in seconds
+/// or milliseconds since 1970. No window is long enough to confuse them.
 fn reset(value: &str, until: impl FnOnce(SystemTime) -> Duration) -> Option<Duration> {
     const YEAR_2001: Duration = Duration::from_secs(1_000_000_000);
     const IN_MILLIS: Duration = Duration::from_secs(1_000_000_000_000);
@@ -109,7 +109,7 @@ fn reset(value: &str, until: impl FnOnce(SystemTime) -> Duration) -> Option<Dura
     SystemTime::UNIX_EPOCH.checked_add(since_1970).map(until)
 }
 
-/// Seconds as digits with an optional fraction; more than a `Duration` holds becomes the longest one.
+/// Parses seconds with an optional fraction. A value that exceeds a `Duration` becomes the longest one.
 fn seconds(value: &str) -> Option<Duration> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -137,28 +137,29 @@ mod tests {
     }
 
     fn wait(values: &[&str]) -> Option<Duration> {
-        asked_wait(
+        requested_wait(
             StatusCode::SERVICE_UNAVAILABLE,
             &headers(values, None),
             SystemTime::UNIX_EPOCH,
         )
     }
 
-    /// The wait that a 429 asks for at the time 1,790,000,000 with these headers.
-    fn told(status: u16, named: &[(&'static str, &str)]) -> Option<Duration> {
+    /// Returns the wait that a response with these headers requests at the time 1,790,000,000.
+    fn requested(status: u16, named: &[(&'static str, &str)]) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         for (name, value) in named {
             headers.append(*name, value.parse().expect("a header value"));
         }
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
         let status = StatusCode::from_u16(status).expect("a status");
-        asked_wait(status, &headers, now)
+        requested_wait(status, &headers, now)
     }
 
     #[test]
-    fn milliseconds_are_read_and_the_longest_wait_counts() {
-        let wait =
-            |seconds, millis| told(503, &[("retry-after", seconds), ("retry-after-ms", millis)]);
+    fn milliseconds_are_parsed_and_the_longest_wait_counts() {
+        let wait = |seconds, millis| {
+            requested(503, &[("retry-after", seconds), ("retry-after-ms", millis)])
+        };
         assert_eq!(wait("1", "1500"), Some(Duration::from_millis(1500)));
         assert_eq!(wait("2", "1500"), Some(Duration::from_secs(2)));
         assert_eq!(wait("soon", "40"), Some(Duration::from_millis(40)));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reset_of_a_limit_is_read_in_each_of_its_meanings() {
+    fn the_reset_of_a_limit_is_parsed_in_each_of_its_forms() {
         for reset in [
             "30",
             "30.0",
@@ -174,20 +175,20 @@ mod tests {
             "1790000030000",
             "Mon, 21 Sep 2026 14:13:50 GMT",
         ] {
-            let wait = told(429, &[("x-ratelimit-reset", reset)]);
+            let wait = requested(429, &[("x-ratelimit-reset", reset)]);
             assert_eq!(wait, Some(Duration::from_secs(30)), "{reset}");
         }
-        let past = told(429, &[("x-ratelimit-reset", "1789999999")]);
+        let past = requested(429, &[("x-ratelimit-reset", "1789999999")]);
         assert_eq!(past, Some(Duration::ZERO));
-        assert_eq!(told(429, &[("x-ratelimit-reset", "soon")]), None);
+        assert_eq!(requested(429, &[("x-ratelimit-reset", "soon")]), None);
     }
 
     #[test]
-    fn the_reset_of_a_limit_counts_on_a_429_that_says_nothing_else() {
+    fn the_reset_of_a_limit_counts_only_on_a_429_without_retry_after() {
         let both = [("x-ratelimit-reset", "30"), ("retry-after", "5")];
-        assert_eq!(told(429, &both), Some(Duration::from_secs(5)));
-        assert_eq!(told(503, &both[..1]), None);
-        assert_eq!(told(400, &both[..1]), None);
+        assert_eq!(requested(429, &both), Some(Duration::from_secs(5)));
+        assert_eq!(requested(503, &both[..1]), None);
+        assert_eq!(requested(400, &both[..1]), None);
     }
 
     #[test]
@@ -200,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_read_whole_and_decimal() {
+    fn whole_and_decimal_seconds_are_parsed() {
         assert_eq!(wait(&["60"]), Some(Duration::from_secs(60)));
         assert_eq!(wait(&[" 0 "]), Some(Duration::ZERO));
         assert_eq!(wait(&["1.9"]), Some(Duration::from_millis(1900)));
     }
 
     #[test]
-    fn what_is_no_wait_is_not_there() {
+    fn an_invalid_wait_is_ignored() {
         for garbage in [
             "", "-1", "soon", "1e9", "NaN", "inf", ".5", "1.", "1.2.3", "+5", "0x10",
         ] {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_beyond_all_bounds_is_long_and_does_not_overflow() {
+    fn an_excessive_wait_is_long_and_does_not_overflow() {
         let longest = Duration::from_secs(u64::MAX);
         assert_eq!(wait(&["99999999999999999999999999"]), Some(longest));
         assert_eq!(
@@ -234,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_measured_against_the_answers_own_date() {
+    fn a_date_is_compared_with_the_date_of_the_response() {
         let date = Some("Tue, 15 Sep 2026 10:00:00 GMT");
         let wait = |value| {
-            asked_wait(
+            requested_wait(
                 StatusCode::OK,
                 &headers(&[value], date),
                 SystemTime::UNIX_EPOCH,
@@ -250,16 +251,16 @@ mod tests {
         assert_eq!(
             wait("Tue, 15 Sep 2026 09:59:00 GMT"),
             Some(Duration::ZERO),
-            "the past asks for no wait"
+            "a date in the past requests no wait"
         );
     }
 
     #[test]
-    fn a_date_without_an_answers_date_is_measured_against_the_clock() {
+    fn a_date_is_compared_with_the_clock_if_the_response_has_no_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         let date = httpdate::fmt_http_date(now + Duration::from_secs(30));
         assert_eq!(
-            asked_wait(StatusCode::OK, &headers(&[&date], None), now),
+            requested_wait(StatusCode::OK, &headers(&[&date], None), now),
             Some(Duration::from_secs(30))
         );
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::sync::Notify;
 
-use super::schedule::{Heard, Rule, Schedule, Ticket, Turn};
+use super::schedule::{Reported, Rule, Schedule, Ticket, Turn};
 use crate::error::{Error, InvalidInput, RetryStopped};
 use crate::observe::{CallId, Observers, WaitCause};
 use crate::time::Clock;
@@ -187,7 +187,7 @@ impl RateLimiter {
     }
 
     /// Waits for the turn of a request, which is to leave at once then, with a [`Permit`] for this ticket.
-    pub(crate) async fn turn(&self, patience: Patience<'_>) -> Result<Ticket, NotNow> {
+    pub(crate) async fn acquire(&self, limits: WaitLimits<'_>) -> Result<Ticket, NotAdmitted> {
         let place = Place {
             rate_limiter: self,
             ticket: self.schedule().enter(),
@@ -196,20 +196,20 @@ impl RateLimiter {
         loop {
             let mut sooner = pin!(self.0.sooner.notified());
             sooner.as_mut().enable();
-            let now = patience.clock.elapsed();
+            let now = limits.clock.elapsed();
             let (turn, paused_until) = {
                 let mut schedule = self.schedule();
                 let paused_until = schedule.paused_until();
                 // Whoever waited may have been woken late.
-                if patience.deadline.is_some_and(|deadline| now >= deadline) {
-                    return Err(NotNow::OutOfTime(paused_until.saturating_sub(now)));
+                if limits.ends_at.is_some_and(|ends_at| now >= ends_at) {
+                    return Err(NotAdmitted::OutOfTime(paused_until.saturating_sub(now)));
                 }
                 (schedule.ask(place.ticket, now), paused_until)
             };
             let Turn::At(due) = turn else {
                 return Ok(place.ticket);
             };
-            let due = patience.check(now, due, paused_until)?;
+            let due = limits.check(now, due, paused_until)?;
             if waiting.is_none() {
                 let cause = if paused_until > now {
                     WaitCause::RetryAfter
@@ -217,14 +217,14 @@ impl RateLimiter {
                     WaitCause::RateLimit
                 };
                 let expected = due.saturating_sub(now);
-                waiting = Some(patience.observers.wait_started(
-                    patience.clock,
-                    patience.call,
+                waiting = Some(limits.observers.wait_started(
+                    limits.clock,
+                    limits.call,
                     cause,
                     expected,
                 ));
             }
-            let sleep = patience.clock.sleep(due.saturating_sub(now));
+            let sleep = limits.clock.sleep(due.saturating_sub(now));
             match select(sleep, sooner).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
@@ -260,30 +260,30 @@ impl fmt::Debug for RateLimiter {
 
 /// What bounds the wait for a turn, and what it runs on.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience<'a> {
+pub(crate) struct WaitLimits<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observers: &'a Observers,
     pub(crate) call: CallId,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) longest_wait: Duration,
+    pub(crate) ends_at: Option<Duration>,
+    pub(crate) max_retry_after: Duration,
 }
 
-impl Patience<'_> {
+impl WaitLimits<'_> {
     /// Until when to sleep, or why not to.
     fn check(
         &self,
         now: Duration,
         due: Duration,
         paused_until: Duration,
-    ) -> Result<Duration, NotNow> {
+    ) -> Result<Duration, NotAdmitted> {
         let pause = paused_until.saturating_sub(now);
-        if pause > self.longest_wait {
-            return Err(NotNow::WaitTooLong(pause));
+        if pause > self.max_retry_after {
+            return Err(NotAdmitted::WaitTooLong(pause));
         }
-        match self.deadline {
+        match self.ends_at {
             // A pause never gets shorter; a place among others may.
-            Some(deadline) if paused_until >= deadline => Err(NotNow::OutOfTime(pause)),
-            Some(deadline) => Ok(due.min(deadline)),
+            Some(ends_at) if paused_until >= ends_at => Err(NotAdmitted::OutOfTime(pause)),
+            Some(ends_at) => Ok(due.min(ends_at)),
             None => Ok(due),
         }
     }
@@ -291,14 +291,14 @@ impl Patience<'_> {
 
 /// Why a request does not get a turn, and how long the service has asked to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotNow {
+pub(crate) enum NotAdmitted {
     WaitTooLong(Duration),
     OutOfTime(Duration),
     /// Who watches the call says no.
     Aborted,
 }
 
-impl NotNow {
+impl NotAdmitted {
     /// The rest of the wait that the service has asked for.
     pub(crate) fn pause(self) -> Option<Duration> {
         match self {
@@ -308,12 +308,12 @@ impl NotNow {
     }
 }
 
-impl From<NotNow> for RetryStopped {
-    fn from(why: NotNow) -> Self {
+impl From<NotAdmitted> for RetryStopped {
+    fn from(why: NotAdmitted) -> Self {
         match why {
-            NotNow::WaitTooLong(_) => Self::RetryAfterTooLong,
-            NotNow::OutOfTime(_) => Self::TimeoutExceeded,
-            NotNow::Aborted => Self::Aborted,
+            NotAdmitted::WaitTooLong(_) => Self::RetryAfterTooLong,
+            NotAdmitted::OutOfTime(_) => Self::TimeoutExceeded,
+            NotAdmitted::Aborted => Self::Aborted,
         }
     }
 }
@@ -330,7 +330,7 @@ pub(crate) struct Permit {
 enum State {
     NotSent,
     Sent,
-    Answered,
+    Received,
 }
 
 impl Permit {
@@ -350,10 +350,13 @@ impl Permit {
     }
 
     /// Takes in the head of the response.
-    pub(crate) fn answered(&self, heard: &Heard) {
-        self.state.set(State::Answered);
+    pub(crate) fn received(&self, reported: &Reported) {
+        self.state.set(State::Received);
         let now = self.clock.elapsed();
-        let sooner = self.rate_limiter.schedule().hear(self.ticket, heard, now);
+        let sooner = self
+            .rate_limiter
+            .schedule()
+            .learn(self.ticket, reported, now);
         self.rate_limiter.wake(sooner);
     }
 }
@@ -365,14 +368,14 @@ impl Drop for Permit {
         let sooner = match self.state.get() {
             State::NotSent => schedule.withdraw(self.ticket, now),
             State::Sent => schedule.end(self.ticket, now),
-            State::Answered => false,
+            State::Received => false,
         };
         drop(schedule);
         self.rate_limiter.wake(sooner);
     }
 }
 
-/// A place among those who wait, given up when it goes.
+/// A place among those who wait, released when dropped.
 struct Place<'a> {
     rate_limiter: &'a RateLimiter,
     ticket: Ticket,

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod countdown;
+mod limits;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -10,27 +11,10 @@ mod window;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use self::limits::{FINEST, GRACE, Limits, MINUTE, times};
+pub(crate) use self::limits::{Reported, Ticket};
 use self::spread::Spread;
 use self::window::{UNCONFIRMED, Window};
-
-/// The time in which a limit counts.
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// Added to a minute, for clocks that do not run alike.
-const MARGIN: Duration = Duration::from_millis(100);
-
-/// How much later than another one a request may arrive although it left at the same distance.
-///
-/// Requests that leave `(60 s + LATENESS) / limit` apart, each in flight for some time between `a` and `a + LATENESS`,
-/// never arrive more than `limit` in any 60 seconds, wherever these begin. So the even schedule holds under a fixed
-/// window of any phase, a sliding window, and a token bucket that takes `1 + LATENESS * limit / 60 s` requests at once.
-const LATENESS: Duration = Duration::from_millis(750);
-
-/// Timers are no finer than this, so requests that are to leave closer together leave at once.
-const FINEST: Duration = Duration::from_millis(1);
-
-/// A caller that does not ask within this time after its turn came is not being polled, and is not waited for.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What decides the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,9 +47,6 @@ impl Rule {
     }
 }
 
-/// A caller that waits for a turn, then its request.
-pub(crate) type Ticket = u64;
-
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     ticket: Ticket,
@@ -80,61 +61,6 @@ pub(crate) enum Turn {
     Now,
     /// The turn comes at this time, as it looks now.
     At(Duration),
-}
-
-/// What a response says of the limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heard {
-    /// The limit, in requests a minute.
-    pub(crate) limit: Option<u64>,
-    /// How many requests are left.
-    pub(crate) remaining: Option<u64>,
-    /// How long to wait once nothing is left.
-    pub(crate) retry_after: Option<Duration>,
-    /// Whether the status is 429.
-    pub(crate) is_refused: bool,
-}
-
-/// The limits that hold at a moment.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// The requests a minute that the service grants the token.
-    service: u64,
-    /// Our part of them.
-    ours: u64,
-    /// Whether that is less than all.
-    is_share: bool,
-    /// How far apart requests leave that are spread.
-    interval: Duration,
-}
-
-impl Limits {
-    fn new(service: u64, share: f64) -> Self {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "limits beyond 2^53 requests a minute do not need their last digits"
-        )]
-        let part = service as f64 * share;
-        // Whole requests, so that the parts of several do not add up to more, but never none.
-        let whole = if part >= 1.0 { part.floor() } else { part };
-        let even = (MINUTE + LATENESS).as_secs_f64() / whole;
-        let even = Duration::try_from_secs_f64(even).unwrap_or(Duration::MAX);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is a whole number, and at most the limit"
-        )]
-        Self {
-            service,
-            ours: if share < 1.0 { whole as u64 } else { service },
-            is_share: share < 1.0,
-            interval: if even < FINEST { Duration::ZERO } else { even },
-        }
-    }
-
-    fn due_to_others(&self) -> u64 {
-        self.service.saturating_sub(self.ours)
-    }
 }
 
 /// The requests of one token. All times are of one clock.
@@ -315,9 +241,9 @@ impl Schedule {
     }
 
     /// Takes in what a response says. Whether those who wait should ask again, because their turn may come sooner.
-    pub(crate) fn hear(&mut self, ticket: Ticket, heard: &Heard, now: Duration) -> bool {
+    pub(crate) fn learn(&mut self, ticket: Ticket, reported: &Reported, now: Duration) -> bool {
         let before = self.interval();
-        if let Some(limit) = heard.limit.filter(|limit| *limit > 0)
+        if let Some(limit) = reported.limit.filter(|limit| *limit > 0)
             && self.learned.replace(limit) != Some(limit)
         {
             self.spread.limit_changed();
@@ -325,14 +251,14 @@ impl Schedule {
         let Some(limits) = self.limits() else {
             return false;
         };
-        if let Some(remaining) = heard.remaining {
-            self.spread.hear(remaining, now, &limits);
+        if let Some(remaining) = reported.remaining {
+            self.spread.learn(remaining, now, &limits);
         }
         let left = self.window.broken(now);
-        let is_true = self.window.hear(ticket, heard, now, &limits);
+        let is_true = self.window.learn(ticket, reported, now, &limits);
         if !is_true {
             self.distrusted.get_or_insert(now);
-            if heard.is_refused && left.max(self.window.broken(now)) > UNCONFIRMED {
+            if reported.is_refused && left.max(self.window.broken(now)) > UNCONFIRMED {
                 self.learn_ceiling(now);
             }
         }
@@ -402,7 +328,7 @@ impl Schedule {
         !is_spread && self.distrusted.is_none() && limits.ours > 0
     }
 
-    /// Whether a turn comes sooner than a caller was told.
+    /// Whether a turn comes sooner than a caller expects.
     fn comes_sooner(&self, now: Duration) -> bool {
         let Some((limits, first)) = self.limits().zip(self.waiting.front()) else {
             return false;
@@ -420,8 +346,4 @@ impl Schedule {
             .binary_search_by_key(&ticket, |waiting| waiting.ticket)
             .ok()
     }
-}
-
-fn times(duration: Duration, times: u64) -> Duration {
-    duration.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! What the body of a refusal says, whoever wrote it.
+//! The parser of error bodies, in Webflow's form and in those of proxies and other routers.
 
 use serde_json::{Map, Value};
 
@@ -6,10 +6,10 @@ use super::page;
 use crate::error::{BodyForm, ErrorDetail, inside_message};
 use crate::text::without_mark;
 
-/// How much of a text is a message, in characters.
-const MOST_OF_A_TEXT: usize = 1_000;
+/// The maximum length of a message from a plain text, in characters.
+const MAX_TEXT_CHARS: usize = 1_000;
 
-/// What a body says.
+/// The content of an error body.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorBody {
     pub(crate) form: BodyForm,
@@ -20,27 +20,27 @@ pub(crate) struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Reads a body.
+    /// Parses a body.
     pub(crate) fn of(body: &str) -> Self {
         let body = without_mark(body).trim();
         match json(body) {
             Some(Value::Object(members)) => Self::of_members(members),
             Some(Value::Array(values)) => Self {
                 form: BodyForm::Json,
-                details: values.into_iter().map(ErrorDetail::read).collect(),
+                details: values.into_iter().map(ErrorDetail::parse).collect(),
                 ..Self::default()
             },
             Some(Value::String(text)) => Self::of_text(BodyForm::Json, &text),
             Some(_) => Self::of_text(BodyForm::Json, ""),
-            None if page::is_one(body) => Self::of_text(BodyForm::Page, &page::reduced(body)),
-            // The beginning of JSON is nobody's words.
+            None if page::is_page(body) => Self::of_text(BodyForm::Page, &page::summary(body)),
+            // Incomplete JSON is not a message.
             None if body.starts_with(['{', '[', '"']) => Self::of_text(BodyForm::Json, ""),
             None => Self::of_text(BodyForm::Text, body),
         }
     }
 
     fn of_text(form: BodyForm, text: &str) -> Self {
-        let text: String = text.trim().chars().take(MOST_OF_A_TEXT).collect();
+        let text: String = text.trim().chars().take(MAX_TEXT_CHARS).collect();
         Self {
             form: if text.is_empty() && form == BodyForm::Text {
                 BodyForm::Nothing
@@ -54,7 +54,7 @@ impl ErrorBody {
         }
     }
 
-    /// Webflow's own members first, then those of other routers, proxies and of RFC 9457.
+    /// Reads Webflow's members first, then those of RFC 9457, proxies and other routers.
     fn of_members(mut members: Map<String, Value>) -> Self {
         let details = details(&mut members);
         let inner = match members.get_mut("error").map(Value::take) {
@@ -87,7 +87,7 @@ impl ErrorBody {
     }
 }
 
-/// The message of a body that names it as RFC 9457, as OAuth or as nobody in particular does.
+/// Returns the message of a body in the form of RFC 9457, OAuth or common routers.
 fn described(members: &Map<String, Value>) -> Option<Box<str>> {
     let text = |names: &[&str]| names.iter().find_map(|name| members.get(*name)?.as_str());
     let what = text(&["title", "error"]);
@@ -104,7 +104,7 @@ fn described(members: &Map<String, Value>) -> Option<Box<str>> {
     }
 }
 
-/// A member as text, unless it is null.
+/// Returns a member as text, unless it is null.
 fn text_of(value: &Value) -> Option<Box<str>> {
     match value {
         Value::Null => None,
@@ -113,7 +113,7 @@ fn text_of(value: &Value) -> Option<Box<str>> {
     }
 }
 
-/// The single reasons, from the first member that has some.
+/// Returns the single reasons of the first member that has some.
 fn details(members: &mut Map<String, Value>) -> Vec<ErrorDetail> {
     const NAMES: [&str; 6] = [
         "details",
@@ -125,9 +125,9 @@ fn details(members: &mut Map<String, Value>) -> Vec<ErrorDetail> {
     ];
     let of = |value: Value| match value {
         Value::Null => Vec::new(),
-        Value::Array(values) => values.into_iter().map(ErrorDetail::read).collect(),
+        Value::Array(values) => values.into_iter().map(ErrorDetail::parse).collect(),
         Value::Object(fields) if is_by_field(&fields) => by_field(fields),
-        single => vec![ErrorDetail::read(single)],
+        single => vec![ErrorDetail::parse(single)],
     };
     let mut all = NAMES
         .iter()
@@ -135,7 +135,7 @@ fn details(members: &mut Map<String, Value>) -> Vec<ErrorDetail> {
     all.find(|details| !details.is_empty()).unwrap_or_default()
 }
 
-/// Whether the members are lists of reasons, by the name of the field that each is about.
+/// Whether the members are lists of reasons by the name of their field.
 fn is_by_field(fields: &Map<String, Value>) -> bool {
     let is_list = |value: &Value| {
         value
@@ -150,20 +150,20 @@ fn by_field(fields: Map<String, Value>) -> Vec<ErrorDetail> {
         let reasons = reasons.as_array().cloned().unwrap_or_default();
         reasons
             .into_iter()
-            .map(move |reason| ErrorDetail::about(&field, reason))
+            .map(move |reason| ErrorDetail::of_field(&field, reason))
     };
     fields.into_iter().flat_map(of_field).collect()
 }
 
-/// A body as JSON, if it is that. Half a character, in which a text ends that was cut, does not hide the rest: JavaScript
-/// writes it as an escape that stands for nothing.
+/// Parses a body as JSON. JavaScript writes half of a surrogate pair, the end of a truncated text, as an escape that is
+/// not valid Unicode; it is replaced.
 fn json(body: &str) -> Option<Value> {
     serde_json::from_str(body)
         .or_else(|_| serde_json::from_str(&with_whole_characters(body)))
         .ok()
 }
 
-/// JSON text with the replacement character in place of each escaped surrogate that stands alone.
+/// Replaces each escaped surrogate without its other half by the replacement character.
 fn with_whole_characters(mut text: &str) -> String {
     const ESCAPE: usize = r"\u0000".len();
     let mut whole = String::with_capacity(text.len());
@@ -183,7 +183,7 @@ fn with_whole_characters(mut text: &str) -> String {
     whole
 }
 
-/// The surrogate that a text begins with the escape of.
+/// Decodes an escaped surrogate at the beginning of a text.
 fn surrogate(text: &str) -> Option<u16> {
     let unit = u16::from_str_radix(text.strip_prefix(r"\u")?.get(..4)?, 16).ok()?;
     (0xd800..=0xdfff).contains(&unit).then_some(unit)
@@ -193,16 +193,16 @@ fn surrogate(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    /// Message, code and details, as they are read.
-    fn read(body: &str) -> (String, String, Vec<String>) {
-        let words = ErrorBody::of(body);
+    /// Returns message, code and details of a body.
+    fn parsed(body: &str) -> (String, String, Vec<String>) {
+        let body = ErrorBody::of(body);
         let text = |text: Option<Box<str>>| text.unwrap_or_default().into_string();
-        let details = words.details.iter().map(ToString::to_string).collect();
-        (text(words.message), text(words.code), details)
+        let details = body.details.iter().map(ToString::to_string).collect();
+        (text(body.message), text(body.code), details)
     }
 
     #[test]
-    fn every_body_that_was_met_says_its_reason() {
+    fn the_reason_of_every_known_form_is_parsed() {
         let cases: [(&str, &str, &str, &[&str]); 19] = [
             (
                 r#"{"message":"Validation Error","code":"validation_error","details":["a"]}"#,
@@ -288,7 +288,7 @@ mod tests {
         for (body, message, code, details) in cases {
             let details = details.iter().map(|detail| (*detail).to_owned()).collect();
             assert_eq!(
-                read(body),
+                parsed(body),
                 (message.to_owned(), code.to_owned(), details),
                 "{body}"
             );
@@ -296,12 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_told_by_what_the_body_is() {
+    fn the_form_is_detected_from_the_content() {
         for (body, form) in [
             ("", BodyForm::Nothing),
             (" \n", BodyForm::Nothing),
             ("{}", BodyForm::Json),
-            (r#"{"message":"cut"#, BodyForm::Json),
+            (r#"{"message":"incomplete"#, BodyForm::Json),
             ("Forbidden", BodyForm::Text),
             ("a < b", BodyForm::Text),
             ("<!DOCTYPE html><p>no", BodyForm::Page),
@@ -316,10 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_does_not_hide_what_a_refusal_says() {
+    fn half_a_surrogate_pair_does_not_hide_the_message() {
         for (sent, message) in [
-            (r"cut: \ud83d", "cut: \u{fffd}"),
-            (r"cut: \uD83D!", "cut: \u{fffd}!"),
+            (r"half: \ud83d", "half: \u{fffd}"),
+            (r"half: \uD83D!", "half: \u{fffd}!"),
             (r"\ude00 \ud83d\ud83d\ude00", "\u{fffd} \u{fffd}\u{1f600}"),
             (r"\ud83d\u0041", "\u{fffd}A"),
             (r"\ud83d \\ud83d", r"� \ud83d"),
@@ -331,14 +331,14 @@ mod tests {
                 "validation_error".to_owned(),
                 vec!["a".to_owned()],
             );
-            assert_eq!(read(&body), expected, "{sent}");
+            assert_eq!(parsed(&body), expected, "{sent}");
         }
     }
 
     #[test]
-    fn json_that_is_broken_or_cut_says_nothing() {
+    fn invalid_or_incomplete_json_has_no_message() {
         for body in ["{", r#"{"message":"\u12"}"#, r#"{"message":"\ud83d"#, "[1,"] {
-            assert_eq!(read(body), Default::default(), "{body}");
+            assert_eq!(parsed(body), Default::default(), "{body}");
         }
     }
 }

@@ -1,36 +1,38 @@
-//! Which item of an answer belongs to which entry of the batch.
+//! The match between the items of a response and the entries of its batch.
 
 use std::collections::HashMap;
 
 use crate::id::{CmsLocaleId, ItemId, ItemKey, ReceivedId};
 
-/// What an answer holds of one entry of the batch.
+/// The match of one entry of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Returned {
-    /// The item at this position of the answer, counted from 0. It names the locale of the entry, or it names none, or
-    /// the entry names none, and no other entry can be meant by it.
+    /// The item at this position of the response, counted from 0.
+    ///
+    /// The item has the locale of the entry, or the item or the entry has no locale and the item matches no other
+    /// entry.
     Item(usize),
-    /// The answer does not hold the item in this locale.
+    /// The response lacks the item in this locale.
     Missing,
-    /// The answer holds the item, but not in a way that tells which locale it speaks of. These are the positions of
-    /// the items that may be meant.
+    /// The response has the item, and its locale cannot be determined. These are the positions of the possible items,
+    /// counted from 0.
     Ambiguous(Vec<usize>),
 }
 
-/// An item of an answer: its id and the locale that it names.
+/// An item of a response: its id and its locale, if the response names it.
 pub(crate) type Received<'a> = (&'a ReceivedId, Option<&'a ReceivedId>);
 
-/// Assigns the items of an answer to the entries of the batch, both in their order.
+/// Assigns the items of a response to the entries of the batch. Both are in their original order.
 pub(crate) fn assign(sent: &[ItemKey], received: &[Received<'_>]) -> Vec<Returned> {
-    // Answers in the order of the request are the rule, and need no index.
+    // Responses in the order of the request are the rule, and need no index.
     if is_in_order(sent, received) {
         return (0..sent.len()).map(Returned::Item).collect();
     }
     by_id(sent, received)
 }
 
-/// Whether each item is that of the entry at its position, and can mean no other.
+/// Whether each item matches the entry at its position and no other.
 fn is_in_order(sent: &[ItemKey], received: &[Received<'_>]) -> bool {
     let mut is_exact = true;
     sent.len() == received.len()
@@ -44,7 +46,7 @@ fn is_in_order(sent: &[ItemKey], received: &[Received<'_>]) -> bool {
         && (is_exact || are_distinct(sent))
 }
 
-/// Whether no item is sent in more than one locale.
+/// Whether each item is sent in one locale only.
 fn are_distinct(sent: &[ItemKey]) -> bool {
     let mut ids: Vec<_> = sent.iter().map(|key| key.id).collect();
     ids.sort_unstable();
@@ -80,7 +82,7 @@ fn by_id(sent: &[ItemKey], received: &[Received<'_>]) -> Vec<Returned> {
     assigned
 }
 
-/// The entries and the items of one id, by their positions.
+/// The positions of the entries and items of one id.
 #[derive(Default)]
 struct Group<'a> {
     /// The entry without a locale.
@@ -91,38 +93,38 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// Says what the answer holds of each entry of which it holds something.
+    /// Calls `set` for each entry that is not missing.
     ///
-    /// An item that names the locale of an entry is that entry's; if several do, the first. For the entries that are
-    /// left, an item without a locale may mean any of them, but the one without a locale before all others. An item
-    /// that names a locale can mean only an entry that names none, as the service may name the primary locale.
-    fn assign(mut self, mut is: impl FnMut(usize, Returned)) {
+    /// An item with the locale of an entry belongs to that entry; if there are several, the first does. An item without
+    /// a locale may belong to any of the other entries, and first of all to the one without a locale. An item with
+    /// another locale can only belong to the entry without a locale, since the service may name the primary locale.
+    fn assign(mut self, mut set: impl FnMut(usize, Returned)) {
         let localized = std::mem::take(&mut self.localized);
         let mut left = Vec::new();
         for (entry, locale) in &localized {
             let own = |(_, named): &(usize, &ReceivedId)| named.is(locale.as_str());
             match self.named.iter().position(own) {
-                Some(place) => is(*entry, Returned::Item(self.named.remove(place).0)),
+                Some(place) => set(*entry, Returned::Item(self.named.remove(place).0)),
                 None => left.push(*entry),
             }
         }
         match (self.primary, &*self.unnamed, &*left) {
             (None, [], _) => {}
-            (Some(entry), [], _) => is(entry, self.of_primary(&localized)),
+            (Some(entry), [], _) => set(entry, self.of_primary(&localized)),
             (Some(entry), [position], _) | (Some(entry), [position, ..], []) => {
-                is(entry, Returned::Item(*position));
+                set(entry, Returned::Item(*position));
             }
-            (None, [position], [entry]) => is(*entry, Returned::Item(*position)),
+            (None, [position], [entry]) => set(*entry, Returned::Item(*position)),
             (primary, unnamed, left) => {
                 for entry in primary.iter().chain(left) {
-                    is(*entry, Returned::Ambiguous(unnamed.to_vec()));
+                    set(*entry, Returned::Ambiguous(unnamed.to_vec()));
                 }
             }
         }
     }
 
-    /// What there is for the entry without a locale if each item names one: it can mean the only locale that no other
-    /// entry names.
+    /// Matches the entry without a locale if each item has one. Its item is the one in the only locale that no other
+    /// entry has.
     fn of_primary(&self, localized: &[(usize, CmsLocaleId)]) -> Returned {
         let is_of_another = |named: &ReceivedId| {
             let mut locales = localized.iter();
@@ -136,7 +138,7 @@ impl Group<'_> {
         };
         match &*others {
             [] if self.named.is_empty() => Returned::Missing,
-            // Items that came more than once, of which one may mean the primary locale.
+            // Only repeated items are left, one of which may be in the primary locale.
             [] => positions(&self.named.iter().collect::<Vec<_>>()),
             [(first, locale), more @ ..] if more.iter().all(|(_, other)| other == locale) => {
                 Returned::Item(*first)
@@ -191,7 +193,7 @@ mod tests {
     use Returned::{Ambiguous, Item, Missing};
 
     #[test]
-    fn exact_pairs_are_found_in_any_order() {
+    fn items_with_id_and_locale_are_matched_in_any_order() {
         let sent = [
             (A, Some(FRENCH)),
             (A, Some(GERMAN)),
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_come_back_is_missing() {
+    fn an_entry_without_an_item_is_missing() {
         let sent = [(A, None), (A, Some(FRENCH)), (B, None)];
         assert_eq!(
             assigned(&sent, &[(A, Some(FRENCH))]),
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_ambiguous() {
+    fn an_entry_whose_item_cannot_be_determined_is_ambiguous() {
         assert_eq!(
             assigned(&[(A, None)], &[(A, Some(FRENCH)), (A, Some(GERMAN))]),
             [Ambiguous(vec![0, 1])]
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_without_a_locale_is_that_of_the_only_entry_that_it_can_mean() {
+    fn an_item_without_a_locale_belongs_to_the_only_entry_that_it_can_match() {
         assert_eq!(assigned(&[(A, Some(PRIMARY))], &[(A, None)]), [Item(0)]);
         let sent = [(A, Some(PRIMARY)), (B, Some(PRIMARY)), (A, Some(FRENCH))];
         assert_eq!(
@@ -271,12 +273,12 @@ mod tests {
         assert_eq!(
             assigned(&[(A, Some(PRIMARY))], &[(A, None), (A, Some(GERMAN))]),
             [Item(0)],
-            "the other item names a locale, and not this one"
+            "the other item has another locale"
         );
     }
 
     #[test]
-    fn an_item_that_comes_twice_is_no_other_entry_s() {
+    fn a_repeated_item_does_not_match_another_entry() {
         let sent = [(A, None), (A, Some(FRENCH))];
         let twice = [(A, Some(FRENCH)), (A, Some(FRENCH))];
         assert_eq!(assigned(&sent, &twice), [Ambiguous(vec![1]), Item(0)]);
@@ -284,13 +286,13 @@ mod tests {
         assert_eq!(
             assigned(&sent[..1], &twice),
             [Item(0)],
-            "of one locale, whichever it is"
+            "both are in one locale"
         );
         assert_eq!(assigned(&sent[..1], &[(A, None), (A, None)]), [Item(0)]);
     }
 
     #[test]
-    fn an_item_is_given_to_one_entry_only() {
+    fn an_item_is_assigned_to_one_entry_only() {
         assert_eq!(
             assigned(&[(A, None), (A, Some(FRENCH))], &[(A, None)]),
             [Item(0), Missing]
@@ -323,7 +325,7 @@ mod tests {
         (0..ids, proptest::option::of(0..locales))
     }
 
-    /// What was sent and what came back: anything, or what was sent in another order with names left out and added.
+    /// A batch and a response: any items, or the items of the batch in any order with locales omitted and added.
     fn exchange() -> impl Strategy<Value = (Vec<Key>, Vec<Key>)> {
         let sent = proptest::collection::hash_set(key(2, 3), 1..6)
             .prop_map(Vec::from_iter)
@@ -353,12 +355,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_item_is_given_once_and_never_to_an_entry_of_another_id_or_locale((sent, received) in exchange()) {
+        fn an_item_is_assigned_once_and_never_to_an_entry_of_another_id_or_locale((sent, received) in exchange()) {
             let mut given = HashSet::new();
             for ((id, locale), returned) in sent.iter().zip(assigned(&keys(&sent), &keys(&received))) {
                 let positions = match returned {
                     Item(position) => {
-                        prop_assert!(given.insert(position), "{position} is given twice");
+                        prop_assert!(given.insert(position), "{position} is assigned twice");
                         vec![position]
                     }
                     Ambiguous(positions) => {
@@ -375,7 +377,7 @@ mod tests {
         }
 
         #[test]
-        fn an_entry_is_missing_only_if_nothing_is_left_that_it_can_mean((sent, received) in exchange()) {
+        fn an_entry_is_missing_only_if_no_item_is_left_that_it_can_match((sent, received) in exchange()) {
             let returned = assigned(&keys(&sent), &keys(&received));
             for ((id, locale), _) in sent.iter().zip(&returned).filter(|(_, returned)| **returned == Missing) {
                 for (position, item) in received.iter().enumerate() {
@@ -386,29 +388,29 @@ mod tests {
         }
 
         #[test]
-        fn an_entry_whose_item_can_be_no_other_is_given_it((sent, received) in exchange()) {
+        fn an_entry_with_only_one_possible_item_gets_it((sent, received) in exchange()) {
             let returned = assigned(&keys(&sent), &keys(&received));
             let own = |entry: &Key| entry.1.is_some() && received.contains(entry);
             for (entry, returned) in sent.iter().zip(&returned).filter(|(entry, _)| own(entry)) {
                 let named = received.iter().position(|item| item == entry).map(Item);
                 prop_assert_eq!(Some(returned), named.as_ref());
             }
-            // Of the others, each item that is not named by an entry of its own.
+            // For the other entries, items without an entry of their own.
             let open = |entry: &&Key| !own(entry);
-            let can_mean = |item: &Key, entry: &Key| {
+            let can_match = |item: &Key, entry: &Key| {
                 item.0 == entry.0 && !sent.contains(item) | item.1.is_none() && !names_another(entry.1, item.1)
             };
             for (entry, returned) in sent.iter().zip(&returned).filter(|(entry, _)| open(entry)) {
-                let fit: Vec<_> = (0..received.len()).filter(|item| can_mean(&received[*item], entry)).collect();
+                let fit: Vec<_> = (0..received.len()).filter(|item| can_match(&received[*item], entry)).collect();
                 let [item] = *fit else { continue };
-                if sent.iter().filter(open).filter(|other| can_mean(&received[item], other)).count() == 1 {
+                if sent.iter().filter(open).filter(|other| can_match(&received[item], other)).count() == 1 {
                     prop_assert_eq!(returned, &Item(item));
                 }
             }
         }
 
         #[test]
-        fn the_order_of_the_request_is_found_by_id_as_well((sent, received) in exchange()) {
+        fn matching_by_id_agrees_with_the_order_of_the_request((sent, received) in exchange()) {
             with(&keys(&sent), &keys(&received), |sent, received| {
                 if is_in_order(sent, received) {
                     let in_order: Vec<_> = (0..sent.len()).map(Item).collect();
@@ -419,7 +421,7 @@ mod tests {
         }
 
         #[test]
-        fn items_sent_in_one_locale_each_are_all_found_whatever_locales_are_named(
+        fn items_sent_in_one_locale_each_are_all_matched_whatever_locales_the_response_has(
             sent in proptest::collection::btree_map(0..3_usize, proptest::option::of(0..3_usize), 1..4),
             named in proptest::collection::vec(any::<bool>(), 3),
             is_reversed in any::<bool>(),

@@ -1,17 +1,17 @@
-//! A page for people, reduced to what it says.
+//! The text of a web page that was received instead of a response.
 
-/// How many characters of a page without a title are read.
-const MOST: usize = 200;
+/// The maximum length of the text in characters.
+const MAX_CHARS: usize = 200;
 
-/// Whether a text is HTML, or XML.
-pub(super) fn is_one(text: &str) -> bool {
+/// Whether a text is HTML or XML.
+pub(super) fn is_page(text: &str) -> bool {
     let after = text.strip_prefix('<').and_then(|rest| rest.chars().next());
     after.is_some_and(|first| first.is_ascii_alphabetic() || matches!(first, '!' | '?'))
         && text.contains('>')
 }
 
-/// The title of a page, or else the beginning of its text.
-pub(super) fn reduced(page: &str) -> String {
+/// Returns the title of a page, or the beginning of its text without a title.
+pub(super) fn summary(page: &str) -> String {
     let title = between(page, "<title", "</title")
         .map(|title| title.split_once('>').map_or("", |(_, text)| text));
     let title = words(title.unwrap_or_default());
@@ -29,7 +29,7 @@ pub(super) fn reduced(page: &str) -> String {
     words(&page)
 }
 
-/// The text between two marks, in capitals or small letters.
+/// Returns the text between two marks, ignoring case.
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let small = text.to_ascii_lowercase();
     let from = small.find(start)? + start.len();
@@ -37,22 +37,22 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     text.get(from..from + length)
 }
 
-/// The text without what stands between two marks.
+/// Removes each text between two marks, and the marks.
 fn without(text: &str, start: &str, end: &str) -> String {
     let small = text.to_ascii_lowercase();
     let mut rest = String::with_capacity(text.len());
     let mut place = 0;
     while let Some(from) = small.get(place..).and_then(|small| small.find(start)) {
         rest.push_str(text.get(place..place + from).unwrap_or_default());
-        let behind = place + from;
-        let length = small.get(behind..).and_then(|small| small.find(end));
-        place = length.map_or(text.len(), |length| behind + length + end.len());
+        let start = place + from;
+        let length = small.get(start..).and_then(|small| small.find(end));
+        place = length.map_or(text.len(), |length| start + length + end.len());
     }
     rest.push_str(text.get(place..).unwrap_or_default());
     rest
 }
 
-/// The words outside of tags, with one blank between them.
+/// Returns the words outside of tags, separated by one space.
 fn words(html: &str) -> String {
     let mut text = String::new();
     let mut inside = false;
@@ -70,10 +70,10 @@ fn words(html: &str) -> String {
     }
     let words = unescaped(&text);
     let words: Vec<_> = words.split_whitespace().collect();
-    words.join(" ").chars().take(MOST).collect()
+    words.join(" ").chars().take(MAX_CHARS).collect()
 }
 
-/// The text with the entities that pages of this kind have.
+/// Decodes the entities that error pages commonly have.
 fn unescaped(text: &str) -> String {
     const NAMES: [(&str, &str); 7] = [
         ("&lt;", "<"),
@@ -96,9 +96,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_reduced_to_its_title_or_the_beginning_of_its_text() {
+    fn the_summary_of_a_page_is_its_title_or_the_beginning_of_its_text() {
         let long = "<p>word ".repeat(1_000);
-        for (page, said) in [
+        for (page, expected) in [
             (
                 "<html><head>\n<TITLE class=a>\n Attention\tRequired! &#39;1&#39; | Cloudflare</Title>",
                 "Attention Required! '1' | Cloudflare",
@@ -112,18 +112,18 @@ mod tests {
                 "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Not you</Message></Error>",
                 "AccessDenied Not you",
             ),
-            ("<title>cut \u{1b}[2J", "cut [2J"),
+            ("<title>half \u{1b}[2J", "half [2J"),
             ("<p", ""),
         ] {
-            assert_eq!(reduced(page), said, "{page}");
+            assert_eq!(summary(page), expected, "{page}");
         }
-        assert_eq!(reduced(&long).chars().count(), MOST);
+        assert_eq!(summary(&long).chars().count(), MAX_CHARS);
     }
 
     #[test]
-    fn a_text_with_a_bracket_is_no_page() {
+    fn a_text_with_a_bracket_is_not_a_page() {
         for text in ["", "<", "< 3 items", "<3>", "a <b>c</b>"] {
-            assert!(!is_one(text), "{text}");
+            assert!(!is_page(text), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading an answer in either of its documented shapes.
+//! The parser of a response in either of its documented shapes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 use crate::model::{Batch, CollectionItem, Pagination};
 use crate::text::without_mark;
 
-/// An item takes far more memory than its shortest text, so a bound in bytes does not bound what is read from them.
-const MOST_ITEMS: usize = 100 * Batch::MAX_ITEMS;
+/// The maximum number of items. An item takes far more memory than its shortest text, so a limit in bytes does not
+/// bound the memory.
+const MAX_ITEMS: usize = 100 * Batch::MAX_ITEMS;
 
-/// An answer to an accepted batch. The key `items` decides which it is.
+/// The response to an accepted batch. The key `items` determines the shape.
 pub(crate) enum ParsedResponse<F> {
     List {
         items: Vec<CollectionItem<F>>,
@@ -25,8 +26,8 @@ pub(crate) enum ParsedResponse<F> {
 }
 
 impl<F: DeserializeOwned> ParsedResponse<F> {
-    /// Nothing, if it is neither an item nor a list.
-    pub(crate) fn read(text: &str) -> serde_json::Result<Option<Self>> {
+    /// Parses a response. Returns `None` for an object that is neither an item nor a list.
+    pub(crate) fn parse(text: &str) -> serde_json::Result<Option<Self>> {
         let text = without_mark(text);
         let Members { items, rest } = serde_json::from_str::<Members<'_, F>>(text)?;
         let Some(items) = items else {
@@ -48,7 +49,7 @@ impl<F: DeserializeOwned> ParsedResponse<F> {
                     continue;
                 }
             }
-            // Not all that is JSON is a value: 1e999 is none.
+            // Valid JSON such as 1e999 is not always a `Value`.
             let value = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().into());
             extra.insert(name, value);
         }
@@ -60,7 +61,7 @@ impl<F: DeserializeOwned> ParsedResponse<F> {
     }
 }
 
-/// The members of an answer; of a list, its items are read.
+/// The members of a response. Only `items` is deserialized.
 struct Members<'a, F> {
     items: Option<Vec<CollectionItem<F>>>,
     rest: Vec<(String, &'a RawValue)>,
@@ -101,9 +102,9 @@ struct Items<F>(Vec<CollectionItem<F>>);
 
 impl<'de, F: DeserializeOwned> Deserialize<'de> for Items<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct UpToMost<F>(PhantomData<F>);
+        struct Limited<F>(PhantomData<F>);
 
-        impl<'de, F: DeserializeOwned> Visitor<'de> for UpToMost<F> {
+        impl<'de, F: DeserializeOwned> Visitor<'de> for Limited<F> {
             type Value = Items<F>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,9 +114,9 @@ impl<'de, F: DeserializeOwned> Deserialize<'de> for Items<F> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<F>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = list.next_element()? {
-                    if items.len() == MOST_ITEMS {
+                    if items.len() == MAX_ITEMS {
                         return Err(A::Error::custom(format_args!(
-                            "more than {MOST_ITEMS} items answer no batch of {}",
+                            "more than {MAX_ITEMS} items, although a batch has at most {}",
                             Batch::MAX_ITEMS
                         )));
                     }
@@ -125,7 +126,7 @@ impl<'de, F: DeserializeOwned> Deserialize<'de> for Items<F> {
             }
         }
 
-        deserializer.deserialize_seq(UpToMost(PhantomData))
+        deserializer.deserialize_seq(Limited(PhantomData))
     }
 }
 
@@ -136,12 +137,12 @@ mod tests {
     use super::*;
     use crate::model::FieldData;
 
-    fn read(text: &str) -> serde_json::Result<Option<ParsedResponse<FieldData>>> {
-        ParsedResponse::read(text)
+    fn parse(text: &str) -> serde_json::Result<Option<ParsedResponse<FieldData>>> {
+        ParsedResponse::parse(text)
     }
 
     fn list(text: &str) -> (usize, Option<Pagination>, Map<String, Value>) {
-        match read(text) {
+        match parse(text) {
             Ok(Some(ParsedResponse::List {
                 items,
                 pagination,
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_the_items_is_kept_and_does_not_disturb_them() {
+    fn undocumented_members_of_a_list_are_kept() {
         let (items, pagination, extra) = list(
             r#"{"id":7,"cmsLocaleId":[],"isDraft":true,"fieldData":1,"far":1e999,"half":"\ud83d","items":[{"id":"a"}],
             "pagination":"none"}"#,
@@ -170,16 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_a_list_or_an_item_or_neither() {
+    fn a_response_is_a_list_or_an_item_or_neither() {
         let item = r#"{"id":"a","items":null,"fieldData":{"far":1e999}}"#;
-        let Ok(Some(ParsedResponse::Item(item))) = read(item) else {
+        let Ok(Some(ParsedResponse::Item(item))) = parse(item) else {
             panic!("no item");
         };
         assert_eq!(item.id.as_str(), "a");
         let fields = item.field_data.expect("fields");
         assert_eq!(fields.as_str(), r#"{"far":1e999}"#);
         for neither in ["{}", r#"{"id":null}"#, r#"{"items":null}"#] {
-            assert!(matches!(read(neither), Ok(None)), "{neither}");
+            assert!(matches!(parse(neither), Ok(None)), "{neither}");
         }
         for odd in [
             r#"{"id":7}"#,
@@ -189,30 +190,29 @@ mod tests {
             "[]",
             "7",
         ] {
-            assert!(read(odd).is_err(), "{odd}");
+            assert!(parse(odd).is_err(), "{odd}");
         }
     }
 
     #[test]
-    fn a_mark_before_the_text_is_passed_over() {
+    fn a_byte_order_mark_is_ignored() {
         assert_eq!(list("\u{feff}{\"items\":[]}").0, 0);
-        assert!(read("\u{feff}\u{feff}{\"items\":[]}").is_err());
+        assert!(parse("\u{feff}\u{feff}{\"items\":[]}").is_err());
     }
 
     #[test]
-    fn a_list_of_more_items_than_answer_a_batch_is_not_read_on() {
+    fn parsing_stops_at_the_maximum_number_of_items() {
         let items = |items: usize| {
             let items = vec![r#"{"id":""}"#; items].join(",");
             format!(r#"{{"items":[{items}]}}"#)
         };
-        assert_eq!(list(&items(MOST_ITEMS)).0, 10_000);
+        assert_eq!(list(&items(MAX_ITEMS)).0, 10_000);
         let endless = r#"{"items":["#.to_owned() + &r#"{"id":""},"#.repeat(20_000);
-        for text in [items(MOST_ITEMS + 1), endless] {
-            let error = read(&text).err().expect("too many").to_string();
-            assert!(
-                error.starts_with("more than 10000 items answer no batch of 100 at line 1 column"),
-                "{error}"
-            );
+        for text in [items(MAX_ITEMS + 1), endless] {
+            let error = parse(&text).err().expect("too many").to_string();
+            let expected =
+                "more than 10000 items, although a batch has at most 100 at line 1 column";
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What came of an update.
+//! The response of an update.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use crate::id::ItemKey;
 use crate::model::{Batch, CollectionItem, FieldData, ItemUpdate, Pagination};
 use crate::rate_limit::RateLimit;
 
-/// The answer to an accepted batch: the items as they are now, and which of the sent ones did not come back.
+/// The response to an accepted batch: the items in their new state, and the entries without an item.
 ///
-/// Webflow documents a list and a single item as the answer; both are read into the same form. Members that the
-/// documentation does not know are kept in `extra`. A list of more than 10 000 items answers no batch of 100, and is
-/// [unreadable](crate::ErrorKind::InvalidResponse).
+/// Webflow documents two shapes of the response, a list and a single item. Both are accessed in the same way.
+/// Undocumented members are kept in [`extra`](Self::extra). A list of more than 10,000 items is
+/// [invalid](crate::ErrorKind::InvalidResponse), since a batch has at most 100.
 ///
-/// With `skipInvalidFiles` left at its default, an item counts as updated although a file in it may have been skipped;
-/// the service does not say so.
+/// Unless [`skip_invalid_files(false)`](crate::client::UpdateRequest::skip_invalid_files) is set, Webflow may skip an
+/// invalid file and update the rest of the item. The response does not say so.
 #[derive(Clone)]
 pub struct UpdateResponse<F = FieldData> {
     items: Vec<CollectionItem<F>>,
@@ -33,14 +33,14 @@ pub struct UpdateResponse<F = FieldData> {
 }
 
 impl<F> UpdateResponse<F> {
-    /// Brings both shapes of an answer into one.
-    pub(crate) fn read(
-        answer: ParsedResponse<F>,
+    /// Converts a parsed response of either shape.
+    pub(crate) fn from_parsed(
+        parsed: ParsedResponse<F>,
         batch: &Batch,
         status: StatusCode,
         headers: HeaderMap,
     ) -> Self {
-        let (items, pagination, extra) = match answer {
+        let (items, pagination, extra) = match parsed {
             ParsedResponse::List {
                 items,
                 pagination,
@@ -66,12 +66,12 @@ impl<F> UpdateResponse<F> {
         }
     }
 
-    pub(crate) fn after(mut self, attempts: u32) -> Self {
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Applies a redaction to the headers, and to the members beside the documented ones.
+    /// Redacts the headers and the undocumented members.
     pub(crate) fn redacted(
         mut self,
         text: impl Fn(&str) -> String,
@@ -88,25 +88,25 @@ impl<F> UpdateResponse<F> {
         self
     }
 
-    /// The items that came back, in the order of the answer.
+    /// Returns the items in the order of the response.
     #[must_use]
     pub fn items(&self) -> &[CollectionItem<F>] {
         &self.items
     }
 
-    /// The items that came back, to keep.
+    /// Converts the response into its items.
     #[must_use]
     pub fn into_items(self) -> Vec<CollectionItem<F>> {
         self.items
     }
 
-    /// For each entry of the batch, in its order, what the answer holds of it.
+    /// Returns the match of each entry of the batch, in the order of the batch.
     #[must_use]
     pub fn returned(&self) -> &[Returned] {
         &self.returned
     }
 
-    /// The item that came back for an entry of the batch, by the entry's position, counted from 0.
+    /// Returns the item of an entry of the batch. Entries are counted from 0.
     #[must_use]
     pub fn item_of(&self, entry: usize) -> Option<&CollectionItem<F>> {
         match self.returned.get(entry)? {
@@ -115,8 +115,9 @@ impl<F> UpdateResponse<F> {
         }
     }
 
-    /// The sent entries for which no item came back, or none that can be told to be theirs. The service accepted the
-    /// batch, so whether it changed them is not known.
+    /// Iterates over the entries without an item, or without one that is certainly theirs.
+    ///
+    /// The service accepted the batch, so it may have updated them.
     pub fn unconfirmed(&self) -> impl Iterator<Item = (usize, ItemKey)> {
         self.batch
             .updates()
@@ -127,7 +128,7 @@ impl<F> UpdateResponse<F> {
             .map(|(entry, (update, _))| (entry, update.key()))
     }
 
-    /// The items that came back and belong to no entry of the batch.
+    /// Iterates over the items that belong to no entry of the batch.
     pub fn unexpected(&self) -> impl Iterator<Item = &CollectionItem<F>> {
         let mut expected = vec![false; self.items.len()];
         for returned in &self.returned {
@@ -149,38 +150,39 @@ impl<F> UpdateResponse<F> {
             .map(|(item, _)| item)
     }
 
-    /// Where the list stands among the items of the collection, if the service says so.
+    /// Returns the position of the list among the items of the collection, or `None` if the response has none.
     #[must_use]
     pub fn pagination(&self) -> Option<&Pagination> {
         self.pagination.as_ref()
     }
 
-    /// What else the list holds, beside the documented members. A number that does not fit 64 bits is rounded to a float,
-    /// and one that no float holds is given as text.
+    /// Returns the undocumented members of the list. A number that does not fit 64 bits is rounded to a float, and a
+    /// number that exceeds a float becomes a string.
     #[must_use]
     pub fn extra(&self) -> &Map<String, Value> {
         &self.extra
     }
 
-    /// The status, which is the documented one.
+    /// Returns the status, which is 200.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// How often the request was sent until it was answered with this.
+    /// Returns how many times the request was sent, including the successful attempt.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The requests that the token may make and has left.
+    /// Returns the rate limit of the token, from the headers of the response.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::from_headers(&self.headers)
     }
 
-    /// The headers of the answer. A healthy answer of Webflow carries `Retry-After` too, which asks for no wait.
+    /// Returns the headers of the response. Webflow sends `Retry-After` with successful responses too, where it
+    /// requests no wait.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -188,8 +190,8 @@ impl<F> UpdateResponse<F> {
 }
 
 impl Error {
-    /// The response with its field data as plain JSON, if nothing but the field data of an item did not fit the type
-    /// that was asked for. The update has succeeded then.
+    /// Returns the response with its field data as JSON, if the only fault is field data that does not match the type
+    /// of [`fields_as`](crate::client::UpdateRequest::fields_as). The update has succeeded then.
     #[must_use]
     pub fn update_response(&self) -> Option<&UpdateResponse> {
         self.attachment()
@@ -197,16 +199,18 @@ impl Error {
 }
 
 impl UpdateResponse {
-    /// The slugs of the fields that were sent for an entry of the batch and that its returned item lacks. Entries are
+    /// Returns the slugs of the fields that were sent for an entry of the batch and that its item lacks. Entries are
     /// counted from 0.
     ///
-    /// Webflow was seen to accept and drop the value of a field that had been added to the collection and not yet
-    /// published. A field that was sent empty (`null`, `""` or `[]`) may be left out of a response, and is never
-    /// missing. If the item did not come back, or came back without field data, nothing is known and the list is empty.
-    /// Whether a field came back with another value is not looked at.
+    /// Webflow was observed to accept and drop the value of a field that had been added to the collection and not yet
+    /// published.
     ///
-    /// A response whose field data were read [into a type](crate::UpdateRequest::fields_as) does not know which fields
-    /// it had, and has no such method.
+    /// - A field that was sent empty (`null`, `""` or `[]`) is never missing, since a response may omit it.
+    /// - The list is empty if the response has no item for the entry, or the item has no field data.
+    /// - Values are not compared, only the presence of the field.
+    ///
+    /// A response whose field data is deserialized [into a type](crate::client::UpdateRequest::fields_as) lacks this
+    /// method, since the type does not show which fields were present.
     ///
     /// ```no_run
     /// # use webflow_cms::{Batch, Client, CollectionId};

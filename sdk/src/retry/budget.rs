@@ -1,71 +1,72 @@
-//! How many requests may be sent again.
+//! The retry budget of a client.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a success gives back: ten of them pay for one request sent again.
-const SUCCESSES_A_RETRY: u64 = 10;
+/// How many successful requests earn one retry.
+const SUCCESSES_PER_RETRY: u64 = 10;
 
-/// Keeps a client from multiplying the load of a service that is failing: a limited number of requests can be sent
-/// again, and each ten successes earn one more. Clones share it, and so do the clones of a client.
+/// Limits the retries of a client, so that it does not multiply the load of a failing service.
 ///
-/// A request that was answered with 429 is sent again without drawing on it, since the pace limits those already.
+/// The budget is a token bucket: it starts full, each retry takes one token, and every ten successful requests add one.
+/// A retry after a 429 is free, since the [`RateLimiter`](crate::RateLimiter) limits those.
+///
+/// Clones share the budget, and so do the clones of a client.
 #[derive(Clone)]
 pub struct RetryBudget(Option<Arc<Balance>>);
 
 struct Balance {
     /// In tenths of a retry.
     tenths: AtomicU64,
-    most: u64,
+    max: u64,
 }
 
 impl RetryBudget {
-    /// A budget that begins with this many requests to send again, and never holds more. A client has one of 100
-    /// unless told otherwise.
+    /// Creates a budget that starts with this number of retries, which is also its maximum. Default of a client: 100.
     #[must_use]
     pub fn new(retries: u32) -> Self {
-        let most = u64::from(retries).saturating_mul(SUCCESSES_A_RETRY);
+        let max = u64::from(retries).saturating_mul(SUCCESSES_PER_RETRY);
         Self(Some(Arc::new(Balance {
-            tenths: AtomicU64::new(most),
-            most,
+            tenths: AtomicU64::new(max),
+            max,
         })))
     }
 
-    /// A budget without a bound.
+    /// Creates a budget without a limit.
     #[must_use]
     pub fn unlimited() -> Self {
         Self(None)
     }
 
-    /// How many requests can be sent again as it stands, or none if there is no bound.
+    /// Returns the number of retries that are left, or `None` without a limit.
     #[must_use]
     pub fn left(&self) -> Option<u64> {
         let balance = self.0.as_deref()?;
-        Some(balance.tenths.load(Ordering::Relaxed) / SUCCESSES_A_RETRY)
+        Some(balance.tenths.load(Ordering::Relaxed) / SUCCESSES_PER_RETRY)
     }
 
-    /// Draws one, unless it is spent.
-    pub(crate) fn draw(&self) -> Option<Draw<'_>> {
+    /// Takes one retry, unless the budget is exhausted.
+    pub(crate) fn acquire(&self) -> Option<RetryPermit<'_>> {
         if let Some(balance) = self.0.as_deref() {
             balance
                 .tenths
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| {
-                    tenths.checked_sub(SUCCESSES_A_RETRY)
+                    tenths.checked_sub(SUCCESSES_PER_RETRY)
                 })
                 .ok()?;
         }
-        Some(Draw { budget: self })
+        Some(RetryPermit { budget: self })
     }
 
     pub(crate) fn succeeded(&self) {
-        self.give(1);
+        self.add(1);
     }
 
-    fn give(&self, tenths: u64) {
+    fn add(&self, tenths: u64) {
         if let Some(balance) = self.0.as_deref() {
-            let add = |now: u64| Some(now.saturating_add(tenths).min(balance.most));
-            // It is only ever refused if `add` says no, which it never does.
+            let add = |now: u64| Some(now.saturating_add(tenths).min(balance.max));
+            // It fails only if `add` returns `None`.
             let _ = balance
                 .tenths
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
@@ -74,7 +75,7 @@ impl RetryBudget {
 }
 
 impl Default for RetryBudget {
-    /// A budget of 100.
+    /// Creates a budget of 100 retries.
     fn default() -> Self {
         Self::new(100)
     }
@@ -89,21 +90,21 @@ impl fmt::Debug for RetryBudget {
     }
 }
 
-/// Drawn from the budget, and given back if the request is not sent after all.
+/// One retry, which returns to the budget when dropped.
 #[must_use]
-pub(crate) struct Draw<'a> {
+pub(crate) struct RetryPermit<'a> {
     budget: &'a RetryBudget,
 }
 
-impl Draw<'_> {
-    pub(crate) fn spend(self) {
+impl RetryPermit<'_> {
+    pub(crate) fn consume(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Draw<'_> {
+impl Drop for RetryPermit<'_> {
     fn drop(&mut self) {
-        self.budget.give(SUCCESSES_A_RETRY);
+        self.budget.add(SUCCESSES_PER_RETRY);
     }
 }
 
@@ -112,27 +113,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_grants_what_it_holds_and_no_more() {
+    fn a_budget_grants_its_retries_and_no_more() {
         let budget = RetryBudget::new(2);
         let shared = budget.clone();
-        budget.draw().expect("the first").spend();
-        shared.draw().expect("the second").spend();
-        assert!(budget.draw().is_none());
+        budget.acquire().expect("the first").consume();
+        shared.acquire().expect("the second").consume();
+        assert!(budget.acquire().is_none());
     }
 
     #[test]
-    fn what_is_drawn_and_not_spent_comes_back() {
+    fn a_dropped_permit_returns_to_the_budget() {
         let budget = RetryBudget::new(1);
-        drop(budget.draw().expect("it holds one"));
+        drop(budget.acquire().expect("one is left"));
         assert_eq!(budget.left(), Some(1));
     }
 
     #[test]
-    fn ten_successes_earn_one_and_the_bound_stays() {
+    fn ten_successes_earn_one_retry_up_to_the_maximum() {
         let budget = RetryBudget::new(1);
-        budget.draw().expect("it holds one").spend();
+        budget.acquire().expect("one is left").consume();
         (0..9).for_each(|_| budget.succeeded());
-        assert!(budget.draw().is_none());
+        assert!(budget.acquire().is_none());
         budget.succeeded();
         assert_eq!(budget.left(), Some(1));
         (0..100).for_each(|_| budget.succeeded());
@@ -140,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn no_bound_is_no_bound() {
+    fn an_unlimited_budget_is_never_exhausted() {
         let budget = RetryBudget::unlimited();
-        (0..10_000).for_each(|_| budget.draw().expect("always").spend());
+        (0..10_000).for_each(|_| budget.acquire().expect("always").consume());
         assert_eq!(budget.left(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the example `bulk_update` as a process, as its users do.
+//! Runs examples as processes, as their users do.
 
 use std::env;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// What came of a process.
+/// The exit code and the output of a process.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -17,7 +17,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// All that it said.
+    /// Standard output, then standard error.
     pub(crate) fn said(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
@@ -35,14 +35,14 @@ impl Ended {
         self
     }
 
-    /// The model was compared with the account, and agreed.
+    /// The content of the reference server was compared with the report, and agrees.
     #[track_caller]
     pub(crate) fn agrees(&self) -> &Self {
-        self.says("the model agrees with the account")
+        self.says("the reference server agrees with this report")
     }
 }
 
-/// A folder in which the example runs.
+/// A folder in which an example runs.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -78,11 +78,17 @@ impl Folder {
         names
     }
 
-    /// The example with these arguments, in this folder.
+    /// The example `bulk_update` with these arguments, in this folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(example());
+        let mut command = self.example("bulk_update");
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Another example, in this folder.
+    pub(crate) fn example(&self, name: &str) -> Command {
+        let mut command = Command::new(example(name));
+        command
             .current_dir(self.0.path())
             .env_remove("WEBFLOW_TOKEN")
             .stdin(Stdio::null())
@@ -123,22 +129,30 @@ pub(crate) fn row(number: u64) -> String {
     format!("{{\"id\":\"66f6ed95{number:016x}\",\"fieldData\":{{\"price\":{number}}}}}\n")
 }
 
-/// The example, which cargo builds beside the tests.
-fn example() -> PathBuf {
+/// An example, which cargo builds beside the tests.
+fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("this test");
     let profile = test.ancestors().nth(2).expect("the folder of the profile");
     let example = profile
         .join("examples")
-        .join(format!("bulk_update{}", env::consts::EXE_SUFFIX));
+        .join(format!("{name}{}", env::consts::EXE_SUFFIX));
     let built = fs::metadata(&example).and_then(|found| found.modified());
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bulk_update");
-    let newest = fs::read_dir(sources)
-        .expect("the sources")
-        .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let file = sources.join(format!("{name}.rs"));
+    let files = match fs::read_dir(sources.join(name)) {
+        Ok(folder) => folder
+            .map(|entry| entry.expect("an entry").path())
+            .collect(),
+        Err(_) => vec![file],
+    };
+    let modified = |path: &PathBuf| fs::metadata(path).and_then(|found| found.modified());
+    let newest = files
+        .iter()
+        .map(|path| modified(path).expect("a source"))
         .max();
     assert!(
         built.is_ok_and(|built| Some(built) >= newest),
-        "{} is missing or old: cargo build -p webflow-cms --example bulk_update",
+        "{} is missing or old: cargo build -p webflow-cms --example {name}",
         example.display()
     );
     example

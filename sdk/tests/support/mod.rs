@@ -37,14 +37,14 @@ pub(crate) async fn site() -> ReferenceServer {
     described().start().await
 }
 
-/// The same site behind connections that break.
+/// The same site behind faulty connections.
 pub(crate) async fn faulty_site() -> FaultyServer {
     FaultyServer::serve(described().build())
         .await
         .expect("a free port")
 }
 
-/// The same site in a time that passes only when everybody waits.
+/// The same site in a virtual time, which advances only when every call waits.
 pub(crate) fn world() -> World {
     let world = World::new(Settings::default()).expect("a world");
     world.reset(described().build().model()).expect("a port");
@@ -55,7 +55,7 @@ fn variant(name: &str, price: serde_json::Value) -> Variant {
     Variant::named(name, &name.to_lowercase()).field("price", price)
 }
 
-/// A client that no proxy of the environment comes in between, and that sends each request once and at once.
+/// A client without a proxy, retries and a rate limit.
 pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
     Client::builder(Token::new(token).expect("a token"))
         .base_url(base_url)
@@ -64,11 +64,11 @@ pub(crate) fn builder(base_url: &str, token: &str) -> ClientBuilder {
         .rate_limiter(RateLimiter::unlimited())
 }
 
-/// A client that lives in the time of a world, with the settings that a client has by itself.
+/// A client in the virtual time of a world, with the default settings.
 pub(crate) fn builder_in(world: &World) -> ClientBuilder {
     Client::builder(Token::new(world.server().token()).expect("a token"))
         .base_url(world.base_url())
-        // Nothing there is encrypted, so loading the system's certificates would be time wasted.
+        // Saves the time to load the system's certificates, since nothing is encrypted.
         .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
         .clock(SdkTime(world.time()))
         .observer(SdkTime(world.time()))

@@ -1,4 +1,4 @@
-//! The laws of the rate limit.
+//! Properties of the rate limiter.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Each way to count, with a small limit. Seven tokens a minute do not come in whole nanoseconds.
+/// A limiter of each algorithm with a small limit. Seven tokens a minute take no whole number of nanoseconds each.
 fn limiters() -> impl Strategy<Value = Limiter> {
     (0..5, 1..=7_u32, 0..90_000_u64, 1..=9_u32).prop_map(
         |(way, limit, phase, capacity)| match way {
@@ -25,7 +25,7 @@ fn limiters() -> impl Strategy<Value = Limiter> {
     )
 }
 
-/// When requests come: many at once, some soon, a few after minutes.
+/// Times of requests: many at once, some soon after, a few after minutes.
 fn arrivals() -> impl Strategy<Value = Vec<Duration>> {
     let gap = prop_oneof![
         4 => Just(0),
@@ -46,11 +46,11 @@ fn arrivals() -> impl Strategy<Value = Vec<Duration>> {
 /// The arrivals that are admitted.
 fn admitted(limiter: &Limiter, arrivals: &[Duration]) -> Vec<Duration> {
     let mut limiter = limiter.clone();
-    let admitted = |now: &Duration| limiter.ask(*now).admitted;
+    let admitted = |now: &Duration| limiter.decide(*now).admitted;
     arrivals.iter().copied().filter(admitted).collect()
 }
 
-/// The most arrivals that lie within any `length`, its end excluded.
+/// The maximum number of arrivals in any span of this length, its end excluded.
 fn most_within(arrivals: &[Duration], length: Duration) -> usize {
     let within = |start: &Duration| {
         let inside = |at: &&Duration| *start <= **at && **at < *start + length;
@@ -83,10 +83,10 @@ proptest! {
                 (begun, asked) = (Some(now), 0);
             }
             asked += 1;
-            let verdict = limiter.ask(now);
-            prop_assert_eq!(verdict.admitted, asked <= limit);
-            prop_assert_eq!(verdict.remaining, limit.saturating_sub(asked));
-            prop_assert_eq!(verdict.window_ends, begun.map(|start| start + MINUTE - now));
+            let decision = limiter.decide(now);
+            prop_assert_eq!(decision.admitted, asked <= limit);
+            prop_assert_eq!(decision.remaining, limit.saturating_sub(asked));
+            prop_assert_eq!(decision.window_ends, begun.map(|start| start + MINUTE - now));
         }
     }
 
@@ -110,18 +110,18 @@ proptest! {
         mut limiter in limiters(), arrivals in arrivals()
     ) {
         for now in arrivals {
-            let verdict = limiter.ask(now);
-            prop_assert_eq!(verdict.retry_after.is_zero(), verdict.remaining > 0);
-            let then = now + verdict.retry_after;
-            prop_assert!(limiter.clone().ask(then).admitted);
-            prop_assert!(then == now || !limiter.clone().ask(then - NANOSECOND).admitted);
+            let decision = limiter.decide(now);
+            prop_assert_eq!(decision.retry_after.is_zero(), decision.remaining > 0);
+            let then = now + decision.retry_after;
+            prop_assert!(limiter.clone().decide(then).admitted);
+            prop_assert!(then == now || !limiter.clone().decide(then - NANOSECOND).admitted);
         }
     }
 
     #[test]
     fn as_many_requests_as_remain_are_admitted_at_once_and_no_more(mut limiter in limiters(), arrivals in arrivals()) {
         for now in arrivals {
-            let remaining = limiter.ask(now).remaining as usize;
+            let remaining = limiter.decide(now).remaining as usize;
             prop_assert_eq!(admitted(&limiter, &vec![now; remaining + 3]).len(), remaining);
         }
     }
@@ -130,9 +130,9 @@ proptest! {
     fn refused_requests_do_not_count(mut limiter in limiters(), arrivals in arrivals()) {
         let mut spared = limiter.clone();
         for now in arrivals {
-            let verdict = limiter.ask(now);
-            if verdict.admitted {
-                prop_assert_eq!(spared.ask(now), verdict);
+            let decision = limiter.decide(now);
+            if decision.admitted {
+                prop_assert_eq!(spared.decide(now), decision);
             }
         }
     }
@@ -143,7 +143,7 @@ proptest! {
         for now in arrivals {
             let limit = left.limit;
             set.set_limit(now, limit);
-            prop_assert_eq!(left.ask(now), set.ask(now));
+            prop_assert_eq!(left.decide(now), set.decide(now));
         }
     }
 }
@@ -151,11 +151,11 @@ proptest! {
 #[test]
 fn a_limit_can_grow_and_shrink_at_any_time() {
     let remaining = |mut limiter: Limiter, limit| {
-        limiter.ask(seconds(1));
-        limiter.ask(seconds(1));
+        limiter.decide(seconds(1));
+        limiter.decide(seconds(1));
         limiter.set_limit(seconds(1), limit);
-        let verdict = limiter.ask(seconds(1));
-        (verdict.admitted, verdict.remaining, verdict.retry_after)
+        let decision = limiter.decide(seconds(1));
+        (decision.admitted, decision.remaining, decision.retry_after)
     };
     for window in [
         Limiter::window_from_first_request(3),
@@ -186,18 +186,18 @@ fn what_a_bucket_has_lost_does_not_come_back_with_its_size() {
     let mut limiter = Limiter::token_bucket(10);
     limiter.set_limit(seconds(1), 4);
     limiter.set_limit(seconds(1), 10);
-    assert_eq!(limiter.ask(seconds(1)).remaining, 3);
+    assert_eq!(limiter.decide(seconds(1)).remaining, 3);
 }
 
 #[test]
 fn windows_that_lost_some_of_their_limit_admit_again_when_enough_is_forgotten() {
     let mut limiter = Limiter::sliding_window(3);
     for second in [0, 10, 20] {
-        limiter.ask(seconds(second));
+        limiter.decide(seconds(second));
     }
     limiter.set_limit(seconds(30), 1);
     assert_eq!(
-        limiter.ask(seconds(30)).retry_after,
+        limiter.decide(seconds(30)).retry_after,
         seconds(50),
         "the last of the three has to go"
     );
@@ -212,24 +212,24 @@ fn a_limit_of_nothing_admits_nothing_and_says_to_wait_a_minute() {
         Limiter::token_bucket(0),
         Limiter::token_bucket_of(60, 0),
     ] {
-        let verdict = limiter.ask(seconds(100));
-        assert_eq!((verdict.admitted, verdict.retry_after), (false, MINUTE));
+        let decision = limiter.decide(seconds(100));
+        assert_eq!((decision.admitted, decision.retry_after), (false, MINUTE));
     }
 }
 
 #[test]
 fn time_does_not_go_back() {
     let mut limiter = Limiter::sliding_window(1);
-    limiter.ask(seconds(50));
-    assert_eq!(limiter.ask(seconds(20)).retry_after, MINUTE);
+    limiter.decide(seconds(50));
+    assert_eq!(limiter.decide(seconds(20)).retry_after, MINUTE);
 }
 
 #[test]
 fn a_fixed_window_starts_at_its_phase_and_every_minute_from_there() {
     let mut limiter = Limiter::fixed_window(1, seconds(75));
     let waits: Vec<_> = [0, 14, 15, 74, 75, 76]
-        .map(|second| limiter.ask(seconds(second)))
-        .map(|verdict| (verdict.admitted, verdict.retry_after.as_secs()))
+        .map(|second| limiter.decide(seconds(second)))
+        .map(|decision| (decision.admitted, decision.retry_after.as_secs()))
         .to_vec();
     assert_eq!(
         waits,

@@ -1,4 +1,4 @@
-//! What makes a virtual time pass.
+//! The driver that advances a virtual time.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,20 +11,20 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::VirtualTime;
 use super::state::{Counts, Outlook, State};
 
-/// How often everything that is ready runs, and the network is looked at, without anything happening before time passes.
+/// Number of rounds without an event, each running all ready tasks and polling the network, before time advances.
 const QUIET_ROUNDS: u32 = 3;
 
-/// The same if somebody was woken and has not looked at the time. It need not: a future may keep a timer that it has no
-/// use for at present.
+/// The same if a task was woken and has not polled its timer. It need not: a future may hold a timer that it does not
+/// use at present.
 const WOKEN_ROUNDS: u32 = 64;
 
-/// How long the network gets, in real time, where it is not certain that nothing is on its way.
+/// Real time that the network gets when a request may still be on its way.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long nothing may happen, in real time, while a run is not over.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Real time without an event after which a run is stalled.
+const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Nothing happened for 20 seconds of real time, and time could not pass.
+/// Error: nothing happened for 20 seconds of real time, and virtual time could not advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled {
     elapsed: Duration,
@@ -51,11 +51,11 @@ impl fmt::Display for Stalled {
 impl std::error::Error for Stalled {}
 
 impl VirtualTime {
-    /// Runs a future to its end, and lets time pass meanwhile. One run at a time.
+    /// Runs a future to its end while virtual time advances. Only one run at a time is allowed.
     ///
     /// # Panics
     ///
-    /// If the runtime is not a current-thread one, and where [`try_run`](Self::try_run) gives an error.
+    /// If the runtime is not a current-thread one, and where [`try_run`](Self::try_run) returns an error.
     pub async fn run<F: Future>(&self, future: F) -> F::Output {
         match self.try_run(future).await {
             Ok(output) => output,
@@ -63,34 +63,34 @@ impl VirtualTime {
         }
     }
 
-    /// As [`run`](Self::run), with an error where it would panic.
+    /// As [`run`](Self::run), with an error where that panics.
     ///
     /// # Errors
     ///
-    /// Nothing happened for 20 seconds of real time, and time could not pass. The future is dropped.
+    /// Nothing happened for 20 seconds of real time, and virtual time could not advance. The future is dropped.
     ///
     /// # Panics
     ///
-    /// If the runtime is not a current-thread one: only there can it be known that whoever is ready has run.
+    /// If the runtime is not a current-thread one: on no other can the driver know that all ready tasks have run.
     pub async fn try_run<F: Future>(&self, future: F) -> Result<F::Output, Stalled> {
-        self.run_with(future, PATIENCE).await
+        self.run_with(future, STALL_TIMEOUT).await
     }
 
     async fn run_with<F: Future>(
         &self,
         future: F,
-        patience: Duration,
+        stall_timeout: Duration,
     ) -> Result<F::Output, Stalled> {
         assert_eq!(
             Handle::current().runtime_flavor(),
             RuntimeFlavor::CurrentThread,
             "virtual time passes on a current-thread runtime"
         );
-        let ended = match select(pin!(future), pin!(self.drive(patience))).await {
+        let ended = match select(pin!(future), pin!(self.drive(stall_timeout))).await {
             Either::Left((output, _)) => Ok(output),
             Either::Right((stalled, _)) => Err(stalled),
         };
-        // The server learns of what the clients have closed.
+        // The server notices which connections the clients have closed.
         for _ in 0..WOKEN_ROUNDS {
             if self.quiet(self.0.version(), QUIET_ROUNDS).await {
                 break;
@@ -99,13 +99,13 @@ impl VirtualTime {
         ended
     }
 
-    async fn drive(&self, patience: Duration) -> Stalled {
+    async fn drive(&self, stall_timeout: Duration) -> Stalled {
         loop {
             let version = self.0.version();
             let changed = poll_fn(|context| self.0.poll_changed(version, context));
             match self.0.look(State::outlook) {
                 Outlook::Busy => {
-                    if tokio::time::timeout(patience, changed).await.is_err() {
+                    if tokio::time::timeout(stall_timeout, changed).await.is_err() {
                         return self.stalled();
                     }
                 }
@@ -121,12 +121,12 @@ impl VirtualTime {
         }
     }
 
-    /// Whether nothing happens for a while.
+    /// Whether nothing happens for this number of rounds.
     async fn quiet(&self, version: u64, rounds: u32) -> bool {
         for _ in 0..rounds {
-            // The queue is first in, first out: when this task has run, so has everything that was ready.
+            // The queue is first in, first out: when this task has run, all tasks that were ready have run.
             let _ = tokio::spawn(async {}).await;
-            // The runtime looks at the network before it comes back from here.
+            // The runtime polls the network before it returns from here.
             tokio::task::yield_now().await;
             if self.0.version() != version {
                 return false;

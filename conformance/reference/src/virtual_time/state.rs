@@ -1,11 +1,11 @@
-//! What a virtual time knows, and whether it may pass.
+//! The state of a virtual time, and whether it may advance.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Who is where at a moment. All are zero when everything is over.
+/// Counts of callers, requests and timers at one moment. All are zero when everything has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -13,50 +13,50 @@ pub struct Counts {
     pub callers: i64,
     /// Callers that wait.
     pub waiting: i64,
-    /// Requests that are under way, as the clients see it.
+    /// Requests in flight, as the clients see it.
     pub in_flight: i64,
-    /// Requests that the server has read, and whose connections the clients have not closed.
+    /// Requests that the server has read and whose connections the clients have not closed.
     pub open: i64,
     /// Requests that the server holds on purpose.
     pub held: i64,
     /// Timers that have not fired.
     pub timers: i64,
-    /// Timers that have fired, and whose owners were not polled since.
+    /// Timers that have fired and whose owners were not polled since.
     pub fired: i64,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) now: Duration,
-    /// Everything but timers, which know themselves.
+    /// All counts but those of timers, which are computed.
     pub(super) counts: Counts,
-    /// How many tries were started, ever.
+    /// Number of attempts that were started.
     pub(super) started: u64,
-    /// How many of them the server has seen. A try that is dropped early never gets there.
+    /// Number of attempts that reached the server. An attempt that is dropped early never does.
     pub(super) arrived: u64,
-    /// By instant, and by order of creation within one.
+    /// By instant, and by order of creation within one instant.
     timers: BTreeMap<(Duration, u64), Option<Waker>>,
-    /// Fired timers, and whether they woke anybody.
+    /// Fired timers, and whether each woke a task.
     fired: BTreeMap<u64, bool>,
     created: u64,
-    /// Changes with everything that happens.
+    /// Changes with every event.
     version: u64,
     driver: Option<Waker>,
-    /// The calls that clients have told of and that are counted as callers.
+    /// The calls that clients have reported and that count as callers.
     pub(super) calls: HashSet<u64>,
 }
 
-/// Whether time may pass, as things look.
+/// Whether time may advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outlook {
-    /// Somebody is at work, or nobody waits for a time.
+    /// A task is at work, or there is no timer.
     Busy,
-    /// Everybody waits.
+    /// All callers wait.
     Idle,
-    /// Everybody waits, but whoever was woken last has not looked at the time yet.
+    /// All callers wait, but the task that was woken last has not polled its timer yet.
     Woken,
-    /// The counts say that everybody waits, and also that a request was lost on its way. So a lost one may be counted in
-    /// place of one that has yet to arrive.
+    /// All callers wait by the counts, which also say that a request was lost on its way. A lost request may be counted
+    /// in place of one that has yet to arrive.
     Lost,
 }
 
@@ -79,8 +79,8 @@ impl State {
             held,
             ..
         } = self.counts;
-        // A connection stays open as long as its try is in flight. So once all tries have arrived, equal counts mean that
-        // the requests which are held are those in flight, and none that a client has given up.
+        // A connection stays open while its attempt is in flight. So once all attempts have arrived, equal counts mean
+        // that the held requests are those in flight, and none that a client has abandoned.
         let idle = waiting + in_flight == callers && in_flight == open && open == held;
         if !idle || self.timers.is_empty() {
             Outlook::Busy
@@ -93,12 +93,12 @@ impl State {
         }
     }
 
-    /// Gives up on requests that did not arrive.
+    /// Stops expecting requests that did not arrive.
     pub(super) fn forget_lost(&mut self) {
         self.arrived = self.started;
     }
 
-    /// Goes to the earliest timer. Whom to wake.
+    /// Advances to the earliest timer. Returns the waker of its owner.
     fn fire(&mut self) -> Option<Waker> {
         let ((at, timer), waker) = self.timers.pop_first()?;
         self.now = at;
@@ -109,7 +109,7 @@ impl State {
         waker
     }
 
-    /// A new timer for an instant to come.
+    /// Adds a timer for a future instant.
     pub(super) fn add_timer(&mut self, at: Duration) -> u64 {
         let timer = self.created;
         self.created += 1;
@@ -122,13 +122,13 @@ impl State {
         self.timers.remove(&(at, timer)).flatten()
     }
 
-    /// Notes that something has changed. The driver is to be woken, once the lock is free.
+    /// Records an event. Wake the returned driver after releasing the lock.
     fn changed(&mut self) -> Option<Waker> {
         self.version += 1;
         self.driver.take()
     }
 
-    /// When the earliest timer fires.
+    /// The instant of the earliest timer.
     pub(super) fn next(&self) -> Option<Duration> {
         self.timers.keys().next().map(|(at, _)| *at)
     }
@@ -142,13 +142,13 @@ impl Shared {
         look(&self.lock())
     }
 
-    /// Changes the state, and tells the driver.
+    /// Changes the state and wakes the driver.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (result, driver) = {
             let mut state = self.lock();
             (change(&mut state), state.changed())
         };
-        // Not under the lock: a waker can run whatever its owner likes, and that may look at the time.
+        // Not under the lock: a waker may run code of its owner that reads the time.
         if let Some(driver) = driver {
             driver.wake();
         }
@@ -169,14 +169,14 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Whether the timer has fired.
+    /// Ready when the timer has fired.
     pub(super) fn poll_timer(&self, at: Duration, timer: u64, context: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         let fired = state.fired.remove(&timer).is_some();
         let waker = state.timers.get_mut(&(at, timer));
         let known = |waker: &Waker| waker.will_wake(context.waker());
         let old = match waker {
-            // Futures that are polled together look at their timers each time that one of them is woken. That is no news.
+            // Futures that are polled together poll all their timers whenever one of them is woken. That is no event.
             Some(waker) if waker.as_ref().is_some_and(known) => return Poll::Pending,
             Some(waker) => waker.replace(context.waker().clone()),
             None => None,
@@ -194,14 +194,14 @@ impl Shared {
         }
     }
 
-    /// Goes to the earliest timer and wakes its owner.
+    /// Advances to the earliest timer and wakes its owner.
     pub(super) fn pass(&self) {
         if let Some(waker) = self.change(State::fire) {
             waker.wake();
         }
     }
 
-    /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
+    /// A panic under the lock leaves no partial change, so a poisoned lock is used like any other.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! A future that is ready at an instant.
+//! A future that is ready at an instant of virtual time.
 
 use std::pin::Pin;
 use std::sync::Arc;

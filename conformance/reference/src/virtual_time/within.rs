@@ -1,4 +1,4 @@
-//! Whether what is polled is part of a call.
+//! Marks the thread as polling a call, so that nested calls are recognized.
 
 use std::cell::Cell;
 
@@ -10,9 +10,9 @@ pub(super) fn a_call() -> bool {
     WITHIN.get()
 }
 
-/// Does something as part of a call.
+/// Runs `part` as part of a call.
 pub(super) fn call<T>(part: impl FnOnce() -> T) -> T {
-    /// Also after a panic.
+    /// Restores the mark, also after a panic.
     struct Back(bool);
 
     impl Drop for Back {

@@ -5,13 +5,16 @@ use std::task::{Context, Poll};
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use webflow_cms::bulk::{
-    Handle, ItemStatus, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded,
+    Handle, ItemStatus as SdkStatus, JournalReader, NotAttempted, Outcome, Recorded as SdkRecorded,
     Run as SdkRun, StopReason,
 };
 
 use super::{TimedSdk, update};
 use crate::client::Entry;
-use crate::client::bulk::{Bulk, Counts, End, Job, Reading, Recorded, Run, Settled, Source, Why};
+use crate::client::bulk::{
+    Bulk, Counts, ItemReport, ItemStatus, Job, JournalContents, NotAttemptedReason, Recorded, Run,
+    Source,
+};
 
 impl Bulk for TimedSdk {
     fn start(&self, job: Job) -> Result<Box<dyn Run>, String> {
@@ -20,10 +23,10 @@ impl Bulk for TimedSdk {
             .bulk(self.collection)
             .concurrency(job.concurrency)
             .assume_atomic(job.assume_atomic)
-            .max_consecutive_failures(job.stop_after)
-            .continue_after_unknown(job.after_unknown)
-            .continue_after_source_error(job.after_source_error)
-            .resend_unknown(job.resend_in_doubt)
+            .max_consecutive_failures(job.max_consecutive_failures)
+            .continue_after_unknown(job.continue_after_unknown)
+            .continue_after_source_error(job.continue_after_source_error)
+            .resend_unknown(job.resend_unknown)
             .accept_other_input(job.accept_other_input);
         if let Some(skip) = job.options.skip_invalid_files {
             bulk = bulk.skip_invalid_files(skip);
@@ -31,7 +34,7 @@ impl Bulk for TimedSdk {
         if let Some(timeout) = job.options.attempt_timeout {
             bulk = bulk.attempt_timeout(timeout);
         }
-        if let Some(bytes) = job.max_bytes {
+        if let Some(bytes) = job.max_batch_bytes {
             bulk = bulk.max_batch_bytes(bytes);
         }
         if let Some(path) = job.journal {
@@ -45,41 +48,45 @@ impl Bulk for TimedSdk {
         }))
     }
 
-    fn read_journal(&self, journal: &Path, entries: &[(u64, Entry)]) -> Result<Reading, String> {
-        let told = |error: webflow_cms::Error| error.to_string();
-        let mut journal = JournalReader::open(journal).map_err(told)?;
-        let tally = journal.tally();
+    fn read_journal(
+        &self,
+        journal: &Path,
+        entries: &[(u64, Entry)],
+    ) -> Result<JournalContents, String> {
+        let reported = |error: webflow_cms::Error| error.to_string();
+        let mut journal = JournalReader::open(journal).map_err(reported)?;
+        let counts = journal.counts();
         let mut recorded = Vec::with_capacity(entries.len());
         for (_, entry) in entries {
-            let update = update(entry).map_err(told)?;
-            recorded.push(match journal.recorded(&update).map_err(told)? {
-                SdkRecorded::New => Recorded::Fresh,
+            let update = update(entry).map_err(reported)?;
+            recorded.push(match journal.look_up(&update).map_err(reported)? {
+                SdkRecorded::New => Recorded::New,
                 SdkRecorded::Updated => Recorded::Updated,
                 SdkRecorded::Rejected(reason) => Recorded::Rejected {
                     may_have_acted: reason.may_have_acted(),
                 },
-                // What is said in a word that this suite does not know may be anything.
-                _ => Recorded::InDoubt,
+                // A variant unknown to this suite may mean anything.
+                _ => Recorded::Unknown,
             });
         }
         let mut counted = [0_u64; 3];
         for known in &recorded {
             match known {
-                Recorded::Fresh => {}
+                Recorded::New => {}
                 Recorded::Updated => counted[0] += 1,
                 Recorded::Rejected { .. } => counted[1] += 1,
-                Recorded::InDoubt => counted[2] += 1,
+                Recorded::Unknown => counted[2] += 1,
             }
         }
-        let pairs = [tally.updated, tally.rejected, tally.unknown]
+        let pairs = [counts.updated, counts.rejected, counts.unknown]
             .into_iter()
             .zip(counted);
         let others = pairs
             .map(|(all, asked)| all.checked_sub(asked))
             .sum::<Option<u64>>();
         let others = others
-            .ok_or_else(|| format!("its tally is {tally:?}, and its records are {counted:?}"))?;
-        Ok(Reading { recorded, others })
+            .ok_or_else(|| format!("its counts are {counts:?}, and its records are {counted:?}"))?;
+        Ok(JournalContents { recorded, others })
     }
 }
 
@@ -88,17 +95,17 @@ fn updates(source: Source) -> impl Stream<Item = Result<webflow_cms::ItemUpdate,
 }
 
 struct Running {
-    /// Is taken when it has ended, for its report.
+    /// Taken at the end of the run, for its report.
     run: Option<SdkRun>,
     handle: Handle,
 }
 
 impl Run for Running {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Settled>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<ItemReport>> {
         match &mut self.run {
             Some(run) => run
                 .poll_next_unpin(context)
-                .map(|outcome| outcome.as_ref().map(settled)),
+                .map(|outcome| outcome.as_ref().map(item_report)),
             None => Poll::Ready(None),
         }
     }
@@ -111,7 +118,7 @@ impl Run for Running {
         let counts = self.handle.progress().counts;
         Counts {
             updated: counts.updated,
-            updated_before: counts.already_updated,
+            already_updated: counts.already_updated,
             rejected: counts.rejected,
             not_attempted: counts.not_attempted,
             unknown: counts.unknown,
@@ -124,37 +131,40 @@ impl Run for Running {
     }
 }
 
-fn settled(outcome: &Outcome) -> Settled {
+fn item_report(outcome: &Outcome) -> ItemReport {
     let (end, reason) = match &outcome.status {
-        ItemStatus::Updated(_) => (End::Updated, String::new()),
-        ItemStatus::AlreadyUpdated => (End::UpdatedBefore, String::new()),
-        ItemStatus::Rejected(error) => (End::Rejected, error.to_string()),
-        ItemStatus::RejectedBefore(reason) => (End::RejectedBefore, format!("{reason:?}")),
-        ItemStatus::NotAttempted(why) => (End::NotAttempted(not_attempted(why)), why.to_string()),
-        // What is said in a word that this suite does not know is claimed of nothing.
-        ItemStatus::Unknown(why) => (End::Unknown, why.to_string()),
-        other => (End::Unknown, format!("{other:?}")),
+        SdkStatus::Updated(_) => (ItemStatus::Updated, String::new()),
+        SdkStatus::AlreadyUpdated => (ItemStatus::AlreadyUpdated, String::new()),
+        SdkStatus::Rejected(error) => (ItemStatus::Rejected, error.to_string()),
+        SdkStatus::AlreadyRejected(reason) => (ItemStatus::AlreadyRejected, format!("{reason:?}")),
+        SdkStatus::NotAttempted(why) => (
+            ItemStatus::NotAttempted(not_attempted(why)),
+            why.to_string(),
+        ),
+        // A variant unknown to this suite claims nothing.
+        SdkStatus::Unknown(why) => (ItemStatus::Unknown, why.to_string()),
+        other => (ItemStatus::Unknown, format!("{other:?}")),
     };
     let may_have_acted = match &outcome.status {
-        ItemStatus::Rejected(error) => error.may_have_acted(),
-        ItemStatus::RejectedBefore(reason) => reason.may_have_acted(),
+        SdkStatus::Rejected(error) => error.may_have_acted(),
+        SdkStatus::AlreadyRejected(reason) => reason.may_have_acted(),
         _ => false,
     };
-    Settled {
+    ItemReport {
         index: outcome.index,
-        end,
+        status: end,
         reason,
         dead_letter: outcome.dead_letter().ok().flatten(),
         may_have_acted,
     }
 }
 
-fn not_attempted(why: &NotAttempted) -> Why {
+fn not_attempted(why: &NotAttempted) -> NotAttemptedReason {
     match why {
-        NotAttempted::Source(_) => Why::Source,
-        NotAttempted::Stopped(StopReason::Cancelled) => Why::Cancelled,
-        NotAttempted::NotSent(_) => Why::Failed,
-        NotAttempted::AfterUnknown | NotAttempted::AfterNotSent => Why::EarlierFirst,
-        _ => Why::Stopped,
+        NotAttempted::Source(_) => NotAttemptedReason::Source,
+        NotAttempted::Stopped(StopReason::Cancelled) => NotAttemptedReason::Cancelled,
+        NotAttempted::NotSent(_) => NotAttemptedReason::Failed,
+        NotAttempted::AfterUnknown | NotAttempted::AfterNotSent => NotAttemptedReason::Blocked,
+        _ => NotAttemptedReason::Stopped,
     }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use webflow_cms::observe::{
-    AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, WaitEnded, WaitStarted,
+    AttemptEnded, AttemptStarted, CallEnded, CallStarted, JournalWriteEnded, JournalWriteStarted,
+    Observer, WaitEnded, WaitStarted,
 };
 use webflow_cms::time::{Clock, Sleep};
 use webflow_cms_reference::VirtualTime;
@@ -49,5 +50,13 @@ impl Observer for SdkTime {
 
     fn wait_ended(&self, _: &WaitEnded) {
         self.0.wait_ended();
+    }
+
+    fn journal_write_started(&self, _: &JournalWriteStarted) {
+        self.0.work_started();
+    }
+
+    fn journal_write_ended(&self, _: &JournalWriteEnded) {
+        self.0.work_ended();
     }
 }

@@ -1,32 +1,38 @@
-//! What refusals come to: those that speak of everything end a run, and those that may speak of an item do not.
+//! Refused requests: those that stop a run, and those that are about one item.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::case::{Bad, Case, Leg, Slot, Trouble, Words};
-use super::play::{Played, play};
-use super::{laws, make};
-use crate::client::Pace;
-use crate::client::bulk::{End, Why};
+use crate::client::RateLimiter;
+use crate::client::bulk::{ItemStatus, NotAttemptedReason};
 use crate::rule::{Rule, property};
-use crate::rules::stage::SECOND;
+use crate::rules::bulk::fixture::case::{Bad, Case, Leg, Position, Trouble, Words};
+use crate::rules::bulk::fixture::play::{Played, play};
+use crate::rules::bulk::fixture::{generate, invariants};
+use crate::rules::fixture::edges::among;
+use crate::rules::fixture::timed::SECOND;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         token_revoked(),
         everything_refused(),
-        one_refusal_ends_nothing(),
+        one_refusal_stops_nothing(),
     ]
 }
 
-/// Four or five entries fill a request.
-fn small_batches(input: Vec<Slot>, concurrency: usize, latency: u64, pace: Pace) -> Case {
+/// A case of batches with four or five entries.
+fn small_batches(
+    input: Vec<Position>,
+    concurrency: usize,
+    latency: u64,
+    rate_limiter: RateLimiter,
+) -> Case {
     Case {
-        max_bytes: Some(500),
+        max_batch_bytes: Some(500),
         concurrency,
         latency,
-        pace,
+        rate_limiter,
         journal: true,
         legs: vec![
             Leg::default(),
@@ -39,54 +45,58 @@ fn small_batches(input: Vec<Slot>, concurrency: usize, latency: u64, pace: Pace)
     }
 }
 
-fn client() -> impl Strategy<Value = (usize, u64, Pace)> {
+fn client() -> impl Strategy<Value = (usize, u64, RateLimiter)> {
     let latency = prop_oneof![1 => Just(0), 2 => any::<u64>()];
     (
         1..5_usize,
         latency,
-        select(vec![Pace::Off, Pace::Fixed(60)]),
+        select(vec![RateLimiter::Unlimited, RateLimiter::Fixed(60)]),
     )
 }
 
-/// How many requests are answered before it begins: none in every second case.
-fn answered(case: u64) -> BoxedStrategy<usize> {
+/// Number of requests that succeed before the refusals. 0 in every second case.
+fn accepted_before(case: u64) -> BoxedStrategy<usize> {
     match case % 2 {
         0 => Just(0).boxed(),
         _ => (1..4_usize).boxed(),
     }
 }
 
-/// Whether the refusals come before anything else.
+/// Whether the first request is refused.
 fn at_first(case: &Case) -> bool {
     case.legs[0].troubles.first() != Some(&Trouble::None)
 }
 
-/// Fails unless the first run has left alone what it did not settle, and the second one has updated all of it.
-fn is_made_up_for(case: &Case, played: &Played) -> Result<(), String> {
+/// Checks that the first run left unfinished entries as they were, and that the second run updated all of them.
+fn check_recovery(case: &Case, played: &Played) -> Result<(), String> {
     let [first, second] = played.legs.as_slice() else {
-        return Err("there are two runs".to_owned());
+        return Err("the case has two runs".to_owned());
     };
     for (index, end) in first.ends() {
         match end {
-            End::Updated | End::Unknown | End::NotAttempted(Why::Stopped) => {}
-            _ => return Err(format!("entry {index} is told as {end:?}")),
+            ItemStatus::Updated
+            | ItemStatus::Unknown
+            | ItemStatus::NotAttempted(NotAttemptedReason::Stopped) => {}
+            _ => return Err(format!("entry {index} is reported as {end:?}")),
         }
     }
     for (index, end) in second.ends() {
-        if !matches!(end, End::Updated | End::UpdatedBefore) {
-            return Err(format!("entry {index} is {end:?} when all is well again"));
+        if !matches!(end, ItemStatus::Updated | ItemStatus::AlreadyUpdated) {
+            return Err(format!(
+                "entry {index} is {end:?} although all requests succeed"
+            ));
         }
     }
-    laws::agree(case, played)
+    invariants::agree(case, played)
 }
 
 fn token_revoked() -> Rule {
     const EDGES: [&str; 2] = ["at first", "later"];
     Rule::new(
         "bulk/token-revoked",
-        "after a 401 no request leaves but those that were under way, one request is all if it is refused at first, and all \
+        "after a 401 no request is sent but those that were in flight, only one if the first request gets it, and all \
          other items are not attempted",
-        "reference page of Update Items: what the status means",
+        "reference page of Update Items: the meaning of the status",
         &EDGES,
         property(
             |case| {
@@ -98,14 +108,14 @@ fn token_revoked() -> Rule {
                     ],
                     0..6,
                 );
-                let input = make::distinct(20..60_usize, 0);
+                let input = generate::distinct(20..60_usize, 0);
                 let words = select(Words::all());
-                (input, answered(case), others, client(), words)
-                    .prop_map(|(input, answered, others, client, words)| {
-                        let (concurrency, latency, pace) = client;
-                        let mut case = small_batches(input, concurrency, latency, pace);
+                (input, accepted_before(case), others, client(), words)
+                    .prop_map(|(input, accepted_before, others, client, words)| {
+                        let (concurrency, latency, rate_limiter) = client;
+                        let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
+                        troubles.extend(std::iter::repeat_n(Trouble::None, accepted_before));
                         troubles.push(Trouble::Refused(401, words));
                         troubles.extend(others);
                         case
@@ -114,18 +124,18 @@ fn token_revoked() -> Rule {
             },
             |case| {
                 let at_first = at_first(case);
-                super::among(&EDGES, &[at_first, !at_first])
+                among(&EDGES, &[at_first, !at_first])
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let sent = played.legs.first().map(|leg| played.sent_in(leg));
                 let sent = sent.unwrap_or_default();
                 let Some(end) = sent.iter().find(|sent| sent.status == Some(401)) else {
-                    return Err("the answer that ends a run was not given".to_owned());
+                    return Err("the 401 was not sent".to_owned());
                 };
-                // The answer is under way for as long as the latency says at the most.
-                let heard = end.acted_at.unwrap_or_default() + SECOND;
-                let later = sent.iter().filter(|sent| sent.at > heard).count();
+                // The response arrives within the latency.
+                let seen_at = end.acted_at.unwrap_or_default() + SECOND;
+                let later = sent.iter().filter(|sent| sent.at > seen_at).count();
                 if later > 0 {
                     return Err(format!("{later} requests are sent after the end"));
                 }
@@ -134,7 +144,7 @@ fn token_revoked() -> Rule {
                 if further > most {
                     return Err(format!("{further} requests are sent after the last one"));
                 }
-                is_made_up_for(case, &played)
+                check_recovery(case, &played)
             },
         ),
     )
@@ -146,26 +156,28 @@ fn everything_refused() -> Rule {
     const EDGES: [&str; 7] = ["403", "404", "409", "422", "400", "at first", "later"];
     Rule::new(
         "bulk/everything-refused",
-        "when everything is refused alike, as if the collection were missing or the token had no right, a run ends after at \
-         most 12 requests and those under way, rejects nothing, and a later one updates all",
+        "when every request is refused, as if the collection were missing or the token lacked a scope, the run stops \
+         after at most 12 requests and those in flight, rejects nothing, and a later run updates every item",
         "this suite: the status does not say whether an item or everything is refused",
         &EDGES,
         property(
             |case| {
                 let status = usize::try_from(case / 2).unwrap_or(0) % SPEAKING_OF_EVERYTHING.len();
                 let status = SPEAKING_OF_EVERYTHING[status];
-                let input = make::distinct(prop_oneof![3 => 20..60_usize, 1 => 200..400_usize], 0);
+                // Fewer items may end before 12 requests are refused, and then each was refused for itself.
+                let input =
+                    generate::distinct(prop_oneof![3 => 60..100_usize, 1 => 200..400_usize], 0);
                 let words = select(Words::all());
-                (input, answered(case), client(), words, any::<bool>())
-                    .prop_map(move |(input, answered, client, words, is_small)| {
-                        let (concurrency, latency, pace) = client;
-                        let mut case = small_batches(input, concurrency, latency, pace);
+                (input, accepted_before(case), client(), words, any::<bool>())
+                    .prop_map(move |(input, accepted_before, client, words, is_small)| {
+                        let (concurrency, latency, rate_limiter) = client;
+                        let mut case = small_batches(input, concurrency, latency, rate_limiter);
                         if !is_small && case.input.len() >= 200 {
-                            case.max_bytes = None;
+                            case.max_batch_bytes = None;
                         }
                         let troubles = &mut case.legs[0].troubles;
-                        troubles.extend(std::iter::repeat_n(Trouble::None, answered));
-                        // That is for ever, as far as a run goes.
+                        troubles.extend(std::iter::repeat_n(Trouble::None, accepted_before));
+                        // More refusals than a run can reach.
                         let refused = Trouble::Refused(status, words);
                         troubles.extend(std::iter::repeat_n(refused, 200));
                         case
@@ -185,19 +197,19 @@ fn everything_refused() -> Rule {
                     at_first,
                     !at_first,
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
+            |harness, case| {
+                let played = play(harness, case)?;
                 let sent = played.legs.first().map(|leg| played.sent_in(leg));
                 let sent = sent.unwrap_or_default();
                 let refused = sent.iter().filter(|sent| sent.refused()).count();
                 let is_over = sent.iter().all(|sent| sent.status == Some(200));
                 if is_over && !at_first(case) {
-                    // All was updated before it began.
-                    return laws::agree(case, &played);
+                    // All entries were updated before the first refusal.
+                    return invariants::agree(case, &played);
                 }
-                // Those under way with the last one that was accepted, and with the last one that counts.
+                // Requests in flight with the last accepted one, and with the last one that counts.
                 let beside = if at_first(case) {
                     0
                 } else {
@@ -206,20 +218,20 @@ fn everything_refused() -> Rule {
                 if refused > 12 + beside {
                     return Err(format!("{refused} requests are refused before the end"));
                 }
-                is_made_up_for(case, &played)
+                check_recovery(case, &played)
             },
         ),
     )
 }
 
-/// What is wrong with one item, or with one request.
+/// The defect of one item, or of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
     Item(Bad),
     Request(Words),
 }
 
-fn one_refusal_ends_nothing() -> Rule {
+fn one_refusal_stops_nothing() -> Rule {
     const EDGES: [&str; 8] = [
         "404",
         "409",
@@ -231,10 +243,10 @@ fn one_refusal_ends_nothing() -> Rule {
         "last batch",
     ];
     Rule::new(
-        "bulk/one-refusal-ends-nothing",
-        "one item that is refused, whatever the status and wherever it stands, or one request that is refused in passing, \
-         keeps no other item from being updated, and takes no more than 11 requests",
-        "this suite: a 404, a 409 or a 422 can be about one item, and a firewall can be busy",
+        "bulk/one-refusal-stops-nothing",
+        "one refused item, whatever its status and position, or one request that is refused once, keeps no other item \
+         from being updated, and costs at most 11 requests",
+        "this suite: a 404, a 409 or a 422 can be about one item, and a firewall can refuse a request at random",
         &EDGES,
         property(
             |case| {
@@ -287,18 +299,22 @@ fn one_refusal_ends_nothing() -> Rule {
                     batch > 0 && batch < last,
                     batch == last,
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
-            |bench, (place, wrong, case)| {
-                let played = play(bench, case)?;
+            |harness, (place, wrong, case)| {
+                let played = play(harness, case)?;
                 for (index, end) in played.legs.iter().flat_map(|leg| leg.ends()) {
                     let is_right = match wrong {
-                        // As the last of all, it may be the first that the token has no right for.
+                        // As the last item, it may be the first one that the token lacks a scope for.
                         Wrong::Item(Bad::Refused(403, _)) if index == *place => {
-                            matches!(end, End::Rejected | End::NotAttempted(Why::Stopped))
+                            matches!(
+                                end,
+                                ItemStatus::Rejected
+                                    | ItemStatus::NotAttempted(NotAttemptedReason::Stopped)
+                            )
                         }
-                        Wrong::Item(_) if index == *place => end == End::Rejected,
-                        _ => end == End::Updated,
+                        Wrong::Item(_) if index == *place => end == ItemStatus::Rejected,
+                        _ => end == ItemStatus::Updated,
                     };
                     if !is_right {
                         return Err(format!("entry {index} is {end:?}"));
@@ -311,14 +327,14 @@ fn one_refusal_ends_nothing() -> Rule {
                         played.sent.len()
                     ));
                 }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )
 }
 
 fn one_wrong(size: usize, place: usize, wrong: Wrong, concurrency: usize, latency: u64) -> Case {
-    let slot = |number| Slot::Update {
+    let slot = |number| Position::Update {
         key: (number, number % 4),
         pad: 0,
     };

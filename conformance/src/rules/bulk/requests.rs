@@ -1,27 +1,19 @@
-//! The requests: as few as there can be, no larger than allowed, split where that helps and nowhere else.
+//! The number and size of the requests of a run.
 
-use std::collections::BTreeSet;
-
-use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
 
-use super::case::{Bad, Case, Slot, Trouble};
-use super::play::play;
-use super::{laws, make};
-use crate::client::bulk::End;
 use crate::rule::{Rule, property};
-
-const LIMIT: &str =
-    "reference page of Update Items: at most 100 items, and nothing on which one is at fault";
+use crate::rules::bulk::fixture::case::Case;
+use crate::rules::bulk::fixture::play::play;
+use crate::rules::bulk::fixture::{generate, invariants};
+use crate::rules::fixture::edges::among;
 
 pub(super) fn rules() -> Vec<Rule> {
-    vec![
-        fewest_requests(),
-        isolation_is_right(),
-        non_atomic_is_told(),
-    ]
+    vec![fewest_requests()]
 }
+
+pub(crate) const LIMIT: &str = "reference page of Update Items: at most 100 items, and no word on \
+                                which of them caused an error";
 
 fn fewest_requests() -> Rule {
     const EDGES: [&str; 6] = [
@@ -29,13 +21,13 @@ fn fewest_requests() -> Rule {
         "1",
         "99 to 101",
         "199 to 201",
-        "a bound for bytes",
-        "keys that come again",
+        "a limit of bytes",
+        "repeated keys",
     ];
     Rule::new(
         "bulk/fewest-requests",
-        "different keys go out in one request for each 100; no request holds more than 100 entries, a key twice or more \
-         bytes than allowed, and with a bound for bytes no two that follow each other would fit into one",
+        "distinct keys are sent in one request for each 100; no request holds more than 100 entries, a key twice or \
+         more bytes than allowed, and under a limit of bytes no two consecutive requests would fit into one",
         LIMIT,
         &EDGES,
         property(
@@ -45,16 +37,16 @@ fn fewest_requests() -> Rule {
                     0 | 1 => Just(None).boxed(),
                     _ => (800..4_000_usize).prop_map(Some).boxed(),
                 };
-                let size = make::edge_size(case / 4 * 2 + case % 2);
+                let size = generate::edge_size(case / 4 * 2 + case % 2);
                 let input = match form {
-                    3 => make::input(size).boxed(),
-                    _ => make::distinct(size, 60).boxed(),
+                    3 => generate::input(size).boxed(),
+                    _ => generate::distinct(size, 60).boxed(),
                 };
                 let latency = prop_oneof![Just(0), any::<u64>()];
                 (input, bytes, 1..6_usize, latency)
-                    .prop_map(|(input, max_bytes, concurrency, latency)| Case {
-                        max_bytes,
-                        // Two requests under way are told apart by when they arrive.
+                    .prop_map(|(input, max_batch_bytes, concurrency, latency)| Case {
+                        max_batch_bytes,
+                        // Requests in flight are distinguished by their arrival.
                         concurrency,
                         latency,
                         ..Case::calm(input)
@@ -68,240 +60,35 @@ fn fewest_requests() -> Rule {
                     size == 1,
                     (99..=101).contains(&size),
                     (199..=201).contains(&size),
-                    case.max_bytes.is_some(),
+                    case.max_batch_bytes.is_some(),
                     case.keys().len() < size,
                 ];
-                super::among(&EDGES, &touched)
+                among(&EDGES, &touched)
             },
-            |bench, case| {
-                let played = play(bench, case)?;
-                laws::limits(case, &played)?;
+            |harness, case| {
+                let played = play(harness, case)?;
+                invariants::limits(case, &played)?;
                 let sent = &played.sent;
                 let is_distinct = case.keys().len() == case.input.len();
-                if is_distinct && case.max_bytes.is_none() {
+                if is_distinct && case.max_batch_bytes.is_none() {
                     let least = case.input.len().div_ceil(100);
                     if sent.len() != least {
                         return Err(format!("{} requests are sent, and not {least}", sent.len()));
                     }
-                } else if is_distinct && let Some(most) = case.max_bytes {
+                } else if is_distinct && let Some(most) = case.max_batch_bytes {
                     let mut by_age: Vec<_> = sent.iter().collect();
                     by_age.sort_by_key(|sent| sent.entries.iter().min());
                     for pair in by_age.windows(2) {
-                        // Two envelopes become one, and a comma.
+                        // Two envelopes become one, plus a comma.
                         let joined = pair[0].bytes + pair[1].bytes - r#"{"items":[]}"#.len() + 1;
                         if joined <= most && pair[0].entries.len() + pair[1].entries.len() <= 100 {
                             return Err(format!(
-                                "two requests in a row would fit into {most} bytes"
+                                "two consecutive requests would fit into {most} bytes"
                             ));
                         }
                     }
                 }
-                laws::agree(case, &played)
-            },
-        ),
-    )
-}
-
-/// Some of a batch by their places: one, a few, neighbours, every second, all.
-fn places(form: u64, size: usize) -> BoxedStrategy<BTreeSet<usize>> {
-    let place = 0..size.max(1);
-    match form {
-        0 => Just(BTreeSet::new()).boxed(),
-        1 => place.prop_map(|place| BTreeSet::from([place])).boxed(),
-        2 => vec(place, 2..8)
-            .prop_map(|places| places.into_iter().collect())
-            .boxed(),
-        3 => (place, 2..30_usize)
-            .prop_map(move |(first, count)| (first..size.min(first + count)).collect())
-            .boxed(),
-        4 => Just((0..size).step_by(2).collect()).boxed(),
-        _ => Just((0..size).collect()).boxed(),
-    }
-}
-
-fn isolation_is_right() -> Rule {
-    const EDGES: [&str; 6] = [
-        "none is bad",
-        "one is",
-        "a few are",
-        "neighbours are",
-        "every second is",
-        "all are",
-    ];
-    Rule::new(
-        "bulk/isolation-is-right",
-        "of refused batches the bad items are rejected and all others updated; one bad item of 100 takes at most 10 requests, \
-         and no batch more than 170",
-        LIMIT,
-        &EDGES,
-        property(
-            |case| {
-                let form = case % 6;
-                let size = match form {
-                    // What is mostly bad takes a request for each.
-                    4 | 5 => prop_oneof![8 => 2..30_usize, 1 => Just(100)].boxed(),
-                    _ => {
-                        prop_oneof![1 => Just(100), 1 => 1..120_usize, 1 => 201..240_usize].boxed()
-                    }
-                };
-                let what = select(vec![Bad::Value, Bad::NoItem]);
-                let faults = vec(
-                    prop_oneof![
-                        20 => Just(Trouble::None),
-                        1 => (0..3_u64).prop_map(|wait| Trouble::Status(429, Some(wait))),
-                    ],
-                    0..20,
-                );
-                (size, what, 1..4_usize, faults)
-                    .prop_flat_map(move |(size, what, concurrency, troubles)| {
-                        places(form, size).prop_map(move |places| {
-                            let slot = |number| Slot::Update {
-                                key: (number, number % 4),
-                                pad: 0,
-                            };
-                            let mut case = Case {
-                                concurrency,
-                                ..Case::calm((0..size).map(slot).collect())
-                            };
-                            case.legs[0].troubles.clone_from(&troubles);
-                            let keys = case.keys();
-                            let bad = places.iter().filter_map(|place| keys.get(*place));
-                            case.bad = bad.map(|key| (*key, what)).collect();
-                            if case.bad.len() * 2 > size {
-                                // Otherwise it is concluded that everything is refused.
-                                case.stop_after = u32::MAX;
-                            }
-                            case
-                        })
-                    })
-                    .boxed()
-            },
-            |case| {
-                let bad = case.keys().iter().filter(|key| case.is_bad(**key)).count();
-                let size = case.input.len();
-                let touched = [
-                    bad == 0,
-                    bad == 1,
-                    (2..8).contains(&bad),
-                    (8..30).contains(&bad),
-                    bad * 2 >= size && bad < size,
-                    bad == size,
-                ];
-                super::among(&EDGES, &touched)
-            },
-            |bench, case| {
-                let played = play(bench, case)?;
-                for leg in &played.legs {
-                    for (index, end) in leg.ends() {
-                        let is_bad = case.key(index).is_some_and(|key| case.is_bad(key));
-                        let right = match is_bad {
-                            true => End::Rejected,
-                            false => End::Updated,
-                        };
-                        if end != right {
-                            return Err(format!("entry {index} is {end:?}, and not {right:?}"));
-                        }
-                    }
-                }
-                let bad = case.keys().iter().filter(|key| case.is_bad(**key)).count();
-                let answered = |status| status != Some(429);
-                let sent = played
-                    .sent
-                    .iter()
-                    .filter(|sent| answered(sent.status))
-                    .count();
-                let batches = case.input.len().div_ceil(100);
-                let most = match bad {
-                    0 => batches,
-                    1 if batches == 1 => 10,
-                    // Two more may be sent to see whether items of other batches are refused as well.
-                    1 => batches + 11,
-                    _ => batches * 170,
-                };
-                if sent > most {
-                    return Err(format!(
-                        "{sent} requests for {bad} bad items, more than {most}"
-                    ));
-                }
-                laws::agree(case, &played)
-            },
-        ),
-    )
-}
-
-fn non_atomic_is_told() -> Rule {
-    const EDGES: [&str; 4] = ["with a journal", "a value", "an item", "a locale"];
-    Rule::new(
-        "bulk/non-atomic-is-told",
-        "where refusals may have changed a part, and the run does not take them to have changed nothing, all items of a \
-         refused request are unknown unless it held one alone, and none of them is sent again",
-        "reference page of Update Items: it does not say what a refused request has changed",
-        &EDGES,
-        property(
-            |case| {
-                let what = [Bad::Value, Bad::NoItem, Bad::NoVariant];
-                let what = what[usize::try_from(case % 3).unwrap_or(0)];
-                let size = prop_oneof![2 => 1..40_usize, 1 => 100..220_usize];
-                let bad = vec(any::<u16>(), 1..4);
-                (make::input(size), bad, 1..4_usize, any::<bool>())
-                    .prop_map(move |(input, bad, concurrency, journal)| {
-                        let mut case = Case {
-                            concurrency,
-                            journal,
-                            atomic: false,
-                            assume_atomic: false,
-                            ..Case::calm(input)
-                        };
-                        let keys = case.keys();
-                        let places = bad
-                            .iter()
-                            .map(|place| usize::from(*place) % keys.len().max(1));
-                        case.bad = places
-                            .filter_map(|place| Some((*keys.get(place)?, what)))
-                            .collect();
-                        case
-                    })
-                    .boxed()
-            },
-            |case| {
-                let is = |what| case.bad.iter().any(|(_, bad)| *bad == what);
-                let touched = [
-                    case.journal,
-                    is(Bad::Value),
-                    is(Bad::NoItem),
-                    is(Bad::NoVariant),
-                ];
-                super::among(&EDGES, &touched)
-            },
-            |bench, case| {
-                let played = play(bench, case)?;
-                let ends = played
-                    .legs
-                    .first()
-                    .map(super::play::Ended::ends)
-                    .unwrap_or_default();
-                let mut seen = BTreeSet::new();
-                for sent in &played.sent {
-                    for index in &sent.entries {
-                        if !seen.insert(*index) {
-                            return Err(format!("entry {index} is sent again"));
-                        }
-                        let end = ends.get(index);
-                        let expected = match sent.refused() {
-                            false => End::Updated,
-                            // Of one entry there is no part.
-                            true if sent.entries.len() == 1 => End::Rejected,
-                            true => End::Unknown,
-                        };
-                        if end != Some(&expected) {
-                            return Err(format!(
-                                "entry {index} is {end:?}, and its request came to {:?}",
-                                sent.status
-                            ));
-                        }
-                    }
-                }
-                laws::agree(case, &played)
+                invariants::agree(case, &played)
             },
         ),
     )

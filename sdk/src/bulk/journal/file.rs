@@ -1,4 +1,4 @@
-//! The file of a journal: held by one run at a time, and only ever appended to.
+//! The file of a journal: locked by one run at a time, and only appended to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -6,24 +6,25 @@ use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
-use super::error::{Failure, JournalErrorKind};
 use super::format::MAX_LINE;
+use crate::error::{JournalErrorKind, JournalFailure as Failure};
 
+/// The locked file of a journal.
 #[derive(Debug)]
 pub(super) struct LockedFile {
     path: PathBuf,
     file: File,
-    /// Where the next line goes.
+    /// The offset of the next line.
     len: u64,
     pub(super) fsync: bool,
-    /// Whether the file's name is on the disk, as far as is known here.
+    /// Whether the directory entry of the file is known to be on the disk.
     is_name_synced: bool,
 }
 
 impl LockedFile {
-    /// Opens a file for this run alone. One that is not there is made.
+    /// Opens and locks a file. Creates it if it does not exist.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        refuse_what_is_no_file(path)?;
+        require_file(path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -31,7 +32,7 @@ impl LockedFile {
             .truncate(false)
             .open(path)
             .map_err(Failure::io("open it"))?;
-        // The standard library has this from Rust 1.89 on.
+        // The standard library has this since Rust 1.89.
         fs4::FileExt::try_lock(&file).map_err(|error| match error {
             TryLockError::WouldBlock => JournalErrorKind::InUse.into(),
             TryLockError::Error(error) => Failure::io("lock it")(error),
@@ -49,16 +50,16 @@ impl LockedFile {
         &self.path
     }
 
-    /// Everything from the beginning.
+    /// Returns the content from the beginning.
     pub(super) fn contents(&self) -> impl BufRead {
         BufReader::with_capacity(MAX_LINE, &self.file)
     }
 
-    /// Goes on behind so many bytes, and cuts off what is there.
-    pub(super) fn go_on_at(&mut self, len: u64) -> Result<(), Failure> {
+    /// Truncates the file to a length, and moves to its end.
+    pub(super) fn truncate(&mut self, len: u64) -> Result<(), Failure> {
         self.file
             .set_len(len)
-            .map_err(Failure::io("cut off its torn line"))?;
+            .map_err(Failure::io("remove its incomplete last line"))?;
         self.file
             .seek(SeekFrom::Start(len))
             .map_err(Failure::io("find its end"))?;
@@ -76,7 +77,7 @@ impl LockedFile {
             .map_err(Failure::io("write to it"))?;
         self.len += lines.len() as u64;
         if self.fsync {
-            self.sync().map_err(Failure::io("bring it to the disk"))?;
+            self.sync().map_err(Failure::io("flush it to the disk"))?;
         }
         Ok(())
     }
@@ -94,12 +95,12 @@ impl LockedFile {
         &self.file
     }
 
-    /// Goes back to where the next line goes, after something else was read.
+    /// Moves back to the end after a read.
     pub(super) fn go_to_end(&mut self) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.len)).map(|_| ())
     }
 
-    /// Has every write fail from now on.
+    /// Makes every later write fail.
     #[cfg(test)]
     pub(super) fn forbid_writing(&mut self) {
         let read_only = File::open(&self.path).expect("the file is there");
@@ -108,16 +109,16 @@ impl LockedFile {
     }
 }
 
-/// Opens a file to look at it, without a lock: a run may be using it.
+/// Opens a file for reading, without a lock: a run may be using it.
 pub(super) fn open_to_read(path: &Path) -> Result<File, Failure> {
-    refuse_what_is_no_file(path)?;
+    require_file(path)?;
     File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => JournalErrorKind::Missing.into(),
         _ => Failure::io("open it")(error),
     })
 }
 
-/// The line that begins at this offset, without its line break. The file is left somewhere else than it was.
+/// Returns the line at an offset without its line break. This moves the position of the file.
 pub(super) fn line_at(mut file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     file.seek(SeekFrom::Start(offset))?;
@@ -128,7 +129,7 @@ pub(super) fn line_at(mut file: &File, offset: u64) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn refuse_what_is_no_file(path: &Path) -> Result<(), Failure> {
+fn require_file(path: &Path) -> Result<(), Failure> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => Err(JournalErrorKind::NotAFile.into()),
         _ => Ok(()),
@@ -136,14 +137,14 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), Failure> {
 }
 
 impl Drop for LockedFile {
-    /// Closing would do, but for a process that was just forked from this one: it has the file open as well until it
-    /// runs its own program.
+    /// Unlocks the file. Closing it is not enough: a process that was just forked from this one also has it open until
+    /// it executes its own program.
     fn drop(&mut self) {
         let _ = fs4::FileExt::unlock(&self.file);
     }
 }
 
-/// Brings the name of a file to the disk, where that takes more than the file itself.
+/// Flushes the directory entry of a file to the disk, where flushing the file does not include it.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Which update an entry of a journal is.
+//! The fingerprint by which a journal recognizes an update.
 
 use std::fmt;
 
@@ -11,25 +11,25 @@ pub(super) const KEY: usize = 6;
 const CONTENT: usize = 5;
 const LEN: usize = KEY + CONTENT;
 
-/// Tells one update from another: by the item and locale that it addresses, and by all that it sets.
+/// Identifies an update by the item and locale that it addresses, and by its content.
 ///
-/// Both parts are beginnings of XXH3-64, of 48 and 40 bits, so that a million of them fit 12 MB. Two keys of a million
-/// share a fingerprint once in 500 journals; an update that does is sent once more than needed. A corrected update is
-/// taken for the recorded one of its own key once in 2⁴⁰ corrections. It is no protection against somebody who wants
-/// two updates to look alike.
+/// Both parts are truncated XXH3-64 hashes, of 48 and 40 bits, so that a million of them take 12 MB. Among a million
+/// keys, two share a fingerprint in one of 500 journals; an update that does is sent once more than necessary. A
+/// corrected update is mistaken for the recorded one of its own key once in 2⁴⁰ corrections. The hashes do not
+/// protect against somebody who wants two updates to look the same.
 ///
-/// The order of the fields counts. Fields that come from a `HashMap` have another order in each run, and so another
-/// fingerprint; a `BTreeMap`, a struct and a `serde_json::Value` keep theirs.
+/// The order of the fields counts. Fields from a `HashMap` have another order in each run, and so another fingerprint.
+/// A `BTreeMap`, a struct and a `serde_json::Value` keep theirs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fingerprint([u8; LEN]);
 
 impl Fingerprint {
     pub(super) const EMPTY: Self = Self([0; LEN]);
 
-    /// How many hexadecimal digits it is written with.
+    /// The number of hexadecimal digits of its text.
     pub(super) const DIGITS: usize = 2 * LEN;
 
-    /// The fingerprint of an update, from the line that [`ItemUpdate::to_json`](crate::ItemUpdate::to_json) writes.
+    /// Computes the fingerprint of an update from the line of [`ItemUpdate::to_json`](crate::ItemUpdate::to_json).
     pub(crate) fn new(key: ItemKey, line: &str) -> Self {
         let mut address = [0; 48];
         let (id, locale) = address.split_at_mut(24);
@@ -54,13 +54,13 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// The part that speaks of the item and the locale.
+    /// Returns the part for the item and the locale.
     pub(super) fn key(&self) -> [u8; KEY] {
         let [a, b, c, d, e, f, ..] = self.0;
         [a, b, c, d, e, f]
     }
 
-    /// Reads what `Display` writes, and nothing else.
+    /// Parses the text that `Display` writes, and no other form.
     pub(super) fn from_hex(text: &[u8]) -> Option<Self> {
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),

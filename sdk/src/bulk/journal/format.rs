@@ -1,20 +1,20 @@
-//! The lines of a journal in format 2, to and from bytes.
+//! Format 3 of a journal: its lines to and from bytes.
 //!
 //! ```text
-//! {"webflow-cms":"bulk journal","format":2,"by":"0.1.0","collection":"580e63fc8c9a982ac9b8b745","crc":"…"}
-//! {"sent":{"indices":[[0,2]],"items":"0123456789abcdef0123450123456789abcdef0123450123456789abcdef012345"},"crc":"…"}
+//! {"webflow-cms":"bulk journal","format":3,"version":"0.1.0","collection":"580e63fc8c9a982ac9b8b745","crc":"…"}
+//! {"sent":{"indices":[[0,2]],"fingerprints":"0123456789abcdef012345…"},"crc":"…"}
 //! {"unsent":[[2,2]],"crc":"…"}
 //! {"updated":[[0,0]],"crc":"…"}
-//! {"rejected":{"index":1,"item":"0123456789abcdef012345","reason":{"kind":"bad_request","message":"…"}},"crc":"…"}
-//! {"unknown":{"index":2,"item":"0123456789abcdef012345","reason":{"kind":"timeout","message":"…"}},"crc":"…"}
+//! {"rejected":{"index":1,"fingerprint":"0123456789abcdef012345","reason":{"kind":"bad_request",…}},"crc":"…"}
+//! {"unknown":{"index":2,"fingerprint":"0123456789abcdef012345","reason":{"kind":"timeout",…}},"crc":"…"}
 //! {"run":2,"crc":"…"}
 //! ```
 //!
-//! Within a run, items are named by their position in its input, counted from 0; `[[0,2]]` are the positions 0, 1 and 2.
-//! `{"run":2}` begins the records of the second run, whose input may be another one: from run to run an item is known by
-//! its fingerprint. The `crc` of a line is the CRC-32 of the whole file in front of that member, which is why a line
-//! that is missing, twice or in another place is noticed as well as one that has changed. A line counts when its line
-//! break is there.
+//! Within a run, an item is identified by its position in the input, counted from 0; `[[0,2]]` is the positions 0, 1
+//! and 2. `{"run":2}` begins the records of the second run, whose input may be another one. Across runs, an item is
+//! identified by its fingerprint. The `crc` of a line is the CRC-32 of the whole file before that member. So a line
+//! that is missing, repeated or moved is detected as well as one that has changed. A line is complete with its line
+//! break.
 
 use std::borrow::Cow;
 
@@ -23,47 +23,45 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
-use super::{Parameters, Position};
-use crate::bulk::Reason;
+use super::parameters::{Parameters, Position};
+use crate::bulk::core::reason::Reason;
+use crate::error::JOURNAL_FORMAT as VERSION;
 use crate::id::CollectionId;
 
-/// The number of this format.
-pub(super) const VERSION: u64 = 2;
-
-/// The most bytes of a line with its line break. A longer one was not written here.
+/// The maximum length of a line with its line break, in bytes.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// How many items one line names, at the most, so that it stays below [`MAX_LINE`].
+/// The maximum number of items in a line, so that it stays below [`MAX_LINE`].
 pub(super) const MAX_ITEMS: usize = 256;
 
-/// What a journal begins with, in this format and in all that follow; behind it comes the format's number.
+/// The beginning of a journal in every format. The number of the format follows.
 const MAGIC: &[u8] = br#"{"webflow-cms":"bulk journal","format":"#;
 
-/// The beginning of the last member of a line. Text within a string of JSON cannot look like it.
+/// The beginning of the last member of a line. A JSON string cannot contain it, because its quotes are escaped.
 const SEAL: &[u8] = br#","crc":""#;
 
-/// The last member with the closing brace.
+/// The length of the last member and the closing brace.
 const SEAL_LEN: usize = SEAL.len() + 8 + 2;
 
-/// From one position to another, both included.
+/// A range of positions, including both ends.
 pub(super) type Span = (u64, u64);
 
-/// What a line behind the header says.
+/// A line after the header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record<'a> {
-    /// The records of another run begin; its number, counted from 1.
+    /// The records of another run begin. Its number, counted from 1.
     Run(u64),
-    /// A request with these items is about to leave.
+    /// A request with these items is about to be sent.
     Sent(Sent<'a>),
-    /// A request with these items has certainly changed nothing.
+    /// A request with these items certainly changed nothing.
     Unsent(Vec<Span>),
-    /// The service has updated these items.
+    /// The service updated these items.
     Updated(Vec<Span>),
-    /// The service has refused this item.
-    Rejected(Settled<'a>),
-    /// It cannot be told what came of this item.
-    Unknown(Settled<'a>),
+    /// The service rejected this item.
+    Rejected(ItemReason<'a>),
+    /// The result of this item is unknown.
+    Unknown(ItemReason<'a>),
 }
 
 /// The items of a request.
@@ -71,19 +69,19 @@ pub(super) enum Record<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Sent<'a> {
     indices: Vec<Span>,
-    /// Their fingerprints, one behind the other.
-    items: Cow<'a, str>,
-    /// Positions of items that stand behind recorded ones of their key, each with how many.
+    /// Their concatenated fingerprints.
+    fingerprints: Cow<'a, str>,
+    /// The items that follow recorded ones of their key: their position, and how many they follow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     after: Vec<(u64, u32)>,
 }
 
-/// What came of an item that is not updated.
+/// The reason of an item that is rejected or unknown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settled<'a> {
+pub(super) struct ItemReason<'a> {
     pub(super) index: u64,
-    pub(super) item: Fingerprint,
+    pub(super) fingerprint: Fingerprint,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) after: u32,
     pub(super) reason: Cow<'a, Reason>,
@@ -103,21 +101,21 @@ struct Header<'a> {
     #[serde(rename = "webflow-cms")]
     what: Cow<'a, str>,
     format: u64,
-    by: Cow<'a, str>,
+    version: Cow<'a, str>,
     collection: CollectionId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     skip_invalid_files: Option<bool>,
     #[serde(default, skip_serializing)]
-    #[expect(dead_code, reason = "it is here so that it is no unknown member")]
+    #[expect(dead_code, reason = "deny_unknown_fields must accept the member")]
     crc: IgnoredAny,
 }
 
-/// The checksum of everything so far, which each line carries at its end.
+/// The checksum of the file up to a line, which the line ends with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seal(Hasher);
 
 impl Seal {
-    /// Whether a line, without its line break, ends in the right checksum.
+    /// Returns `true` if a line, without its line break, ends with the right checksum.
     pub(super) fn check(&mut self, line: &[u8]) -> bool {
         let text_len = line.len().saturating_sub(SEAL_LEN);
         let Some((text, seal)) = line.split_at_checked(text_len) else {
@@ -126,7 +124,7 @@ impl Seal {
         self.next(text) == seal
     }
 
-    /// Appends what ends a line of which this is the text.
+    /// Appends a line with this text and its checksum.
     pub(super) fn close(&mut self, lines: &mut Vec<u8>, text: &[u8]) {
         lines.extend_from_slice(text);
         let seal = self.next(text);
@@ -153,7 +151,7 @@ pub(super) fn write_header(
     let header = Header {
         what: "bulk journal".into(),
         format: VERSION,
-        by: env!("CARGO_PKG_VERSION").into(),
+        version: env!("CARGO_PKG_VERSION").into(),
         collection: parameters.collection,
         skip_invalid_files: parameters.skip_invalid_files,
         crc: IgnoredAny,
@@ -175,7 +173,7 @@ impl Sent<'_> {
         let behind = items.iter().filter(|item| item.after > 0);
         Self {
             indices: spans(items.iter().map(|item| item.index)),
-            items: items
+            fingerprints: items
                 .iter()
                 .map(|item| item.fingerprint.to_string())
                 .collect(),
@@ -183,10 +181,10 @@ impl Sent<'_> {
         }
     }
 
-    /// The items, or `None` if their parts do not fit together.
+    /// Returns the items, or `None` if their parts do not match.
     pub(super) fn positions(&self) -> Option<Vec<Position>> {
         let mut fingerprints = self
-            .items
+            .fingerprints
             .as_bytes()
             .chunks(Fingerprint::DIGITS)
             .map(Fingerprint::from_hex);
@@ -194,7 +192,7 @@ impl Sent<'_> {
         let mut positions = Vec::with_capacity(fingerprints.len());
         for &(first, last) in &self.indices {
             for index in first..=last {
-                // Ends a span that has no end, since there are only as many fingerprints as the line holds.
+                // Bounds the span by the number of fingerprints in the line.
                 let fingerprint = fingerprints.next()??;
                 let behind = after.next_if(|(behind, _)| *behind == index);
                 positions.push(Position {
@@ -215,13 +213,13 @@ fn write_line<T: Serialize>(
     line: &T,
 ) -> serde_json::Result<()> {
     let mut text = serde_json::to_vec(line)?;
-    // The seal brings its own closing brace.
+    // The seal contains the closing brace.
     text.pop();
     seal.close(lines, &text);
     Ok(())
 }
 
-/// Positions as spans, in their order.
+/// Converts positions to spans, in their order.
 pub(super) fn spans(indices: impl IntoIterator<Item = u64>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for index in indices {
@@ -233,16 +231,16 @@ pub(super) fn spans(indices: impl IntoIterator<Item = u64>) -> Vec<Span> {
     spans
 }
 
-/// What a first line is.
+/// The first line of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum First {
     /// The header of a journal in this format.
     Header(Parameters),
     /// The header of a journal in another format.
     OtherFormat(u64),
-    /// The header of a journal, with something wrong in it.
+    /// The header of a journal, but damaged.
     Damaged,
-    /// Anything else.
+    /// The first line of another file.
     Foreign,
 }
 
@@ -273,19 +271,19 @@ fn leading_number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
 }
 
-/// Whether bytes without a line break can be what a killed run has left of the first line.
+/// Returns `true` if bytes without a line break can be an incomplete first line, left by a killed run.
 pub(super) fn is_torn_header(tail: &[u8]) -> bool {
     MAGIC.starts_with(tail) || (tail.starts_with(MAGIC) && is_torn(tail))
 }
 
-/// Whether bytes without a line break can be what a killed run has left of a line: nothing may stand behind the
-/// checksum, or else it is a whole line that has lost its line break in another way.
+/// Returns `true` if bytes without a line break can be an incomplete line, left by a killed run. If anything follows
+/// the checksum, it is a complete line that lost its line break in another way.
 pub(super) fn is_torn(tail: &[u8]) -> bool {
     let seal = tail.windows(SEAL.len()).position(|bytes| bytes == SEAL);
     tail.len() < MAX_LINE && seal.is_none_or(|start| start + SEAL_LEN >= tail.len())
 }
 
-/// Reads a line behind the first, without its line break and after [`Seal::check`].
+/// Reads a line after the header, without its line break and after [`Seal::check`].
 pub(super) fn read(line: &[u8]) -> Option<Record<'static>> {
     let text = line.get(..line.len().checked_sub(SEAL_LEN)?)?;
     serde_json::from_slice(&[text, b"}"].concat()).ok()

@@ -1,14 +1,14 @@
-//! The updates of one run that are sent and not settled.
+//! The updates of one run that were sent and have no recorded status.
 
 use std::collections::HashMap;
 
 use super::fingerprint::Fingerprint;
 use super::past::Kind;
 
-/// From how many updates on those that were taken back are forgotten.
+/// The number of updates from which reverted ones are forgotten.
 const MANY: usize = 4096;
 
-/// A count from which it is no longer known how many requests of an update are open.
+/// The count from which the number of open requests of an update is no longer known.
 const UNCOUNTED: u8 = u8::MAX;
 
 /// A record that contradicts the earlier ones.
@@ -18,20 +18,20 @@ pub(super) struct Contradiction {
     pub(super) reason: &'static str,
 }
 
-/// By their positions in the input.
+/// The updates in flight, by their position in the input.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     slots: HashMap<u64, Slot>,
-    /// How many there were when those that were taken back were last looked for.
+    /// The number of updates after the last search for reverted ones.
     looked_at: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     fingerprint: Fingerprint,
-    /// Whether it was unknown what became of it before this run sent it.
+    /// Whether it was unknown before this run sent it.
     was_unknown: bool,
-    /// Requests that have left, and of which it is not recorded what came of them.
+    /// The number of requests that were sent and have no recorded result.
     open: u8,
 }
 
@@ -45,12 +45,12 @@ impl Slot {
 }
 
 impl InFlight {
-    /// Whether an update is among them.
+    /// Returns `true` if an update is in flight.
     pub(super) fn has(&self, index: u64) -> bool {
         self.slots.contains_key(&index)
     }
 
-    /// Whether it is not known what came of a request with an update.
+    /// Returns `true` if a request with the update has no recorded result.
     pub(super) fn is_open(&self, index: u64) -> bool {
         self.slots.get(&index).is_some_and(|slot| slot.open > 0)
     }
@@ -67,7 +67,7 @@ impl InFlight {
             open: 0,
         });
         if slot.fingerprint != fingerprint {
-            let reason = "it is recorded with another content";
+            let reason = "it is recorded with other content";
             return Err(Contradiction { index, reason });
         }
         slot.open = slot.open.saturating_add(1);
@@ -82,21 +82,21 @@ impl InFlight {
         Ok(())
     }
 
-    /// An update is known to be made.
+    /// Removes an update that is made.
     pub(super) fn updated(&mut self, index: u64) -> Result<Fingerprint, Contradiction> {
         let fingerprint = self.open(index)?.fingerprint;
-        self.settled(index);
+        self.finished(index);
         Ok(fingerprint)
     }
 
-    /// It is recorded what came of an update.
-    pub(super) fn settled(&mut self, index: u64) {
+    /// Removes an update with a recorded status.
+    pub(super) fn finished(&mut self, index: u64) {
         self.slots.remove(&index);
     }
 
-    /// Takes out the updates that were taken back, if there are many.
+    /// Removes the reverted updates if there are many.
     pub(super) fn take_unsent(&mut self) -> Vec<(Fingerprint, Kind)> {
-        // Looked for rarely enough to be cheap, however many there are.
+        // The searches are rare enough to be cheap, however many updates there are.
         if self.slots.len() < MANY.max(2 * self.looked_at) {
             return Vec::new();
         }
@@ -106,7 +106,7 @@ impl InFlight {
         in_order(taken)
     }
 
-    /// Takes out all updates, at the end of the run.
+    /// Removes all updates at the end of the run.
     pub(super) fn take_all(&mut self) -> Vec<(Fingerprint, Kind)> {
         in_order(self.slots.drain().collect())
     }
@@ -115,12 +115,12 @@ impl InFlight {
         let slot = self.slots.get_mut(&index).filter(|slot| slot.open > 0);
         slot.ok_or(Contradiction {
             index,
-            reason: "no request with it has left",
+            reason: "no request with it was sent",
         })
     }
 }
 
-/// In the order of the input.
+/// Sorts updates in the order of the input.
 fn in_order(mut slots: Vec<(u64, Slot)>) -> Vec<(Fingerprint, Kind)> {
     slots.sort_unstable_by_key(|(index, _)| *index);
     slots

@@ -1,40 +1,42 @@
-//! What earlier runs have recorded, in 12 bytes an update, and which of it an input speaks of again.
+//! The records of earlier runs, in 12 bytes per update, and the lookup of the updates of an input.
 //!
-//! An update of the input is held against the recorded ones of its item and locale, the first against the first, the
-//! second against the second. Where both are alike, it is known what came of it. From the first that differs, or that is to be
-//! sent once more, all that is recorded behind it is void: updates of one item and locale are applied in the order of
-//! the input, so what comes later in the input has to be sent after it, even if an earlier run has sent it already.
+//! The updates of the input for one item and locale are compared with the recorded ones in order: the first with the
+//! first, the second with the second. If both are the same, the recorded status applies. From the first one that
+//! differs, or that is to be resent, all later records of the item and locale are void. Updates of one item and locale
+//! are applied in the order of the input, so those that follow in the input are sent after it, even if an earlier run
+//! has sent them.
 
 use std::collections::BTreeMap;
 
 use super::fingerprint::{Fingerprint, KEY};
 
-/// How many entries are kept beside the others before they are merged, at the least.
+/// The minimum number of recent entries before they are merged.
 const RECENT: usize = 4096;
 
-/// What is recorded of an update.
+/// The recorded status of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    /// It was sent only in requests that have certainly changed nothing.
+    /// It was only in requests that certainly changed nothing.
     New,
     Updated,
     Rejected,
-    /// A request with it may have changed the item, and it is not known whether one has.
+    /// A request may have made the update, and no result is recorded.
     Unknown,
 }
 
-/// What is recorded of an update of the input, and where it stands among those of its item and locale.
+/// The record of an update of the input, and its position among those of its item and locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
-    /// `None` where nothing like it is recorded.
+    /// `None` if it is not recorded.
     pub(super) recorded: Option<Kind>,
-    /// Whether it was rejected and may have been changed all the same. Updates that are alike share a reason, and not this.
+    /// Whether it was rejected although a request may have changed the item. Equal updates share a reason, but not
+    /// this.
     pub(super) may_have_acted: bool,
-    /// How many recorded updates of its item and locale come before it.
+    /// The number of recorded updates of its item and locale before it.
     pub(super) after: u32,
 }
 
-/// What is to be sent although an earlier run has recorded what came of it.
+/// The recorded statuses to send once more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resend {
     pub(crate) unknown: bool,
@@ -52,34 +54,35 @@ impl Resend {
     }
 }
 
+/// The records of earlier runs.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// By key; those of one key in the order of the input.
+    /// The entries by key; those of one key in the order of the input.
     entries: Vec<Entry>,
-    /// Entries that are not among the others yet. They come behind those of the same key.
+    /// The entries that are not merged yet. They follow those of the same key.
     recent: BTreeMap<([u8; KEY], u32), Entry>,
     pushed: u32,
 }
 
-/// Twelve bytes: there is one for each recorded update.
+/// A recorded update, in 12 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     fingerprint: Fingerprint,
     state: State,
 }
 
-/// A kind and four flags, in a byte.
+/// A kind and four flags in a byte.
 #[derive(Clone, Copy, Debug)]
 struct State(u8);
 
-/// It counts no more: it has been replaced.
+/// It has been replaced and does not count.
 const VOID: u8 = 4;
-/// The input of the run that is now has it.
+/// It is in the input of the current run.
 const CLAIMED: u8 = 8;
-/// The run whose records are being read has recorded it.
+/// It was recorded by the run whose records are being read.
 const OWN: u8 = 16;
-/// It was rejected, and a request may have changed the item all the same.
-const DOUBTFUL: u8 = 32;
+/// It was rejected although a request may have changed the item.
+const MAY_HAVE_ACTED: u8 = 32;
 
 impl State {
     fn kind(self) -> Kind {
@@ -116,7 +119,7 @@ impl Past {
         self.entries.is_empty() && self.recent.is_empty()
     }
 
-    /// Whether anything is recorded of an item in a locale.
+    /// Returns `true` if there is a record of the item and locale.
     pub(super) fn knows(&self, fingerprint: Fingerprint) -> bool {
         let key = fingerprint.key();
         let first = self.first(key);
@@ -129,7 +132,7 @@ impl Past {
                 .is_some()
     }
 
-    /// The records of another run begin.
+    /// Begins the records of another run.
     pub(super) fn begin_run(&mut self) {
         self.merge();
         for entry in &mut self.entries {
@@ -137,8 +140,8 @@ impl Past {
         }
     }
 
-    /// A request with an update is recorded, which stands behind so many of the earlier runs. Whether it was unknown
-    /// what became of that same update.
+    /// Adds a request with an update that follows `after` updates of earlier runs, and voids the later ones. Returns
+    /// `true` if the same update was unknown.
     pub(super) fn replace(&mut self, fingerprint: Fingerprint, after: u32) -> bool {
         let earlier = self
             .of_key(fingerprint.key())
@@ -153,16 +156,16 @@ impl Past {
         was_unknown
     }
 
-    /// Records what came of an update.
+    /// Adds the status of an update.
     pub(super) fn push(&mut self, fingerprint: Fingerprint, kind: Kind) {
         self.push_as(fingerprint, State::from(kind));
     }
 
-    /// Records that an update was rejected, and whether a request may have changed the item all the same.
+    /// Adds a rejected update, and whether a request may have changed the item.
     pub(super) fn push_rejected(&mut self, fingerprint: Fingerprint, may_have_acted: bool) {
         let mut state = State::from(Kind::Rejected);
         if may_have_acted {
-            state.set(DOUBTFUL);
+            state.set(MAY_HAVE_ACTED);
         }
         self.push_as(fingerprint, state);
     }
@@ -184,7 +187,7 @@ impl Past {
         }
     }
 
-    /// Looks up an update of the input. All of the input is looked up in its order, each update once.
+    /// Looks up an update of the input. The whole input must be looked up in order, each update once.
     pub(super) fn claim(&mut self, fingerprint: Fingerprint, resend: Resend) -> Claim {
         let mut claim = Claim {
             recorded: None,
@@ -207,7 +210,7 @@ impl Past {
             let kind = entry.state.kind();
             if entry.fingerprint == fingerprint {
                 claim.recorded = Some(kind);
-                claim.may_have_acted = entry.state.is(DOUBTFUL);
+                claim.may_have_acted = entry.state.is(MAY_HAVE_ACTED);
                 if !resend.has(kind) {
                     entry.state.set(CLAIMED);
                     return claim;
@@ -219,13 +222,13 @@ impl Past {
         claim
     }
 
-    /// How many are recorded as this.
+    /// Returns the number of updates with this status.
     pub(super) fn count(&self, kind: Kind) -> u64 {
         let counts = |entry: &&Entry| !entry.state.is(VOID) && entry.state.kind() == kind;
         self.all().filter(counts).count() as u64
     }
 
-    /// How many updates may have changed an item, and are not in the input that was looked up.
+    /// Returns the number of updates that may have changed an item and were not looked up.
     pub(super) fn unclaimed(&self) -> u64 {
         let counts = |entry: &&Entry| {
             !entry.state.is(VOID | CLAIMED)
@@ -238,7 +241,7 @@ impl Past {
         self.entries.iter().chain(self.recent.values())
     }
 
-    /// Where the entries of a key begin.
+    /// Returns the place of the first entry of a key.
     fn first(&self, key: [u8; KEY]) -> usize {
         self.entries
             .partition_point(|entry| entry.fingerprint.key() < key)
@@ -257,7 +260,7 @@ impl Past {
             )
     }
 
-    /// Brings the recent entries among the others, each behind those of its key, and drops what is void.
+    /// Merges the recent entries into the others, each after those of its key, and drops void entries.
     pub(super) fn merge(&mut self) {
         self.entries.retain(|entry| !entry.state.is(VOID));
         let recent = std::mem::take(&mut self.recent);
@@ -275,7 +278,7 @@ impl Past {
         };
         self.entries.reserve_exact(recent.len());
         self.entries.resize(from + recent.len(), filler);
-        // From the back, so that nothing has to make room.
+        // From the back, so that each entry moves once.
         for to in (0..self.entries.len()).rev() {
             let Some(next) = recent.peek() else { break };
             let last = from.checked_sub(1).and_then(|last| self.entries.get(last));

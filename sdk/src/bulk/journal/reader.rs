@@ -1,40 +1,26 @@
-//! A journal that is looked at.
+//! A reader of journals.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::error::{Failure, JournalError, JournalErrorKind};
+use super::file;
 use super::fingerprint::Fingerprint;
 use super::format::MAX_LINE;
+use super::parameters::Parameters;
 use super::past::{Kind, Past, Resend};
 use super::replay::Replay;
-use super::{Parameters, file};
-use crate::bulk::Reason;
-use crate::error::Error;
+use crate::bulk::core::reason::Reason;
+use crate::bulk::core::status::Recorded;
+use crate::error::{Error, JournalError, JournalErrorKind, JournalFailure as Failure};
 use crate::id::CollectionId;
 use crate::model::ItemUpdate;
 
-/// What a journal holds of an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Recorded {
-    /// Nothing, or that it was sent only in requests that have certainly changed nothing. A run sends it.
-    New,
-    /// It is updated.
-    Updated,
-    /// The service has rejected it, for this reason.
-    Rejected(Reason),
-    /// A request with it may have changed the item, and it is not known whether one has. There is no reason where the
-    /// run was ended before it knew what came of that request.
-    Unknown(Option<Reason>),
-}
-
-/// How many updates a journal holds as what.
+/// The number of updates in a journal by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Tally {
+pub struct JournalCounts {
     /// Updates that are made.
     pub updated: u64,
     /// Updates that were rejected.
@@ -43,17 +29,18 @@ pub struct Tally {
     pub unknown: u64,
 }
 
-/// Reads what a bulk run has recorded in its [journal](super::super::Bulk::journal). It writes nothing, and can be used
-/// while a run goes on; what that run records later is not seen.
+/// Reads the [journal](super::super::Bulk::journal) of a bulk run.
+///
+/// It writes nothing, and can be used during a run. Later records of that run are not included.
 ///
 /// ```no_run
 /// # fn example(updates: Vec<webflow_cms::ItemUpdate>) -> Result<(), webflow_cms::Error> {
 /// use webflow_cms::bulk::{JournalReader, Recorded};
 ///
 /// let mut journal = JournalReader::open("sync.journal")?;
-/// println!("{:?}", journal.tally());
+/// println!("{:?}", journal.counts());
 /// for update in &updates {
-///     if let Recorded::Rejected(reason) = journal.recorded(update)? {
+///     if let Recorded::Rejected(reason) = journal.look_up(update)? {
 ///         println!("{}: {}", update.key(), reason.message());
 ///     }
 /// }
@@ -61,6 +48,7 @@ pub struct Tally {
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "a journal is opened to be read"]
 pub struct JournalReader {
     path: PathBuf,
     file: File,
@@ -70,18 +58,18 @@ pub struct JournalReader {
 }
 
 impl JournalReader {
-    /// Reads a journal. A line that a killed run has left half written is passed over.
+    /// Opens a journal and reads it. An incomplete last line, left by a killed run, is ignored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`] as the source: there is no such file, it
-    /// cannot be read, it is not a journal, or it is damaged.
+    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) with a [`JournalError`] as its source: the file does not
+    /// exist, cannot be read, is not a journal, has another format, or is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::read(path).map_err(|failure| JournalError::new(path, failure).into())
     }
 
-    /// Reads the journal with which a run with these parameters would go on, if there is one.
+    /// Reads the journal that a run with these parameters would continue, if there is one.
     pub(in crate::bulk) fn of_run(
         path: &Path,
         parameters: &Parameters,
@@ -109,29 +97,30 @@ impl JournalReader {
         })
     }
 
-    /// The collection whose items the run updates. `None` if nothing is recorded yet.
+    /// Returns the collection of the items. `None` if the journal is empty.
     #[must_use]
     pub fn collection(&self) -> Option<CollectionId> {
         self.parameters.map(|parameters| parameters.collection)
     }
 
-    /// How many updates are recorded as what.
+    /// Returns the number of updates by status.
     #[must_use]
-    pub fn tally(&self) -> Tally {
-        Tally {
+    pub fn counts(&self) -> JournalCounts {
+        JournalCounts {
             updated: self.past.count(Kind::Updated),
             rejected: self.past.count(Kind::Rejected),
             unknown: self.past.count(Kind::Unknown),
         }
     }
 
-    /// What is recorded of an update of the input, as a run with that input would see it. Updates of one item in one
-    /// locale are to be asked for in the order of the input, each once.
+    /// Returns the record of an update, as a run with this input would see it.
+    ///
+    /// Look up the updates of one item in one locale in the order of the input, each once.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) if the file cannot be read any more.
-    pub fn recorded(&mut self, update: &ItemUpdate) -> Result<Recorded, Error> {
+    /// [`ErrorKind::Journal`](crate::ErrorKind::Journal) if the file can no longer be read.
+    pub fn look_up(&mut self, update: &ItemUpdate) -> Result<Recorded, Error> {
         let line = update.to_json()?;
         self.claim(Fingerprint::new(update.key(), &line), Resend::default())
     }
@@ -153,29 +142,27 @@ impl JournalReader {
             None | Some(Kind::New) => Recorded::New,
             Some(Kind::Updated) => Recorded::Updated,
             Some(Kind::Rejected) => Recorded::Rejected(match reason.map(read).transpose()? {
-                Some(reason) => reason.knowing(claim.may_have_acted),
-                None => rejected_for_no_reason(),
+                Some(reason) => reason.with_may_have_acted(claim.may_have_acted),
+                None => rejected_without_reason(),
             }),
             Some(Kind::Unknown) => Recorded::Unknown(reason.map(read).transpose()?),
         })
     }
 }
 
-/// Every rejection is recorded with its reason.
-pub(super) fn rejected_for_no_reason() -> Reason {
-    Reason::new("rejected", "an earlier run has found that it is refused")
+/// The reason of a rejected update whose reason is not recorded, which does not happen.
+pub(super) fn rejected_without_reason() -> Reason {
+    Reason::new("rejected", "an earlier run recorded it as rejected")
 }
 
-/// The reason in the line that begins at this offset.
+/// Returns the reason in the line at an offset.
 pub(super) fn reason_at(file: &File, offset: u64) -> io::Result<Reason> {
     use super::format::{self, Record};
     match format::read(&file::line_at(file, offset)?) {
-        Some(Record::Rejected(settled) | Record::Unknown(settled)) => {
-            Ok(settled.reason.into_owned())
-        }
+        Some(Record::Rejected(record) | Record::Unknown(record)) => Ok(record.reason.into_owned()),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "no reason is where one was recorded",
+            "there is no reason where one was recorded",
         )),
     }
 }

@@ -1,29 +1,29 @@
-//! Reading a journal from its beginning, line by line.
+//! The read of a journal from its beginning, line by line.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
-use super::Parameters;
-use super::error::{Failure, JournalErrorKind};
 use super::fingerprint::Fingerprint;
-use super::format::{self, First, MAX_LINE, Record, Seal, Settled};
+use super::format::{self, First, ItemReason, MAX_LINE, Record, Seal};
 use super::in_flight::{Contradiction, InFlight};
+use super::parameters::Parameters;
 use super::past::{Kind, Past};
+use crate::error::{JOURNAL_FORMAT as VERSION, JournalErrorKind, JournalFailure as Failure};
 
-/// What is known when a journal has been read: nothing of it, but for a few bytes an update, stays in memory.
+/// The content of a journal, in a few bytes per update.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
-    /// `None` if not even the first line is whole.
+    /// `None` if the first line is incomplete.
     pub(super) parameters: Option<Parameters>,
     pub(super) past: Past,
-    /// Where in the file the reasons are of the updates that have one.
+    /// The offsets of the lines with reasons.
     pub(super) reasons: BTreeMap<Fingerprint, u64>,
-    /// How many runs have recorded something.
+    /// The number of runs with records.
     pub(super) runs: u64,
     pub(super) seal: Seal,
-    /// How many bytes the whole lines have.
+    /// The length of the complete lines, in bytes.
     pub(super) len: u64,
-    /// How many bytes there are.
+    /// The length of all that was read, in bytes.
     total: u64,
     lines: u64,
     in_flight: InFlight,
@@ -49,7 +49,7 @@ impl Replay {
             replay.total += read as u64;
             match line.strip_suffix(b"\n") {
                 Some(line) => replay.line(line)?,
-                // Whatever a run that goes on has written since belongs to that line.
+                // Anything that a run in progress has written since belongs to that line.
                 None => {
                     replay.tail(&line)?;
                     replay.end_run();
@@ -64,10 +64,10 @@ impl Replay {
             self.first(line)?;
         } else {
             if !self.seal.check(line) {
-                return Err(self.damaged("its checksum does not fit"));
+                return Err(self.damaged("its checksum does not match"));
             }
             let record =
-                format::read(line).ok_or_else(|| self.damaged("it holds no record of format 2"))?;
+                format::read(line).ok_or_else(|| self.damaged("it holds no record of format 3"))?;
             self.record(record)?;
         }
         self.lines += 1;
@@ -82,8 +82,11 @@ impl Replay {
                 self.runs = 1;
                 Ok(())
             }
-            First::OtherFormat(found) => Err(JournalErrorKind::OtherFormat { found }),
-            First::Damaged => Err(self.damaged("its checksum does not fit")),
+            First::OtherFormat(found) => Err(JournalErrorKind::UnsupportedFormat {
+                found,
+                supported: VERSION,
+            }),
+            First::Damaged => Err(self.damaged("its checksum does not match")),
             First::Foreign => Err(JournalErrorKind::NotAJournal),
         }
     }
@@ -101,7 +104,7 @@ impl Replay {
             Record::Sent(sent) => {
                 let positions = sent
                     .positions()
-                    .ok_or_else(|| self.damaged("its items do not fit their positions"))?;
+                    .ok_or_else(|| self.damaged("its items do not match their positions"))?;
                 for item in positions {
                     let was_unknown = self.past.replace(item.fingerprint, item.after);
                     self.in_flight
@@ -110,7 +113,7 @@ impl Replay {
                 }
                 Ok(())
             }
-            // Ends at the first that was not sent, however long a span may be.
+            // Ends at the first item that was not sent, however long the span is.
             Record::Unsent(spans) => {
                 for index in indices(&spans) {
                     self.in_flight
@@ -132,34 +135,34 @@ impl Replay {
                 }
                 Ok(())
             }
-            Record::Rejected(settled) => {
-                self.settled(&settled, Kind::Rejected);
+            Record::Rejected(record) => {
+                self.add_reason(&record, Kind::Rejected);
                 Ok(())
             }
-            Record::Unknown(settled) => {
-                self.settled(&settled, Kind::Unknown);
+            Record::Unknown(record) => {
+                self.add_reason(&record, Kind::Unknown);
                 Ok(())
             }
         }
     }
 
-    fn settled(&mut self, settled: &Settled<'_>, kind: Kind) {
-        // What was taken back long ago is not kept.
-        if !self.in_flight.has(settled.index) {
-            self.past.replace(settled.item, settled.after);
+    fn add_reason(&mut self, record: &ItemReason<'_>, kind: Kind) {
+        // A request that was reverted long ago is not in flight.
+        if !self.in_flight.has(record.index) {
+            self.past.replace(record.fingerprint, record.after);
         }
-        self.in_flight.settled(settled.index);
-        self.reasons.insert(settled.item, self.len);
+        self.in_flight.finished(record.index);
+        self.reasons.insert(record.fingerprint, self.len);
         match kind {
             Kind::Rejected => {
-                let may_have_acted = settled.reason.may_have_acted();
-                self.past.push_rejected(settled.item, may_have_acted);
+                let may_have_acted = record.reason.may_have_acted();
+                self.past.push_rejected(record.fingerprint, may_have_acted);
             }
-            kind => self.past.push(settled.item, kind),
+            kind => self.past.push(record.fingerprint, kind),
         }
     }
 
-    /// The records of a run end: what it has not settled stays as it is.
+    /// Ends the records of a run. Updates in flight keep their state.
     fn end_run(&mut self) {
         let open = self.in_flight.take_all();
         self.push(open);
@@ -172,13 +175,13 @@ impl Replay {
         }
     }
 
-    /// What stands behind the last line break.
+    /// Checks the bytes after the last line break.
     fn tail(&self, tail: &[u8]) -> Result<(), JournalErrorKind> {
         match self.lines {
             0 if format::is_torn_header(tail) => Ok(()),
             0 => Err(JournalErrorKind::NotAJournal),
             _ if format::is_torn(tail) => Ok(()),
-            _ => Err(self.damaged("it goes on where it should end")),
+            _ => Err(self.damaged("it continues where it should end")),
         }
     }
 

@@ -1,17 +1,31 @@
-//! Laws of the journal.
+//! Properties of the journal.
 
 mod bytes;
 mod files;
 mod history;
 mod inputs;
 mod killed;
+mod writer;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::append::{Journal, spans};
+use super::fingerprint::Fingerprint;
+use super::format::{self, Record, Seal};
+use super::parameters::{Parameters, Position, RecordedStatus};
+use super::past::{Kind, Past, Resend};
+use super::reader::{JournalCounts, JournalReader};
+use super::replay::Replay;
+use super::writer::Writer;
+use crate::bulk::core::reason::Reason;
+use crate::bulk::core::status::Recorded;
+use crate::error::{JournalError, JournalErrorKind};
+use crate::id::CollectionId;
 
 const COLLECTION: &str = "580e63fc8c9a982ac9b8b745";
 
@@ -36,7 +50,7 @@ fn items(indices: impl IntoIterator<Item = u64>) -> Vec<Position> {
     indices.into_iter().map(item).collect()
 }
 
-/// What is recorded of so many items, each looked up once.
+/// The records of this many items, each looked up once.
 fn recorded(past: &mut Past, count: u64) -> Vec<Option<Kind>> {
     (0..count)
         .map(|index| {
@@ -46,7 +60,7 @@ fn recorded(past: &mut Past, count: u64) -> Vec<Option<Kind>> {
         .collect()
 }
 
-/// A directory that is gone when the test is over, and the path of a file in it that is not there yet.
+/// A directory that is removed at the end of the test, and the path of a new file in it.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("run.journal");
@@ -70,7 +84,7 @@ fn replay(bytes: &[u8]) -> Result<Replay, JournalErrorKind> {
     Replay::read(bytes).map_err(|failure| failure.kind().clone())
 }
 
-/// What is recorded of 8 items in these bytes.
+/// The records of 8 items in these bytes.
 fn known(bytes: &[u8]) -> Vec<Option<Kind>> {
     recorded(&mut replay(bytes).expect("a journal").past, 8)
 }
@@ -81,17 +95,17 @@ fn small_run(journal: &mut Journal) -> Result<(), JournalError> {
     let silent = Reason::new("timeout", "the time for the request ran out");
     journal.sent(&items([0, 1, 2, 5, 6, 4]))?;
     journal.unsent(&items([5, 6, 4]))?;
-    journal.settled(&[
-        (item(0), Settled::Updated),
-        (item(1), Settled::Rejected(&refused)),
-        (item(2), Settled::Unknown(&silent)),
-        (item(7), Settled::Rejected(&refused)),
+    journal.finished(&[
+        (item(0), RecordedStatus::Updated),
+        (item(1), RecordedStatus::Rejected(refused.clone())),
+        (item(2), RecordedStatus::Unknown(silent.clone())),
+        (item(7), RecordedStatus::Rejected(refused.clone())),
     ])?;
     journal.sent(&items([3, 4]))?;
-    journal.settled(&[(item(3), Settled::Updated)])
+    journal.finished(&[(item(3), RecordedStatus::Updated)])
 }
 
-/// What is known of the items of [`small_run`] after each line.
+/// The records of the items of [`small_run`] after each line.
 const AFTER_EACH_LINE: [[Option<Kind>; 8]; 9] = {
     const N: Option<Kind> = None;
     const F: Option<Kind> = Some(Kind::New);

@@ -1,11 +1,11 @@
-//! Recognizes an input that is not JSON Lines by its first row.
+//! The recognition of an input that is not JSON Lines, by its first row.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// What an input is instead of JSON Lines.
+/// The format of an input that is not JSON Lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Utf16,
@@ -24,7 +24,7 @@ struct Envelope {
 }
 
 impl Format {
-    /// What the first row shows before it is parsed, whatever its length.
+    /// Returns the format that the bytes of the first row show before it is parsed, whatever its length.
     pub(super) fn of_bytes(row: &[u8]) -> Option<Self> {
         match row {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] => Some(Self::Utf16),
@@ -34,11 +34,11 @@ impl Format {
         }
     }
 
-    /// What the first row shows after it was found to be no update.
+    /// Returns the format that the first row shows if it is not an update.
     pub(super) fn of_text(row: &str) -> Option<Self> {
         let row = row.trim();
         if row.starts_with('{') {
-            // A line that was cut off ends in the middle of a value.
+            // A line of JSON over several lines ends within a value.
             return match row.ends_with(['{', '[', ',']) {
                 true => Some(Self::SeveralLines),
                 false => serde_json::from_str::<Envelope>(row)
@@ -49,7 +49,7 @@ impl Format {
         row.contains([',', ';', '\t']).then_some(Self::Csv)
     }
 
-    /// Whether the first row may be at fault alone.
+    /// Returns `true` if only the first row may be at fault.
     pub(super) fn could_be_a_row(self, row: &[u8]) -> bool {
         match self {
             Self::Utf16 | Self::Gzip | Self::SeveralLines => false,

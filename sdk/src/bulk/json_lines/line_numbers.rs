@@ -1,4 +1,4 @@
-//! The line number of each row.
+//! The line numbers of the rows of an input.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,16 +8,16 @@ use crate::bulk::control::lock;
 #[derive(Clone, Debug, Default)]
 pub struct LineNumbers(Arc<Mutex<Vec<BlankLines>>>);
 
-/// Blank lines that stand together.
+/// A run of consecutive blank lines.
 #[derive(Clone, Copy, Debug)]
 struct BlankLines {
     rows_before: u64,
-    /// Those before them included.
+    /// Including those before them.
     blank_lines: u64,
 }
 
 impl LineNumbers {
-    /// The number of the line, counted from 1, that holds the row at an index, counted from 0, as in
+    /// Returns the number of the line, counted from 1, with the row at an index, counted from 0, as in
     /// [`Outcome::index`](crate::bulk::Outcome::index).
     #[must_use]
     pub fn of(&self, index: u64) -> u64 {

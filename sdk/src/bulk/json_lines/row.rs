@@ -11,20 +11,20 @@ use crate::error::{Error, InvalidInput};
 use crate::model::ItemUpdate;
 use crate::text::beginning;
 
-/// How much of the text of a row is kept, in bytes.
+/// The maximum size of the text of a row that is kept, in bytes.
 const MAX_RAW_BYTES: usize = 256 * 1024;
 
-/// How much of the message of a dead letter is repeated, in characters.
+/// The maximum length of the message of an earlier dead letter that is repeated, in characters.
 const MAX_MESSAGE: usize = 500;
 
 /// A row of an input that is not an item update: its line number, its text, and the reason.
 ///
-/// Its `Display` is the line number and the reason. [`source`](std::error::Error::source) gives the reason alone: a
-/// [`webflow_cms::Error`](crate::Error) if the row is not an update, an [`io::Error`](std::io::Error) if it could not
-/// be read.
+/// `Display` writes the line number and the reason. [`source`](std::error::Error::source) is the reason alone: a
+/// [`webflow_cms::Error`](crate::Error) if the row is not an update, or an [`io::Error`](std::io::Error) if it could
+/// not be read.
 ///
-/// As an error of the source of a bulk update, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter) writes it
-/// with its text. A reader of another format, such as CSV, makes its own with [`new`](Self::new).
+/// If the source of a bulk update gives it as an error, [`Outcome::dead_letter`](crate::bulk::Outcome::dead_letter)
+/// contains its text. A reader of another format, such as CSV, creates its own with [`new`](Self::new).
 pub struct InvalidRow(Box<Inner>);
 
 struct Inner {
@@ -33,26 +33,28 @@ struct Inner {
     reason: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// The text of a row, as far as it is kept.
+/// The text of a row, or its beginning.
 pub(super) struct Raw {
     text: Box<str>,
-    /// Whether it is all of the row, byte for byte.
+    /// Whether it is the whole row, byte for byte.
     is_exact: bool,
 }
 
-/// A reason that no other layer gives.
+/// A reason why a row is invalid that no other layer gives.
 #[derive(Debug)]
 pub(super) enum RowFault {
     NotUtf8 { column: usize },
     TooLong { most: usize },
     Format(Format),
-    UnreadableBefore { message: Box<str> },
+    InvalidBefore { message: Box<str> },
 }
 
-/// A dead letter of a row that was not read.
+/// The dead letter of an invalid row.
 #[derive(Serialize, Deserialize)]
 struct Letter<'a> {
-    unreadable: Cow<'a, str>,
+    /// The text of the row.
+    #[serde(alias = "unreadable")]
+    invalid: Cow<'a, str>,
     line: u64,
     #[serde(default = "exact", skip_serializing_if = "is_exact")]
     exact: bool,
@@ -76,7 +78,8 @@ fn is_exact(exact: &bool) -> bool {
 }
 
 impl InvalidRow {
-    /// A row at a line, counted from 1, with its text and the reason. At most 256 KiB of the text are kept.
+    /// Creates the error of a row at a line, counted from 1, with its text and the reason. At most 256 KiB of the text
+    /// are kept.
     pub fn new(
         line: u64,
         raw: &str,
@@ -93,53 +96,55 @@ impl InvalidRow {
         Self(Box::new(Inner { line, raw, reason }))
     }
 
-    /// The number of the line, counted from 1.
+    /// Returns the number of the line, counted from 1.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.0.line
     }
 
-    /// The text of the row without its line break: at most the first 256 KiB, and U+FFFD in place of what is not UTF-8.
+    /// Returns the text of the row without its line break: at most the first 256 KiB, with U+FFFD in place of invalid
+    /// UTF-8.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0.raw.text
     }
 
-    /// Whether [`raw`](Self::raw) is all of the row, byte for byte.
+    /// Returns `true` if [`raw`](Self::raw) is the whole row, byte for byte.
     #[must_use]
     pub fn is_raw_exact(&self) -> bool {
         self.0.raw.is_exact
     }
 
-    /// Why the row is not an update.
+    /// Returns the reason why the row is not an update.
     #[must_use]
     pub fn reason(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         &*self.0.reason
     }
 
-    /// Whether the rows behind it are not read, because of an I/O error, or because the input is not JSON Lines at all.
+    /// Returns `true` if the rows behind it are not read, because of an I/O error or because the input is not JSON
+    /// Lines.
     #[must_use]
     pub fn ends_input(&self) -> bool {
         let fault = self.0.reason.downcast_ref();
         self.0.reason.is::<std::io::Error>() || matches!(fault, Some(RowFault::Format(_)))
     }
 
-    /// The line for a file of dead letters, without a line break at its end: the text of the row, its line number, and
-    /// the reason.
+    /// Returns the line for a dead-letter file without its line break: the text of the row, its line number, and the
+    /// reason.
     ///
     /// ```text
-    /// {"unreadable":"{\"id\":5}","line":3,"error":{"outcome":"not_attempted","kind":"unreadable_row","message":"…"}}
+    /// {"invalid":"{\"id\":5}","line":3,"error":{"outcome":"not_attempted","kind":"invalid_row","message":"…"}}
     /// ```
     ///
-    /// A member `"exact":false` marks a text that is not all of the row, byte for byte.
+    /// A member `"exact":false` marks a text that is not the whole row, byte for byte.
     ///
     /// # Errors
     ///
-    /// None is known: a text can be serialized.
+    /// There is no known case: text serializes.
     pub fn dead_letter(&self) -> Result<String, Error> {
-        let reason = Reason::new("unreadable_row", &self.0.reason.to_string());
+        let reason = Reason::new("invalid_row", &self.0.reason.to_string());
         let letter = Letter {
-            unreadable: self.raw().into(),
+            invalid: self.raw().into(),
             line: self.line(),
             exact: self.is_raw_exact(),
             error: Why {
@@ -150,14 +155,14 @@ impl InvalidRow {
         };
         serde_json::to_string(&letter).map_err(|error| {
             InvalidInput::Unserializable {
-                path: "unreadable".into(),
+                path: "invalid".into(),
                 reason: error.to_string().into(),
             }
             .into()
         })
     }
 
-    /// The row that an error is, holds, or was caused by.
+    /// Returns the row that an error is, contains, or was caused by.
     pub(crate) fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         let mut errors = std::iter::successors(Some(error), |error| {
             // The source of an I/O error is that of the error in it.
@@ -171,25 +176,25 @@ impl InvalidRow {
     }
 }
 
-/// Reads the row of a dead letter again, if the text is one. Whoever has corrected the text gets its update.
+/// Reads the row in a dead letter, if the text is one. A corrected row is an update.
 pub(super) fn read_again(line: u64, text: &str) -> Option<Result<ItemUpdate, InvalidRow>> {
     let letter: Letter<'_> = serde_json::from_str(text).ok()?;
     if letter.exact
-        && let Ok(update) = ItemUpdate::from_json(&letter.unreadable)
+        && let Ok(update) = ItemUpdate::from_json(&letter.invalid)
     {
         return Some(Ok(update));
     }
     let raw = Raw {
         is_exact: letter.exact,
-        ..Raw::of(letter.unreadable.as_bytes())
+        ..Raw::of(letter.invalid.as_bytes())
     };
     let message = beginning(&letter.error.message, MAX_MESSAGE);
-    let reason = RowFault::UnreadableBefore { message };
+    let reason = RowFault::InvalidBefore { message };
     Some(Err(InvalidRow::from_raw(line, raw, reason.into())))
 }
 
 impl Raw {
-    /// The beginning of a row.
+    /// Creates the text of a row that was not read to its end.
     pub(super) fn beginning_of(row: &[u8]) -> Self {
         Self {
             is_exact: false,
@@ -200,7 +205,7 @@ impl Raw {
     pub(super) fn of(row: &[u8]) -> Self {
         let kept = row.get(..MAX_RAW_BYTES).unwrap_or(row);
         let kept = match str::from_utf8(kept) {
-            // It was cut in the middle of a character.
+            // It was truncated within a character.
             Err(error) if error.error_len().is_none() => {
                 kept.get(..error.valid_up_to()).unwrap_or_default()
             }
@@ -246,9 +251,9 @@ impl fmt::Display for RowFault {
                 write!(formatter, "the line is longer than {most} bytes")
             }
             Self::Format(format) => format.fmt(formatter),
-            Self::UnreadableBefore { message } => write!(
+            Self::InvalidBefore { message } => write!(
                 formatter,
-                "an earlier run could not read this row: {message}; replace the line with the corrected update"
+                "an earlier run found this row invalid: {message}; replace the line with the corrected update"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! Laws of the reader of JSON Lines.
+//! Properties of the reader of JSON Lines.
 
 use std::error::Error as _;
 
@@ -21,8 +21,8 @@ fn rows(input: &[u8]) -> Vec<Result<String, (u64, String, String)>> {
         .collect()
 }
 
-/// The only row of an input, which is no update.
-fn unreadable(input: &[u8]) -> InvalidRow {
+/// The only row of an input, which is invalid.
+fn invalid(input: &[u8]) -> InvalidRow {
     let mut rows = JsonLines::new(input);
     let row = rows.next().expect("a row").expect_err("it is no update");
     let second = rows.next();
@@ -64,11 +64,11 @@ fn a_bad_row_has_its_line_its_text_and_the_reason_and_the_next_row_is_read() {
     assert_eq!((bad(1).0, &*bad(1).1), (3, "{\"id\":5}"));
     assert_eq!((bad(2).0, &*bad(2).1), (4, "word"));
 
-    let row = unreadable(b"\n{\"id\":5}");
+    let row = invalid(b"\n{\"id\":5}");
     assert_eq!(row.to_string(), format!("line 2: {}", row.reason()));
     assert!(!row.ends_input());
     let cause = row.source().and_then(|cause| cause.downcast_ref());
-    let error: &crate::Error = cause.expect("an error of this crate");
+    let error: &crate::error::Error = cause.expect("an error of this crate");
     assert!(error.invalid_input().is_some(), "{error}");
 }
 
@@ -83,7 +83,7 @@ fn bytes_that_are_not_utf_8_are_one_bad_row_and_its_text_is_marked() {
     assert_eq!(
         row.to_string(),
         "line 2: not UTF-8 at byte 8",
-        "the place is told"
+        "the text contains the position"
     );
     assert_eq!(row.raw(), "{\"id\":\"\u{fffd}\u{fffd}\"}");
     assert!(!row.is_raw_exact());
@@ -172,7 +172,7 @@ fn an_input_of_another_format_is_named_once_with_the_command_that_converts_it() 
         let units = text.encode_utf16().flat_map(u16::to_le_bytes);
         [0xff, 0xfe].into_iter().chain(units).collect()
     };
-    for (input, told) in [
+    for (input, command) in [
         (
             format!("[\n  {one},\n  {two}\n]\n").into_bytes(),
             "jq -c '.[]'",
@@ -204,12 +204,12 @@ fn an_input_of_another_format_is_named_once_with_the_command_that_converts_it() 
         (utf_16(&format!("{one}\n"))[2..].to_vec(), "iconv -f UTF-16"),
         (b"\x1f\x8b\x08\x00\x00\n\x00".to_vec(), "gunzip"),
     ] {
-        let row = unreadable(&input);
+        let row = invalid(&input);
         assert!(row.ends_input());
         let said = row.to_string();
         assert!(
-            said.starts_with("line 1: ") && said.contains(told),
-            "{told}: {said}"
+            said.starts_with("line 1: ") && said.contains(command),
+            "{command}: {said}"
         );
     }
     let long = format!("[{}]", vec![&*one; 1_000].join(","));
@@ -241,15 +241,15 @@ fn what_could_be_a_bad_first_row_does_not_keep_the_others_from_being_read() {
 }
 
 #[test]
-fn a_row_that_was_not_read_is_a_dead_letter_as_it_stood() {
-    let row = unreadable(b"\n\n{\"id\":\"\x1b\\ud800\",}");
+fn an_invalid_row_is_a_dead_letter_as_it_stood() {
+    let row = invalid(b"\n\n{\"id\":\"\x1b\\ud800\",}");
     let reason = row.reason().to_string();
     let letter = letter(row);
     let read: serde_json::Value = serde_json::from_str(&letter).expect("JSON");
-    assert_eq!(read["unreadable"], "{\"id\":\"\u{1b}\\ud800\",}");
+    assert_eq!(read["invalid"], "{\"id\":\"\u{1b}\\ud800\",}");
     assert_eq!(read["line"], 3);
     assert_eq!(read["error"]["outcome"], "not_attempted");
-    assert_eq!(read["error"]["kind"], "unreadable_row");
+    assert_eq!(read["error"]["kind"], "invalid_row");
     assert_eq!(read["error"]["message"], *reason);
     assert_eq!(read.get("exact"), None);
     assert_eq!(letter.lines().count(), 1);
@@ -263,30 +263,30 @@ fn a_row_inside_an_error_of_ones_own_is_found() {
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert_eq!(
         letter,
-        r#"{"unreadable":"1;2","line":12,"error":{"outcome":"not_attempted","kind":"unreadable_row","message":"three cells are missing"}}"#
+        r#"{"invalid":"1;2","line":12,"error":{"outcome":"not_attempted","kind":"invalid_row","message":"three cells are missing"}}"#
     );
     let why = NotAttempted::Source(std::sync::Arc::new(io::Error::other("no row")));
     let outcome = Outcome::new(7, None, ItemStatus::NotAttempted(why));
     let letter = outcome.dead_letter().expect("JSON").expect("a letter");
     assert!(
-        letter.starts_with(r#"{"unreadable":null,"row":8,"error":{"#),
+        letter.starts_with(r#"{"invalid":null,"row":8,"error":{"#),
         "{letter}"
     );
 }
 
 #[test]
 fn a_dead_letter_is_read_as_the_same_row_until_somebody_corrects_it() {
-    let first = letter(unreadable(b"{\"id\":5}"));
-    let row = unreadable(first.as_bytes());
+    let first = letter(invalid(b"{\"id\":5}"));
+    let row = invalid(first.as_bytes());
     assert_eq!(row.raw(), "{\"id\":5}");
     let said = row.to_string();
     assert!(
-        said.starts_with("line 1: an earlier run could not read this row: "),
+        said.starts_with("line 1: an earlier run found this row invalid: "),
         "{said}"
     );
     let second = letter(row);
-    assert!(second.contains(r#""unreadable":"{\"id\":5}""#), "{second}");
-    assert!(letter(unreadable(second.as_bytes())).len() < 2_000);
+    assert!(second.contains(r#""invalid":"{\"id\":5}""#), "{second}");
+    assert!(letter(invalid(second.as_bytes())).len() < 2_000);
 
     let corrected = first.replace("{\\\"id\\\":5}", &update(3).replace('"', "\\\""));
     assert_eq!(rows(corrected.as_bytes()), [Ok(update(3))]);
@@ -294,12 +294,27 @@ fn a_dead_letter_is_read_as_the_same_row_until_somebody_corrects_it() {
 }
 
 #[test]
+fn a_dead_letter_of_the_earlier_form_is_read_too() {
+    let text = update(3).replace('"', "\\\"");
+    let error = r#""error":{"outcome":"not_attempted","kind":"unreadable_row","message":"no id"}"#;
+    let corrected = format!(r#"{{"unreadable":"{text}","line":1,{error}}}"#);
+    assert_eq!(rows(corrected.as_bytes()), [Ok(update(3))]);
+    let row = invalid(format!(r#"{{"unreadable":"word","line":1,{error}}}"#).as_bytes());
+    assert_eq!(row.raw(), "word");
+    let item = update(3).replace(
+        "true}",
+        r#"true,"error":{"outcome":"unknown","kind":"in_doubt"}}"#,
+    );
+    assert_eq!(rows(item.as_bytes()), [Ok(update(3))]);
+}
+
+#[test]
 fn a_text_that_is_not_exact_is_never_taken_for_an_update() {
     let mut input = format!("{{\"id\":\"{ID}\",\"fieldData\":{{\"name\":\"").into_bytes();
     input.extend(b"caf\xe9\"}}");
-    let first = letter(unreadable(&input));
+    let first = letter(invalid(&input));
     assert!(first.contains(r#""exact":false"#), "{first}");
-    let row = unreadable(first.as_bytes());
+    let row = invalid(first.as_bytes());
     assert!(!row.is_raw_exact(), "{row}");
     assert!(letter(row).contains(r#""exact":false"#));
 }
@@ -308,11 +323,11 @@ fn a_text_that_is_not_exact_is_never_taken_for_an_update() {
 fn rows_are_found_by_the_lines_on_which_they_stand() {
     let mut lines = JsonLines::new("\n{}\n\n  \n{}\n{}\n\n".as_bytes());
     let numbers = lines.line_numbers();
-    let told: Vec<_> = lines
+    let lines_of_rows: Vec<_> = lines
         .by_ref()
         .map(|row| row.expect_err("no id").line())
         .collect();
-    assert_eq!(told, [2, 5, 6]);
+    assert_eq!(lines_of_rows, [2, 5, 6]);
     assert_eq!([0, 1, 2].map(|index| numbers.of(index)), [2, 5, 6]);
     assert_eq!(lines.line(), 7);
     assert_eq!(LineNumbers::default().of(u64::MAX), u64::MAX);

@@ -1,4 +1,4 @@
-//! That no error shows a token, in whichever spelling a server repeats it.
+//! Properties of errors for a server that repeats the token in any encoding.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -7,28 +7,28 @@ use serde_json::{Value, json};
 use super::super::body::{Body, End};
 use super::super::refusal::Head;
 use super::super::token::Token;
-use super::super::token::tests::{assert_left_out, secrets, spellings};
+use super::super::token::tests::{assert_redacted, encodings, secrets};
 use crate::bulk::Reason;
 use crate::error::Error;
 use ::http::{HeaderMap, StatusCode};
 
 /// The bodies in which a server can repeat what it was sent.
-fn bodies(spelled: &str) -> Vec<String> {
-    let text = Value::from(spelled);
+fn bodies(encoded: &str) -> Vec<String> {
+    let text = Value::from(encoded);
     vec![
         json!({"message": text, "code": text, "externalReference": text, "details": []}).to_string(),
         json!({"message": "no", "details": [{"param": text, "description": text, "more": [text]}, text]}).to_string(),
         json!({"title": text, "invalid-params": [{"name": text, "reason": text}]}).to_string(),
-        format!(r#"{{"msg":"no","problems":["Field 'x': {spelled}"]}}"#),
-        format!("<html><title>{spelled}</title><body>{spelled}"),
-        format!("you sent {spelled}"),
-        format!(r#"{{"message":"cut {spelled}"#),
+        format!(r#"{{"msg":"no","problems":["Field 'x': {encoded}"]}}"#),
+        format!("<html><title>{encoded}</title><body>{encoded}"),
+        format!("you sent {encoded}"),
+        format!(r#"{{"message":"incomplete {encoded}"#),
     ]
 }
 
-/// All that can be seen of an error.
+/// Returns everything that an error shows.
 fn shown(error: &Error) -> Vec<String> {
-    let reason = serde_json::to_string(&Reason::of(error)).expect("JSON");
+    let reason = serde_json::to_string(&Reason::from_error(error)).expect("JSON");
     let mut shown = vec![
         error.to_string(),
         format!("{error:?}"),
@@ -61,19 +61,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_eight_characters_of_a_token_are_in_anything_that_an_error_shows(
+    fn an_error_never_shows_eight_characters_of_the_token(
         secret in secrets(),
         status in select(vec![200, 401, 403, 429, 500]),
-        spelling in any::<Index>(),
+        encoding in any::<Index>(),
         body in any::<Index>(),
     ) {
         let token = Token::new(&*secret).expect("fits");
-        let spellings = spellings(&secret);
-        let (spelling, spelled) = spelling.get(&spellings);
-        let bodies = bodies(spelled);
+        let encodings = encodings(&secret);
+        let (encoding, encoded) = encoding.get(&encodings);
+        let bodies = bodies(encoded);
         let mut headers = HeaderMap::new();
         for name in ["www-authenticate", "server", "cf-ray", "x-echo"] {
-            if let Ok(value) = spelled.parse() {
+            if let Ok(value) = encoded.parse() {
                 headers.insert(name, value);
             }
         }
@@ -86,11 +86,11 @@ proptest! {
         };
         let body = Body { bytes: body.get(&bodies).as_bytes().to_vec(), end: End::Complete };
         let error = match status {
-            200 => Error::unreadable(&head, &body.bytes, &format!("invalid type: {spelled}")),
+            200 => Error::invalid_response(&head, &body.bytes, &format!("invalid type: {encoded}")),
             _ => Error::refused(&head, body),
         };
         for text in shown(&error) {
-            assert_left_out(&secret, &text, spelling);
+            assert_redacted(&secret, &text, encoding);
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The spellings that a text can be in, undone.
+//! Decoders for the encodings in which a text can contain a token.
 
-/// A character, and the bytes of the text that it was read from.
+/// A decoded byte, and the bytes of the text that encode it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit {
-    /// A byte; 0 for a character that no token has.
+    /// The byte, or 0 for a character that is not ASCII.
     pub(super) byte: u8,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// How many layers of escapes are undone, such as percent signs within percent signs.
+/// The maximum number of layers of escapes that are decoded, such as percent-encoded percent signs.
 const LAYERS: usize = 4;
 
-/// The text as it is, and with one, two and more layers of escapes undone, as far as it has any.
+/// Returns the text as it is, and with one and more layers of escapes decoded, as far as it has any.
 pub(super) fn layers(text: &str) -> Vec<Vec<Unit>> {
     let plain = text.char_indices().map(|(start, character)| Unit {
         byte: ascii(character).unwrap_or(0),
@@ -28,7 +28,7 @@ pub(super) fn layers(text: &str) -> Vec<Vec<Unit>> {
     layers
 }
 
-/// The character as ASCII, if it is one, or the wide form of one.
+/// Returns an ASCII character, or the ASCII form of a full-width character.
 fn ascii(character: char) -> Option<u8> {
     let character = match u32::from(character) {
         wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0)?,
@@ -37,7 +37,7 @@ fn ascii(character: char) -> Option<u8> {
     u8::try_from(character).ok().filter(u8::is_ascii)
 }
 
-/// The units with one layer of escapes undone, if there are any.
+/// Decodes one layer of escapes. Returns `None` if there are none.
 fn unescaped(units: &[Unit]) -> Option<Vec<Unit>> {
     let mut all = Vec::with_capacity(units.len());
     let mut rest = units;
@@ -52,7 +52,7 @@ fn unescaped(units: &[Unit]) -> Option<Vec<Unit>> {
     (all.len() < units.len()).then_some(all)
 }
 
-/// The byte that an escape at the beginning of the units stands for, and how many units it has.
+/// Decodes the escape at the beginning of the units. Returns its byte and its length in units.
 fn escape(units: &[Unit]) -> Option<(u8, usize)> {
     let byte = |place: usize| units.get(place).map(|unit| unit.byte);
     let number = |from: usize, most: usize, radix: u32| {
@@ -90,7 +90,7 @@ fn escape(units: &[Unit]) -> Option<(u8, usize)> {
     }
 }
 
-/// A named entity of HTML that stands for a character of ASCII.
+/// Decodes a named HTML entity of an ASCII character.
 fn named(units: &[Unit]) -> Option<(u8, usize)> {
     const NAMES: [(&[u8], u8); 14] = [
         (b"amp;", b'&'),
@@ -116,7 +116,7 @@ fn named(units: &[Unit]) -> Option<(u8, usize)> {
     Some((*byte, name.len() + 1))
 }
 
-/// The units without tags, which can stand between any two characters of a page.
+/// Removes tags, which can be between any two characters of a page.
 pub(super) fn untagged(units: &[Unit]) -> Option<Vec<Unit>> {
     let mut inside = false;
     let text = |unit: &Unit| {
@@ -132,7 +132,7 @@ pub(super) fn untagged(units: &[Unit]) -> Option<Vec<Unit>> {
     (kept.len() < units.len()).then_some(kept)
 }
 
-/// Letters and digits alone: what is left if something is put between them.
+/// Removes everything but letters and digits.
 pub(super) fn letters_and_digits(units: &[Unit]) -> Vec<Unit> {
     let kept = units
         .iter()
@@ -140,7 +140,7 @@ pub(super) fn letters_and_digits(units: &[Unit]) -> Vec<Unit> {
     kept.copied().collect()
 }
 
-/// What the units stand for as base64, wherever it begins, and whatever is put between its characters.
+/// Decodes base64 at each offset, ignoring other characters in between.
 pub(super) fn base64(units: &[Unit]) -> Vec<Vec<Unit>> {
     let digits = |with_dashes: bool| -> Vec<(u32, Unit)> {
         let value = |unit: &Unit| {
@@ -159,23 +159,23 @@ pub(super) fn base64(units: &[Unit]) -> Vec<Vec<Unit>> {
         units.iter().filter_map(value).collect()
     };
     let (without, with) = (digits(false), digits(true));
-    let mut read = bytes_of(&without, 6);
+    let mut decoded = bytes_of(&without, 6);
     if with.len() > without.len() {
-        read.extend(bytes_of(&with, 6));
+        decoded.extend(bytes_of(&with, 6));
     }
-    read
+    decoded
 }
 
-/// What the units stand for as hexadecimal bytes, wherever they begin, and whatever is put between them.
+/// Decodes hexadecimal bytes at each offset, ignoring other characters in between.
 pub(super) fn hexadecimal(units: &[Unit]) -> Vec<Vec<Unit>> {
     let digit = |unit: &Unit| Some((char::from(unit.byte).to_digit(16)?, *unit));
     let digits: Vec<_> = units.iter().filter_map(digit).collect();
     bytes_of(&digits, 4)
 }
 
-/// The bytes that digits of so many bits make, for each digit that the first byte can begin with.
+/// Decodes digits of `bits` bits each, once for each offset of the first byte.
 fn bytes_of(digits: &[(u32, Unit)], bits: u32) -> Vec<Vec<Unit>> {
-    // Four digits of base64 make three bytes, and two of hexadecimal one.
+    // Four base64 digits encode three bytes, and two hexadecimal digits one byte.
     let group = if bits == 6 { 4 } else { 2 };
     let bytes_from = |first: usize| {
         let digits = digits.get(first..).unwrap_or_default();

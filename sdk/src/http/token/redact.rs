@@ -1,16 +1,16 @@
-//! Takes a token, and what could be one, out of what a server says.
+//! Removes a token, and words that could be one, from received text.
 
 use std::collections::HashSet;
 
 use super::decode::{self, Unit};
 
-/// So many characters of a token in a row are left out.
+/// The number of consecutive characters of a token that are redacted.
 const SECRET: usize = 8;
 
-/// So many, if they are letters of one case, as in a word.
+/// The same for letters of one case, which can be part of a word.
 const SECRET_WORD: usize = 12;
 
-/// A word of so many letters and digits could be a secret in a spelling that is not known here.
+/// The length in letters and digits from which a word could be a secret in an unknown encoding.
 const OPAQUE: usize = 20;
 
 /// The length of Webflow's ids.
@@ -18,7 +18,7 @@ const ID: usize = 24;
 
 const REDACTED: &str = "[redacted]";
 
-/// The parts of a token by which it is found: in lower case, forwards and backwards.
+/// The parts of a token that are searched for: in lower case, forwards and backwards.
 #[derive(Default)]
 pub(super) struct Parts {
     distinctive: Windows<SECRET>,
@@ -47,7 +47,7 @@ impl Parts {
         wordlike.for_each(|part| self.wordlike.add(part));
     }
 
-    /// The text without any part of the token, in whichever of the known spellings.
+    /// Removes all parts of the token in the known encodings.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut mask = Mask::of(text);
         for layer in decode::layers(text) {
@@ -56,14 +56,14 @@ impl Parts {
         mask.redacted(text)
     }
 
-    /// The same, without words that could be a secret in another spelling. The words of the request stay.
+    /// Also removes words that could be a secret in another encoding, except words of the request.
     pub(super) fn redact_response(&self, text: &str, request: &[u8]) -> String {
         let mut mask = Mask::of(text);
         let layers = decode::layers(text);
         for layer in &layers {
             self.mark_layer(layer, &mut mask);
         }
-        // An escape is no part of the word behind it.
+        // An escape is not part of the word after it.
         let unescaped = layers.get(1..).filter(|layers| !layers.is_empty());
         mark_opaque_words(unescaped.unwrap_or(&layers), request, &mut mask);
         mask.redacted(text)
@@ -71,10 +71,10 @@ impl Parts {
 
     fn mark_layer(&self, layer: &[Unit], mask: &mut Mask) {
         let bare = decode::letters_and_digits(layer);
-        let read = [decode::base64(layer), decode::hexadecimal(layer)];
+        let decoded = [decode::base64(layer), decode::hexadecimal(layer)];
         for units in [layer, &bare]
             .into_iter()
-            .chain(read.iter().flatten().map(Vec::as_slice))
+            .chain(decoded.iter().flatten().map(Vec::as_slice))
         {
             self.mark(units, mask);
         }
@@ -89,15 +89,15 @@ impl Parts {
     }
 }
 
-/// Whether these are letters of one case: then they may be a part of a word.
+/// Whether the part consists of letters of one case, as a word does.
 fn is_like_a_word(part: &[u8]) -> bool {
     part.iter().all(u8::is_ascii_lowercase) || part.iter().all(u8::is_ascii_uppercase)
 }
 
-/// Parts of one length, each as the number that its bytes make.
+/// Parts of one length, each as a number of its bytes.
 struct Windows<const LENGTH: usize> {
     parts: HashSet<u128>,
-    /// Whether there is a part of this hash. Most of a text is none, and a set takes longer to say so.
+    /// Whether a part with this hash exists. It rules out most of a text faster than the set.
     hashes: Box<[bool]>,
 }
 
@@ -121,7 +121,7 @@ impl<const LENGTH: usize> Windows<LENGTH> {
         }
     }
 
-    /// The number of the part that begins one byte later, and ends with this one.
+    /// Shifts the window by one byte.
     fn with(number: u128, byte: u8) -> u128 {
         let mask = (1 << (8 * LENGTH)) - 1;
         (number << 8 | u128::from(byte.to_ascii_lowercase())) & mask
@@ -131,7 +131,7 @@ impl<const LENGTH: usize> Windows<LENGTH> {
         self.hashes.get(hash(number)) == Some(&true) && self.parts.contains(&number)
     }
 
-    /// Marks each place where one of the parts stands.
+    /// Marks each occurrence of a part.
     fn mark(&self, units: &[Unit], mask: &mut Mask) {
         if self.parts.is_empty() {
             return;
@@ -147,13 +147,13 @@ impl<const LENGTH: usize> Windows<LENGTH> {
     }
 }
 
-/// Twelve bits, to which all bytes of a part contribute.
+/// Returns twelve bits, to which all bytes of a part contribute.
 fn hash(number: u128) -> usize {
     const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
     usize::try_from(number.wrapping_mul(ODD) >> 116).unwrap_or(0)
 }
 
-/// Marks the words that are as long as a secret and have a digit as a secret has, but for ids and what was sent.
+/// Marks long words with a digit, except ids and words of the request.
 fn mark_opaque_words(layers: &[Vec<Unit>], request: &[u8], mask: &mut Mask) {
     let mut sent = None;
     for layer in layers {
@@ -175,17 +175,17 @@ fn is_opaque(word: &[u8]) -> bool {
     word.len() >= OPAQUE && !is_id && word.iter().any(u8::is_ascii_digit)
 }
 
-/// The long words of a request.
+/// Returns the long words of a request.
 fn words_of(request: &[u8]) -> HashSet<&[u8]> {
     let words = request.split(|byte| !byte.is_ascii_alphanumeric());
     words
-        // The first letter may belong to an escape in front of it.
+        // The first letter may belong to an escape before the word.
         .flat_map(|word| [word, word.get(1..).unwrap_or_default()])
         .filter(|word| word.len() >= OPAQUE)
         .collect()
 }
 
-/// Which bytes of a text are left out.
+/// The bytes of a text that are redacted.
 struct Mask(Vec<bool>);
 
 impl Mask {
@@ -200,8 +200,8 @@ impl Mask {
         }
     }
 
-    /// The text with one word in place of each part that is left out. What stands between the characters of a part goes
-    /// with it, but for quotation marks: they end a text in JSON, which is to be read afterwards.
+    /// Replaces each marked part by one word. Characters between two marked parts are removed with them, except
+    /// quotation marks: they delimit JSON strings, and the text must stay JSON.
     fn redacted(&self, text: &str) -> String {
         let is_marked = |place: usize| self.0.get(place).is_some_and(|marked| *marked);
         let mut redacted = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Tokens in every spelling, and texts that hold none.
+//! Properties of redaction: tokens in every encoding, and texts without a token.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,7 +11,7 @@ fn token(secret: &str) -> Token {
     Token::new(secret).expect("fits")
 }
 
-/// Base64, by hand and by the book.
+/// An independent base64 encoder.
 fn base64(text: &str, plus: char, slash: char) -> String {
     let digit = |value: u32| match u8::try_from(value & 63).expect("six bits") {
         value @ 0..=25 => char::from(b'A' + value),
@@ -31,8 +31,8 @@ fn base64(text: &str, plus: char, slash: char) -> String {
     text.as_bytes().chunks(3).map(group).collect()
 }
 
-fn each(text: &str, spelled: impl Fn(char) -> String) -> String {
-    text.chars().map(spelled).collect()
+fn each(text: &str, encoded: impl Fn(char) -> String) -> String {
+    text.chars().map(encoded).collect()
 }
 
 fn percent(text: &str) -> String {
@@ -43,8 +43,8 @@ fn entities(text: &str) -> String {
     each(text, |character| format!("&#x{:x};", u32::from(character)))
 }
 
-/// The spellings of a secret that are known.
-pub(crate) fn spellings(secret: &str) -> Vec<(&'static str, String)> {
+/// Returns the known encodings of a secret, with their names.
+pub(crate) fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     let bearer = format!("Bearer {secret}");
     let (one, two) = secret.split_at(secret.len() / 2);
     let backwards: String = secret.chars().rev().collect();
@@ -112,8 +112,8 @@ pub(crate) fn spellings(secret: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What is left of a text for somebody who undoes every spelling, one after the other.
-fn undone(text: &str) -> Vec<String> {
+/// Decodes a text in every known way.
+fn decoded(text: &str) -> Vec<String> {
     let mut all = Vec::new();
     for layer in decode::layers(text) {
         let mut readings = vec![layer.clone(), decode::letters_and_digits(&layer)];
@@ -130,24 +130,24 @@ fn undone(text: &str) -> Vec<String> {
     all
 }
 
-/// Fails if 8 characters in a row of the secret are in the text, in any spelling.
-pub(crate) fn assert_left_out(secret: &str, text: &str, spelling: &str) {
+/// Fails if the text contains 8 consecutive characters of the secret in any encoding.
+pub(crate) fn assert_redacted(secret: &str, text: &str, encoding: &str) {
     let forwards = secret.to_lowercase();
     let backwards: String = forwards.chars().rev().collect();
-    for reading in undone(text) {
+    for reading in decoded(text) {
         for secret in [&forwards, &backwards] {
             for part in secret.as_bytes().windows(8) {
                 let part = std::str::from_utf8(part).expect("ASCII");
                 assert!(
                     !reading.contains(part),
-                    "{spelling}: {part:?} is left of {text:?}"
+                    "{encoding}: {part:?} is left of {text:?}"
                 );
             }
         }
     }
 }
 
-/// Tokens of the shapes that are known: hexadecimal, three parts of base64 with points, letters and digits.
+/// Tokens of the known shapes: hexadecimal, three parts of base64 with points, letters and digits.
 pub(crate) fn secrets() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-9a-f]{64}",
@@ -160,15 +160,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_eight_characters_of_a_token_are_left_in_any_spelling(
+    fn redaction_leaves_no_eight_characters_of_a_token_in_any_encoding(
         secret in secrets(),
         frame in select(vec![("", ""), ("a bad token ", " was sent"), ("{\"message\":\"x", "y\"}"), ("abc", "1")]),
     ) {
         let token = token(&secret);
-        for (spelling, spelled) in spellings(&secret) {
-            let said = format!("{}{spelled}{}", frame.0, frame.1);
-            for kept in [token.redact(&said), token.redact_response(&said, b"")] {
-                assert_left_out(&secret, &kept, spelling);
+        for (encoding, encoded) in encodings(&secret) {
+            let text = format!("{}{encoded}{}", frame.0, frame.1);
+            for kept in [token.redact(&text), token.redact_response(&text, b"")] {
+                assert_redacted(&secret, &kept, encoding);
                 prop_assert!(kept.contains("[redacted]"), "{}", kept);
             }
         }
@@ -176,7 +176,7 @@ proptest! {
 }
 
 #[test]
-fn a_text_that_holds_no_secret_stays_as_it_is() {
+fn a_text_without_a_secret_is_unchanged() {
     let token = token(HEX);
     for text in [
         "",
@@ -193,13 +193,13 @@ fn a_text_that_holds_no_secret_stays_as_it_is() {
 }
 
 #[test]
-fn a_long_word_with_digits_is_left_out_unless_it_was_sent_or_is_an_id() {
+fn a_long_word_with_digits_is_redacted_unless_it_was_sent_or_is_an_id() {
     let token = token(HEX);
     let opaque = "QmFzZTY0aXNzaGFyZHRvcmVhZA";
-    let said = format!("not {opaque}: no");
-    assert_eq!(token.redact_response(&said, b"{}"), "not [redacted]: no");
+    let text = format!("not {opaque}: no");
+    assert_eq!(token.redact_response(&text, b"{}"), "not [redacted]: no");
     let request = format!(r#"{{"items":[{{"fieldData":{{"a":"\n{opaque}"}}}}]}}"#);
-    assert_eq!(token.redact_response(&said, request.as_bytes()), said);
+    assert_eq!(token.redact_response(&text, request.as_bytes()), text);
     let id = "66f6ed9576ddacf3149d5ea6";
     assert_eq!(token.redact_response(id, b""), id);
     assert_eq!(token.redact_response(&format!("{id}0"), b""), "[redacted]");
@@ -210,17 +210,17 @@ fn a_long_word_with_digits_is_left_out_unless_it_was_sent_or_is_an_id() {
 }
 
 #[test]
-fn the_token_is_left_out_although_it_was_sent() {
+fn the_token_is_redacted_although_it_was_sent() {
     let token = token(HEX);
     assert_eq!(token.redact_response(HEX, HEX.as_bytes()), "[redacted]");
 }
 
 #[test]
-fn json_stays_json_whichever_of_its_texts_hold_the_token() {
+fn json_with_a_token_in_its_strings_is_still_json_after_redaction() {
     let token = token(HEX);
     let (one, two) = HEX.split_at(30);
-    let said = format!(r#"{{"one":"no {one}","two":"{two}","{HEX}":["a\n{HEX}",7]}}"#);
-    let kept: Value = serde_json::from_str(&token.redact(&said)).expect("JSON");
+    let text = format!(r#"{{"one":"no {one}","two":"{two}","{HEX}":["a\n{HEX}",7]}}"#);
+    let kept: Value = serde_json::from_str(&token.redact(&text)).expect("JSON");
     let expected = serde_json::json!({
         "one": "no [redacted]", "two": "[redacted]", "[redacted]": ["a\n[redacted]", 7],
     });
@@ -228,17 +228,17 @@ fn json_stays_json_whichever_of_its_texts_hold_the_token() {
 }
 
 #[test]
-fn eight_characters_of_a_token_are_too_many_and_seven_are_not() {
+fn eight_characters_of_a_token_are_redacted_and_seven_are_not() {
     let token = token("0123456789abcdef");
-    let said = |text: &str| token.redact(text);
-    assert_eq!(said("bad token 01234567…"), "bad token [redacted]…");
-    assert_eq!(said("it ends in 89abcdef"), "it ends in [redacted]");
-    assert_eq!(said("0123456 789abcd"), "[redacted]");
-    assert_eq!(said("0123456, 9abcdef"), "0123456, 9abcdef");
+    let redacted = |text: &str| token.redact(text);
+    assert_eq!(redacted("bad token 01234567…"), "bad token [redacted]…");
+    assert_eq!(redacted("it ends in 89abcdef"), "it ends in [redacted]");
+    assert_eq!(redacted("0123456 789abcd"), "[redacted]");
+    assert_eq!(redacted("0123456, 9abcdef"), "0123456, 9abcdef");
 }
 
 #[test]
-fn a_token_of_words_is_found_and_leaves_the_same_words_elsewhere() {
+fn a_token_of_words_is_redacted_and_the_same_words_elsewhere_are_not() {
     let token = token("reference-token");
     assert_eq!(
         token.redact("is reference-token good?"),
@@ -251,7 +251,7 @@ fn a_token_of_words_is_found_and_leaves_the_same_words_elsewhere() {
 }
 
 #[test]
-fn a_token_of_digits_is_no_number_either() {
+fn a_token_of_digits_is_redacted_in_numbers() {
     let token = token("123456789012345678901234");
     for number in [
         "123456789012345678901234",
@@ -275,7 +275,7 @@ fn a_token_of_digits_is_no_number_either() {
 }
 
 #[test]
-fn a_token_is_found_although_it_looks_like_an_escape() {
+fn a_token_that_looks_like_an_escape_is_redacted() {
     for secret in [
         "01%234567%ab",
         r#"01"23\4567"#,
@@ -283,23 +283,23 @@ fn a_token_is_found_although_it_looks_like_an_escape() {
         "&amp;0123;4567",
     ] {
         let token = token(secret);
-        for (spelling, spelled) in [
+        for (encoding, encoded) in [
             ("plain", secret.to_owned()),
             ("percent", percent(secret)),
             ("entities", entities(secret)),
             ("JSON", serde_json::to_string(secret).expect("JSON")),
         ] {
-            let kept = token.redact(&spelled);
+            let kept = token.redact(&encoded);
             assert!(
                 kept.contains("[redacted]"),
-                "{secret} as {spelling}: {kept}"
+                "{secret} as {encoding}: {kept}"
             );
         }
     }
 }
 
 #[test]
-fn a_large_text_of_nothing_but_escapes_takes_no_time_to_speak_of() {
+fn a_large_text_of_escapes_is_redacted_in_linear_time() {
     let token = token(HEX);
     for text in [
         r"\".repeat(256 * 1024),
@@ -311,9 +311,9 @@ fn a_large_text_of_nothing_but_escapes_takes_no_time_to_speak_of() {
 }
 
 #[test]
-fn a_token_that_no_header_can_carry_is_refused_without_being_shown() {
+fn an_invalid_token_is_rejected_and_not_shown() {
     for secret in ["two\nlines", "with space", "tab\t", "é", "\u{7f}"] {
-        let error = Token::new(secret).expect_err("refused");
+        let error = Token::new(secret).expect_err("rejected");
         assert!(!format!("{error} {error:?}").contains(secret), "{secret:?}");
     }
 }

@@ -1,11 +1,11 @@
-//! Looking for what must not go out in JSON text that was written elsewhere.
+//! The check of JSON text that the caller supplies.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::model::members::{string_len, unquoted};
 
-/// The names that an object has so far. Most have few, which are found sooner one by one.
+/// The names of an object so far. Most objects have few, which a linear search finds sooner than a hash set.
 #[derive(Default)]
 pub(super) struct Names {
     few: Vec<Cow<'static, str>>,
@@ -15,7 +15,7 @@ pub(super) struct Names {
 impl Names {
     const FEW: usize = 32;
 
-    /// Whether it is a new one.
+    /// Adds a name. Returns `false` if it was there before.
     pub(super) fn insert(&mut self, name: Cow<'static, str>) -> bool {
         if self.few.contains(&name) {
             return false;
@@ -28,26 +28,26 @@ impl Names {
     }
 }
 
-/// What is wrong with a JSON text, and the steps to where, from the outermost.
+/// The fault of a JSON text, and the path to it from the outermost value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Flaw {
-    pub(super) what: What,
+    pub(super) kind: FlawKind,
     pub(super) path: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum What {
-    /// An object names a member twice.
+pub(super) enum FlawKind {
+    /// A member occurs twice in an object.
     Duplicate,
-    /// A number is infinite to a reader that takes it for a 64-bit float, as most do.
+    /// A number is infinite to a parser that reads it as a 64-bit float, as most do.
     NotFinite,
-    /// A string escapes one half of a surrogate pair without the other.
+    /// A string has one half of a surrogate pair without the other.
     UnpairedSurrogate,
-    /// Arrays and objects are nested more deeply than is allowed.
+    /// Arrays and objects are nested too deeply.
     TooDeep,
 }
 
-/// An array or object that has begun and not ended.
+/// An unclosed array or object.
 enum Open {
     Array { index: usize },
     Object { names: Names, key: Option<String> },
@@ -62,13 +62,13 @@ impl Open {
     }
 }
 
-/// The first flaw of a text that is known to be JSON, in which arrays and objects may be nested `levels` deep. It takes
-/// no stack, however deep the text is.
+/// Finds the first flaw of a valid JSON text, in which arrays and objects may be nested `levels` deep. It uses no
+/// recursion, whatever the depth of the text.
 pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
     let mut open = Vec::<Open>::new();
-    let found = |what, open: &[Open]| {
+    let found = |kind, open: &[Open]| {
         let path = open.iter().map(Open::step).collect();
-        Some(Flaw { what, path })
+        Some(Flaw { kind, path })
     };
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -83,7 +83,7 @@ pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
         rest = after;
         let is_full = open.len() == levels;
         match (first, open.last_mut()) {
-            ('{' | '[', _) if is_full => return found(What::TooDeep, &open),
+            ('{' | '[', _) if is_full => return found(FlawKind::TooDeep, &open),
             ('{', _) => open.push(Open::Object {
                 names: Names::default(),
                 key: None,
@@ -99,17 +99,17 @@ pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
                 let is_new = names.insert(Cow::Owned(name.clone()));
                 *key = Some(name);
                 if has_unpaired_surrogate(token) {
-                    return found(What::UnpairedSurrogate, &open);
+                    return found(FlawKind::UnpairedSurrogate, &open);
                 }
                 if !is_new {
-                    return found(What::Duplicate, &open);
+                    return found(FlawKind::Duplicate, &open);
                 }
             }
             ('"', _) if has_unpaired_surrogate(token) => {
-                return found(What::UnpairedSurrogate, &open);
+                return found(FlawKind::UnpairedSurrogate, &open);
             }
             ('-' | '0'..='9', _) if !token.parse().is_ok_and(f64::is_finite) => {
-                return found(What::NotFinite, &open);
+                return found(FlawKind::NotFinite, &open);
             }
             _ => {}
         }
@@ -117,7 +117,7 @@ pub(super) fn flaw(text: &str, levels: usize) -> Option<Flaw> {
     None
 }
 
-/// Whether a JSON string is no text, although its grammar is right.
+/// Whether a JSON string is not valid Unicode, although its syntax is valid.
 fn has_unpaired_surrogate(string: &str) -> bool {
     ["\\ud", "\\uD"].iter().any(|half| string.contains(half))
         && serde_json::from_str::<Cow<'_, str>>(string).is_err()
@@ -127,12 +127,12 @@ fn has_unpaired_surrogate(string: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Option<(What, String)> {
-        flaw(text, 200_000).map(|flaw| (flaw.what, flaw.path.join("/")))
+    fn found(text: &str) -> Option<(FlawKind, String)> {
+        flaw(text, 200_000).map(|flaw| (flaw.kind, flaw.path.join("/")))
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_found_in_any_object() {
+    fn a_repeated_name_is_found_in_any_object() {
         for (text, path) in [
             (r#"{"a":1,"a":2}"#, "a"),
             (r#"{"a":{"b":[0,{"c":1 , "\u0063" :2}]}}"#, "a/b/[1]/c"),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(
                 found(text),
-                Some((What::Duplicate, path.to_owned())),
+                Some((FlawKind::Duplicate, path.to_owned())),
                 "{text}"
             );
         }
@@ -149,39 +149,42 @@ mod tests {
             .map(|name| format!("\"{}\":0", name % 999))
             .collect();
         let many = format!("{{{}}}", many.join(","));
-        assert_eq!(found(&many), Some((What::Duplicate, "0".to_owned())));
+        assert_eq!(found(&many), Some((FlawKind::Duplicate, "0".to_owned())));
     }
 
     #[test]
-    fn a_number_that_no_float_holds_is_found() {
+    fn a_number_that_exceeds_a_float_is_found() {
         let digits = "9".repeat(400);
         for number in ["1e999", "-1E+999", &digits] {
             let text = format!("{{\"a\":[1e308,{number}\n]}}");
-            assert_eq!(found(&text), Some((What::NotFinite, "a/[1]".to_owned())));
-            assert_eq!(found(number), Some((What::NotFinite, String::new())));
+            assert_eq!(
+                found(&text),
+                Some((FlawKind::NotFinite, "a/[1]".to_owned()))
+            );
+            assert_eq!(found(number), Some((FlawKind::NotFinite, String::new())));
         }
     }
 
     #[test]
     fn half_a_surrogate_pair_is_found_in_values_and_names() {
         for (text, path) in [
-            (r#"{"a":["", "cut \ud83d"]}"#, "a/[1]"),
+            (r#"{"a":["", "half \ud83d"]}"#, "a/[1]"),
             (r#"{"a":"\uDE00\ud83d"}"#, "a"),
             (r#"{"a":{"\uD83D!":1}}"#, r#"a/"\uD83D!""#),
             (r#""\\\ud83d""#, ""),
         ] {
-            let flaw = Some((What::UnpairedSurrogate, path.to_owned()));
+            let flaw = Some((FlawKind::UnpairedSurrogate, path.to_owned()));
             assert_eq!(found(text), flaw, "{text}");
         }
     }
 
     #[test]
-    fn nesting_is_found_where_it_gets_too_deep() {
+    fn nesting_is_reported_at_the_first_level_that_is_too_deep() {
         let text = r#"{"a":[[],{"b":[]}]}"#;
         let too_deep = |path: &[&str]| {
             let path = path.iter().map(|step| (*step).to_owned()).collect();
-            let what = What::TooDeep;
-            Some(Flaw { what, path })
+            let kind = FlawKind::TooDeep;
+            Some(Flaw { kind, path })
         };
         assert_eq!(flaw(text, 0), too_deep(&[]));
         assert_eq!(flaw(text, 1), too_deep(&["a"]));
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_well_is_left_alone() {
+    fn valid_text_has_no_flaw() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         for text in [
             r#"{"a":{"a":"a"},"b":[{"a":1},{"a":2}]}"#,

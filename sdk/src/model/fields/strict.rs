@@ -1,44 +1,44 @@
-//! A serializer that refuses what JSON would quietly change, and sees each field of an object once.
+//! A serializer that rejects values which JSON would change silently.
 //!
-//! `serde_json` writes a number that is not finite as `null`, and Webflow takes `null` as "clear this field". It also
-//! writes a key as often as it is told. Neither can be seen in the written text, so this stands in between. JSON text
-//! that was written elsewhere is looked through.
+//! `serde_json` writes a number that is not finite as `null`, and `null` clears a field of Webflow. It also writes
+//! duplicate keys. Since the written text does not show the former, this serializer wraps the one of `serde_json` and
+//! checks each value first. JSON text that the caller supplies is scanned.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 
-use super::raw::{self, Names, What};
+use super::raw::{self, FlawKind, Names};
 use serde::ser::{self, Error as _, Serialize, SerializeMap, Serializer};
 
-/// How many arrays and objects may be nested in the value of a field.
+/// The maximum depth of arrays and objects in the value of a field.
 ///
-/// Webflow documents no limit. Readers of JSON commonly take fewer than 128 levels, `serde_json` among them, and the
-/// value stands in 4 of the request: the body, its list, the entry and the field data.
+/// Webflow documents no limit. Common JSON parsers, `serde_json` among them, accept fewer than 128 levels. The value is
+/// at level 4 of the request, inside the body, its list, the entry and the field data.
 pub(super) const MAX_NESTING: usize = 128 - 1 - 4;
 
-/// How many arrays and objects may be nested: the object of the fields, and a value in it.
+/// The maximum depth including the object of the fields.
 const LEVELS: usize = MAX_NESTING + 1;
 
-/// What is learned on the way, shared by all levels of one value.
+/// The fault of a value and its path, shared by all levels of the value.
 #[derive(Default)]
 pub(super) struct Findings {
-    what: Cell<Option<What>>,
+    flaw: Cell<Option<FlawKind>>,
     path: RefCell<Vec<String>>,
 }
 
 impl Findings {
-    /// What must not go out, unless the value's own serialization failed.
-    pub(super) fn what(&self) -> Option<What> {
-        self.what.get()
+    /// Returns the fault, or `None` if the value itself failed to serialize.
+    pub(super) fn flaw(&self) -> Option<FlawKind> {
+        self.flaw.get()
     }
 
-    /// The outermost step of the path.
+    /// Returns the outermost step of the path.
     pub(super) fn first_step(&self) -> String {
         self.path.borrow().last().cloned().unwrap_or_default()
     }
 
-    /// The path to the value at which serialization stopped, such as `images[2].width`.
+    /// Returns the path to the value at which serialization stopped, such as `images[2].width`.
     pub(super) fn path(&self) -> String {
         let mut path = String::new();
         for step in self.path.borrow().iter().rev() {
@@ -57,29 +57,29 @@ impl Findings {
         result
     }
 
-    fn found<E: ser::Error>(&self, what: What) -> E {
-        self.what.set(Some(what));
-        E::custom("a value that must not go out")
+    fn found<E: ser::Error>(&self, kind: FlawKind) -> E {
+        self.flaw.set(Some(kind));
+        E::custom("a value that JSON would change")
     }
 
     fn duplicate<E: ser::Error>(&self, name: &str) -> E {
         self.path.borrow_mut().push(name.to_owned());
-        self.found(What::Duplicate)
+        self.found(FlawKind::Duplicate)
     }
 
-    /// Refuses a text that another has written as JSON, if it must not go out.
+    /// Checks JSON text that the caller supplies.
     fn check<E: ser::Error>(&self, text: &str, depth: usize) -> Result<(), E> {
         match raw::flaw(text, LEVELS.saturating_sub(depth)) {
             None => Ok(()),
             Some(flaw) => {
                 self.path.borrow_mut().extend(flaw.path.into_iter().rev());
-                Err(self.found(flaw.what))
+                Err(self.found(flaw.kind))
             }
         }
     }
 }
 
-/// How serde_json hands on text that is JSON already, and numbers that keep their digits.
+/// The names of the structs by which serde_json passes raw JSON text, and numbers with all their digits.
 const RAW: &str = "$serde_json::private::RawValue";
 const NUMBER: &str = "$serde_json::private::Number";
 
@@ -87,12 +87,12 @@ const NUMBER: &str = "$serde_json::private::Number";
 pub(super) struct Strictly<'a, T: ?Sized> {
     value: &'a T,
     findings: &'a Findings,
-    /// How many arrays and objects it stands in.
+    /// How many arrays and objects enclose it.
     depth: usize,
 }
 
 impl<'a, T: ?Sized> Strictly<'a, T> {
-    /// The whole of the fields.
+    /// The object of all fields.
     pub(super) fn fields(value: &'a T, findings: &'a Findings) -> Self {
         let depth = 0;
         Self {
@@ -141,10 +141,10 @@ impl<'a, S: Serializer> Strict<'a, S> {
         }
     }
 
-    /// The depth of what is in so many arrays and objects more.
+    /// Returns the depth inside of `levels` more arrays and objects.
     fn deeper(&self, levels: usize) -> Result<usize, S::Error> {
         match self.depth + levels {
-            depth if depth > LEVELS => Err(self.findings.found(What::TooDeep)),
+            depth if depth > LEVELS => Err(self.findings.found(FlawKind::TooDeep)),
             depth => Ok(depth),
         }
     }
@@ -152,12 +152,12 @@ impl<'a, S: Serializer> Strict<'a, S> {
     fn finite(&self, finite: bool) -> Result<(), S::Error> {
         match finite {
             true => Ok(()),
-            false => Err(self.findings.found(What::NotFinite)),
+            false => Err(self.findings.found(FlawKind::NotFinite)),
         }
     }
 }
 
-macro_rules! passed_on {
+macro_rules! delegated {
     ($($method:ident($($argument:ident: $ty:ty),*);)*) => {
         $(fn $method(self $(, $argument: $ty)*) -> Result<S::Ok, S::Error> { self.inner.$method($($argument),*) })*
     };
@@ -174,7 +174,7 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
     type SerializeStruct = Compound<'a, S::SerializeStruct>;
     type SerializeStructVariant = Compound<'a, S::SerializeStructVariant>;
 
-    passed_on! {
+    delegated! {
         serialize_bool(value: bool);
         serialize_i8(value: i8);
         serialize_i16(value: i16);
@@ -285,7 +285,7 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        // Text that is JSON already is no object of its own.
+        // serde_json passes raw JSON text as a struct, which is not an object of its own.
         let is_raw = name == RAW || name == NUMBER;
         let depth = self.deeper(usize::from(!is_raw))?;
         let inner = self.inner.serialize_struct(name, len)?;
@@ -318,17 +318,17 @@ impl<'a, S: Serializer> Serializer for Strict<'a, S> {
     }
 }
 
-/// An array or object on its way out.
+/// An array or object that is being serialized.
 struct Compound<'a, C> {
     inner: C,
     findings: &'a Findings,
-    /// How many arrays and objects its elements stand in.
+    /// How many arrays and objects enclose its elements.
     depth: usize,
-    /// Whether its one member is JSON text.
+    /// Whether its only member is raw JSON text.
     is_raw: bool,
     names: Names,
     index: usize,
-    /// The last key of a map, which may be asked for apart from its value.
+    /// The last key of a map, whose value is serialized in a separate call.
     key: String,
 }
 
@@ -444,7 +444,7 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
     }
 }
 
-/// The text that a key will have, which only the serializer of JSON keys knows.
+/// Returns the text of a key, which only serde_json's serializer of keys determines.
 fn key_text<T: Serialize + ?Sized>(key: &T) -> serde_json::Result<String> {
     struct Only<'a, T: ?Sized>(&'a T);
 

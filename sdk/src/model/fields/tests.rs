@@ -1,4 +1,4 @@
-//! Laws of the fields.
+//! Properties of fields.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,9 +11,9 @@ fn text(fields: &Fields) -> String {
     serde_json::to_string(fields).expect("fields are JSON")
 }
 
-fn refused<T: Serialize + ?Sized>(value: &T) -> InvalidInput {
+fn rejected<T: Serialize + ?Sized>(value: &T) -> InvalidInput {
     Fields::new(value)
-        .expect_err("refused")
+        .expect_err("rejected")
         .invalid_input()
         .cloned()
         .expect("bad input")
@@ -27,7 +27,7 @@ struct Product {
 }
 
 #[test]
-fn a_number_that_is_not_finite_is_refused_at_any_depth_with_its_path() {
+fn a_number_that_is_not_finite_is_rejected_at_any_depth_with_its_path() {
     #[derive(Serialize)]
     struct Deep {
         sizes: Vec<BTreeMap<&'static str, Option<f32>>>,
@@ -37,7 +37,7 @@ fn a_number_that_is_not_finite_is_refused_at_any_depth_with_its_path() {
             sizes: vec![BTreeMap::new(), BTreeMap::from([("width", Some(number))])],
         };
         assert_eq!(
-            refused(&deep),
+            rejected(&deep),
             InvalidInput::NotFinite {
                 path: "sizes[1].width".into()
             }
@@ -48,7 +48,7 @@ fn a_number_that_is_not_finite_is_refused_at_any_depth_with_its_path() {
         more: HashMap::from([("weight", f64::NAN)]),
     };
     assert_eq!(
-        refused(&flattened),
+        rejected(&flattened),
         InvalidInput::NotFinite {
             path: "weight".into()
         }
@@ -56,7 +56,7 @@ fn a_number_that_is_not_finite_is_refused_at_any_depth_with_its_path() {
     let mut fields = Fields::default();
     let error = fields
         .set("box", &(1.0, f64::INFINITY))
-        .expect_err("refused");
+        .expect_err("rejected");
     assert_eq!(
         error.invalid_input(),
         Some(&InvalidInput::NotFinite {
@@ -67,7 +67,7 @@ fn a_number_that_is_not_finite_is_refused_at_any_depth_with_its_path() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_rejected() {
     for value in [
         json!(null),
         json!(1),
@@ -75,16 +75,16 @@ fn what_is_no_object_is_refused() {
         json!([1]),
         json!(true),
     ] {
-        assert_eq!(refused(&value), InvalidInput::FieldsNotAnObject, "{value}");
+        assert_eq!(rejected(&value), InvalidInput::FieldsNotAnObject, "{value}");
     }
-    assert_eq!(refused(&()), InvalidInput::FieldsNotAnObject);
-    assert_eq!(refused(&None::<Product>), InvalidInput::FieldsNotAnObject);
+    assert_eq!(rejected(&()), InvalidInput::FieldsNotAnObject);
+    assert_eq!(rejected(&None::<Product>), InvalidInput::FieldsNotAnObject);
     let raw = to_raw_value(&[1]).expect("JSON");
-    assert_eq!(refused(&raw), InvalidInput::FieldsNotAnObject);
+    assert_eq!(rejected(&raw), InvalidInput::FieldsNotAnObject);
 }
 
 #[test]
-fn the_same_field_twice_is_refused_however_it_comes() {
+fn a_duplicate_field_is_rejected_from_every_source() {
     let twice = InvalidInput::DuplicateField {
         field: "name".into(),
     };
@@ -92,23 +92,23 @@ fn the_same_field_twice_is_refused_however_it_comes() {
         name: "a",
         more: HashMap::from([("name", 1.0)]),
     };
-    assert_eq!(refused(&flattened), twice);
+    assert_eq!(rejected(&flattened), twice);
     let raw = serde_json::from_str::<Box<RawValue>>(r#"{"name":1,"n\u0061me":2}"#).expect("JSON");
-    assert_eq!(refused(&raw), twice);
+    assert_eq!(rejected(&raw), twice);
     let mut fields = Fields::new(&json!({"name": "a"})).expect("an object");
-    let error = fields.set("name", "b").expect_err("refused");
+    let error = fields.set("name", "b").expect_err("rejected");
     assert_eq!(error.invalid_input(), Some(&twice));
-    let error = fields.clear_field("name").expect_err("refused");
+    let error = fields.clear_field("name").expect_err("rejected");
     assert_eq!(error.invalid_input(), Some(&twice));
     assert_eq!(
         text(&fields),
         r#"{"name":"a"}"#,
-        "a refused field changes nothing"
+        "a rejected field changes nothing"
     );
 }
 
 #[test]
-fn the_same_member_twice_is_refused_in_any_object_with_its_path() {
+fn a_duplicate_member_is_rejected_in_any_object_with_its_path() {
     #[derive(Serialize)]
     struct Images {
         images: Vec<Product>,
@@ -120,29 +120,29 @@ fn the_same_member_twice_is_refused_in_any_object_with_its_path() {
             more: HashMap::from([("name", 1.0)]),
         }],
     };
-    assert_eq!(refused(&images), twice("images[0].name"));
+    assert_eq!(rejected(&images), twice("images[0].name"));
     let raw = serde_json::from_str::<Box<RawValue>>(r#"{"a":{"b":1,"b":2}}"#).expect("JSON");
-    assert_eq!(refused(&raw), twice("a.b"));
+    assert_eq!(rejected(&raw), twice("a.b"));
     assert_eq!(
-        refused(&BTreeMap::from([("box", [&raw])])),
+        rejected(&BTreeMap::from([("box", [&raw])])),
         twice("box[0].a.b")
     );
-    let error = Fields::default().set("box", &raw).expect_err("refused");
+    let error = Fields::default().set("box", &raw).expect_err("rejected");
     assert_eq!(error.invalid_input(), Some(&twice("box.a.b")));
 }
 
 #[test]
-fn a_number_that_no_float_holds_is_refused_with_its_path() {
+fn a_number_that_exceeds_a_float_is_rejected_with_its_path() {
     let raw = serde_json::from_str::<Box<RawValue>>(r#"{"a":[0,-1e999]}"#).expect("JSON");
     let path = |path: &str| InvalidInput::NotFinite { path: path.into() };
-    assert_eq!(refused(&raw), path("a[1]"));
-    assert_eq!(refused(&BTreeMap::from([("box", &raw)])), path("box.a[1]"));
-    let error = Fields::default().set("box", &raw).expect_err("refused");
+    assert_eq!(rejected(&raw), path("a[1]"));
+    assert_eq!(rejected(&BTreeMap::from([("box", &raw)])), path("box.a[1]"));
+    let error = Fields::default().set("box", &raw).expect_err("rejected");
     assert_eq!(error.invalid_input(), Some(&path("box.a[1]")));
 }
 
 #[test]
-fn numeric_keys_are_seen_as_the_text_that_they_become() {
+fn numeric_keys_are_compared_as_text() {
     struct Twice;
     impl Serialize for Twice {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -153,7 +153,7 @@ fn numeric_keys_are_seen_as_the_text_that_they_become() {
         }
     }
     assert_eq!(
-        refused(&Twice),
+        rejected(&Twice),
         InvalidInput::DuplicateField { field: "1".into() }
     );
 }
@@ -194,16 +194,16 @@ fn numbers_keep_all_their_digits() {
 }
 
 #[test]
-fn a_value_that_fails_to_serialize_says_where_and_why() {
+fn a_value_that_fails_to_serialize_is_reported_with_path_and_reason() {
     struct Failing;
     impl Serialize for Failing {
         fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
             Err(serde::ser::Error::custom("no such colour"))
         }
     }
-    let refused = refused(&HashMap::from([("colour", Failing)]));
+    let rejected = rejected(&HashMap::from([("colour", Failing)]));
     assert_eq!(
-        refused,
+        rejected,
         InvalidInput::Unserializable {
             path: "colour".into(),
             reason: "no such colour".into()
@@ -212,7 +212,7 @@ fn a_value_that_fails_to_serialize_says_where_and_why() {
 }
 
 #[test]
-fn one_by_one_and_whole_are_written_alike() {
+fn fields_set_one_by_one_equal_fields_of_an_object() {
     let whole = Fields::new(&json!({"a": 1, "b": null})).expect("an object");
     let mut single = Fields::default();
     single.set("a", &1).expect("new");
@@ -221,18 +221,18 @@ fn one_by_one_and_whole_are_written_alike() {
 }
 
 #[test]
-fn a_field_with_a_documented_type_takes_no_other_however_it_comes() {
+fn a_field_with_a_documented_type_accepts_no_other_from_any_source() {
     #[derive(Serialize)]
     struct Named<T> {
         name: T,
     }
     fn wrong<T: Serialize>(name: T) -> &'static str {
         let raw = to_raw_value(&json!({"name": &name})).expect("JSON");
-        let set = Fields::default().set("name", &name).expect_err("refused");
+        let set = Fields::default().set("name", &name).expect_err("rejected");
         let refusals = [
-            refused(&Named { name: &name }),
-            refused(&HashMap::from([("name", &name)])),
-            refused(&raw),
+            rejected(&Named { name: &name }),
+            rejected(&HashMap::from([("name", &name)])),
+            rejected(&raw),
             set.invalid_input().cloned().expect("bad input"),
         ];
         let [InvalidInput::WrongFieldType { found, .. }, ..] = refusals else {
@@ -277,7 +277,7 @@ fn a_field_with_a_documented_type_takes_no_other_however_it_comes() {
         );
         assert!(Fields::default().set(field, "").is_ok(), "{field}");
     }
-    let error = Fields::default().clear_field("slug").expect_err("refused");
+    let error = Fields::default().clear_field("slug").expect_err("rejected");
     assert_eq!(
         error.to_string(),
         "the field \"slug\" must be a string, but it is null"
@@ -285,7 +285,7 @@ fn a_field_with_a_documented_type_takes_no_other_however_it_comes() {
 }
 
 #[test]
-fn all_that_becomes_a_string_is_one() {
+fn a_value_that_serializes_to_a_string_is_accepted_as_a_string() {
     #[derive(Serialize)]
     enum Colour {
         #[serde(rename = "red")]
@@ -302,26 +302,26 @@ fn all_that_becomes_a_string_is_one() {
 }
 
 #[test]
-fn a_name_or_slug_within_another_field_is_no_field() {
+fn a_name_or_slug_inside_another_field_is_not_checked() {
     let nested = json!({"author": {"name": 5, "slug": null}, "names": [null]});
     assert!(Fields::new(&nested).is_ok());
 }
 
 #[test]
-fn half_a_surrogate_pair_is_refused_with_its_path() {
+fn half_a_surrogate_pair_is_rejected_with_its_path() {
     let half = |path: &str| InvalidInput::UnpairedSurrogate { path: path.into() };
     let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
-    let value = raw(r#"["cut \ud83d"]"#);
-    assert_eq!(refused(&raw(r#"{"a":{"b":"\ude00"}}"#)), half("a.b"));
-    assert_eq!(refused(&HashMap::from([("a", &value)])), half("a[0]"));
-    let error = Fields::default().set("a", &value).expect_err("refused");
+    let value = raw(r#"["half \ud83d"]"#);
+    assert_eq!(rejected(&raw(r#"{"a":{"b":"\ude00"}}"#)), half("a.b"));
+    assert_eq!(rejected(&HashMap::from([("a", &value)])), half("a[0]"));
+    let error = Fields::default().set("a", &value).expect_err("rejected");
     assert_eq!(error.invalid_input(), Some(&half("a[0]")));
     let whole = raw(r#"{"a":"\ud83d\ude00"}"#);
     assert_eq!(text(&Fields::new(&whole).expect("fields")), whole.get());
 }
 
 #[test]
-fn what_is_nested_as_deeply_as_allowed_is_still_read_by_others_within_the_request() {
+fn a_field_of_maximum_depth_can_be_parsed_within_its_request() {
     fn nested(levels: usize) -> serde_json::Value {
         (0..levels).fold(json!(1), |value, level| match level % 2 {
             0 => json!([value]),
@@ -346,19 +346,22 @@ fn what_is_nested_as_deeply_as_allowed_is_still_read_by_others_within_the_reques
     }
     assert!(Fields::default().set("a", &most).is_ok());
     assert!(Fields::default().set("a", &raw(&most)).is_ok());
-    assert_eq!(refused(&json!({ "a": more })), too_deep);
-    assert_eq!(refused(&raw(&json!({ "a": more }))), too_deep);
-    assert_eq!(refused(&HashMap::from([("a", raw(&more))])), too_deep);
+    assert_eq!(rejected(&json!({ "a": more })), too_deep);
+    assert_eq!(rejected(&raw(&json!({ "a": more }))), too_deep);
+    assert_eq!(rejected(&HashMap::from([("a", raw(&more))])), too_deep);
     for error in [
         Fields::default().set("a", &more),
         Fields::default().set("a", &raw(&more)),
     ] {
-        assert_eq!(error.expect_err("refused").invalid_input(), Some(&too_deep));
+        assert_eq!(
+            error.expect_err("rejected").invalid_input(),
+            Some(&too_deep)
+        );
     }
 }
 
 #[test]
-fn variants_are_as_deep_as_the_objects_that_they_become() {
+fn enum_variants_count_as_the_objects_that_they_serialize_to() {
     #[derive(Serialize)]
     enum Variant {
         Newtype(Vec<Variant>),
@@ -375,7 +378,7 @@ fn variants_are_as_deep_as_the_objects_that_they_become() {
             Variant::Newtype(vec![inner])
         })
     }
-    // Each time is six levels deep.
+    // Each repetition has six levels.
     assert!(Fields::default().set("a", &nested(MAX_NESTING / 6)).is_ok());
     assert!(
         Fields::default()
@@ -385,7 +388,7 @@ fn variants_are_as_deep_as_the_objects_that_they_become() {
 }
 
 #[test]
-fn the_fields_of_text_with_spaces_are_found() {
+fn fields_of_text_with_white_space_are_found() {
     let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("JSON");
     assert!(Fields::new(&raw("{ \n}")).expect("fields").is_empty());
     let mut fields = Fields::new(&raw(r#"{ "a" : [1, 2] , "\u0062":null }"#)).expect("fields");

@@ -1,6 +1,6 @@
-//! An item update as a line of JSON, in the words of the API.
+//! An item update as one line of JSON, in the format of the API.
 
-mod words;
+mod message;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use words::{SHOWN, found, syntax};
+use message::{SHOWN_CHARS, found, syntax};
 
 use super::ItemUpdate;
 use crate::error::{Error, InvalidInput};
@@ -17,20 +17,20 @@ use crate::model::Fields;
 use crate::model::members::{Member, Members, type_of, unquoted};
 use crate::text::{beginning, without_mark};
 
-/// How many characters of a reason are kept, which can repeat a value of any length.
-const MOST_OF_A_REASON: usize = 500;
+/// The maximum length of a reason in characters. A reason can quote a value of any length.
+const MAX_REASON_CHARS: usize = 500;
 
-/// Ends the error about a text that is something else.
-const WANTED: &str =
+/// The end of the error about a text that is not an object.
+const EXPECTED: &str =
     r#"an item update is one JSON object, such as {"id":"…","fieldData":{"name":"…"}}"#;
 
-/// The members that a line may have.
+/// The members of a line.
 const KNOWN: &str = "id, cmsLocaleId, isArchived, isDraft, fieldData and error";
 
-/// The members in the order that Webflow's documentation has, which is not the generator's and stays as it is.
+/// The members in the order of Webflow's documentation. The generated type has another order, which may change.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Written<'a> {
+struct Serialized<'a> {
     id: ItemId,
     #[serde(skip_serializing_if = "Option::is_none")]
     cms_locale_id: Option<CmsLocaleId>,
@@ -42,35 +42,36 @@ struct Written<'a> {
     field_data: Option<&'a Fields>,
 }
 
-/// Why a text is not an item update, and the byte that is at fault, counted from 0.
-struct Unreadable {
+/// The error of a text that is not an item update.
+struct Invalid {
+    /// The position of the fault, in bytes from 0.
     at: usize,
     reason: String,
 }
 
-impl Unreadable {
+impl Invalid {
     fn new(at: usize, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self { at, reason }
     }
 }
 
-impl From<Unreadable> for Error {
-    fn from(unreadable: Unreadable) -> Self {
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
         InvalidInput::InvalidItemUpdate {
-            column: unreadable.at + 1,
-            reason: beginning(&unreadable.reason, MOST_OF_A_REASON),
+            column: invalid.at + 1,
+            reason: beginning(&invalid.reason, MAX_REASON_CHARS),
         }
         .into()
     }
 }
 
 /// Checks that a text is one JSON object.
-fn check_object(text: &str) -> Result<(), Unreadable> {
+fn check_object(text: &str) -> Result<(), Invalid> {
     let start = text.len() - text.trim_start().len();
     let rest = text.trim();
     if !rest.starts_with('{') {
-        return Err(Unreadable::new(start, format!("{}; {WANTED}", found(rest))));
+        return Err(Invalid::new(start, format!("{}; {EXPECTED}", found(rest))));
     }
     let Err(error) = serde_json::from_str::<&RawValue>(text) else {
         return Ok(());
@@ -80,10 +81,10 @@ fn check_object(text: &str) -> Result<(), Unreadable> {
         .take(error.line().saturating_sub(1));
     let line_at: usize = lines.map(str::len).sum();
     let at = line_at + error.column().saturating_sub(1);
-    Err(Unreadable::new(at, syntax(text, at, &error)))
+    Err(Invalid::new(at, syntax(text, at, &error)))
 }
 
-/// The members of a line, each of which may be there once.
+/// The members of a line, each at most once.
 #[derive(Default)]
 struct Line<'a> {
     id: Option<Member<'a>>,
@@ -91,12 +92,12 @@ struct Line<'a> {
     is_archived: Option<Member<'a>>,
     is_draft: Option<Member<'a>>,
     field_data: Option<Member<'a>>,
-    /// Why an earlier run did not update the item.
+    /// The reason why an earlier run did not update the item, which is ignored.
     error: Option<Member<'a>>,
 }
 
 impl<'a> Line<'a> {
-    fn read(text: &'a str) -> Result<Self, Unreadable> {
+    fn parse(text: &'a str) -> Result<Self, Invalid> {
         let mut line = Self::default();
         for member in Members::of(text) {
             let name = member.name();
@@ -107,16 +108,16 @@ impl<'a> Line<'a> {
                 "isDraft" => &mut line.is_draft,
                 "fieldData" => &mut line.field_data,
                 "error" => &mut line.error,
-                // A member that the API does not know is a typing error, and no line may have one.
+                // A member that the API does not know is most likely a typing error.
                 _ => {
-                    let name = beginning(&name, SHOWN);
+                    let name = beginning(&name, SHOWN_CHARS);
                     let reason = format!("unknown member {name:?}; a line may have {KNOWN}");
-                    return Err(Unreadable::new(member.name_at, reason));
+                    return Err(Invalid::new(member.name_at, reason));
                 }
             };
             if place.is_some() {
                 let reason = format!("the member {name:?} appears twice");
-                return Err(Unreadable::new(member.name_at, reason));
+                return Err(Invalid::new(member.name_at, reason));
             }
             *place = Some(member);
         }
@@ -124,41 +125,42 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A member may be left out. But `"cmsLocaleId": null` is more likely a locale that was not found than the primary one.
-fn of_type<'a>(member: &Member<'a>, wanted: &str) -> Result<&'a str, Unreadable> {
+/// Checks the type of a member. `null` is rejected: `"cmsLocaleId": null` is more likely the result of a failed lookup
+/// than a reference to the primary locale.
+fn of_type<'a>(member: &Member<'a>, expected: &str) -> Result<&'a str, Invalid> {
     let found = type_of(member.value);
     let hint = match found {
-        _ if wanted == found => return Ok(member.value),
+        _ if expected == found => return Ok(member.value),
         "null" => "; leave the key out instead",
         _ => "",
     };
     let name = member.name();
-    let reason = format!("{name:?} must be {wanted}, but it is {found}{hint}");
-    Err(Unreadable::new(member.value_at, reason))
+    let reason = format!("{name:?} must be {expected}, but it is {found}{hint}");
+    Err(Invalid::new(member.value_at, reason))
 }
 
-fn boolean(member: &Member<'_>) -> Result<bool, Unreadable> {
+fn boolean(member: &Member<'_>) -> Result<bool, Invalid> {
     of_type(member, "a boolean").map(|value| value == "true")
 }
 
-fn id<T: FromStr<Err = ParseIdError>>(member: &Member<'_>) -> Result<T, Unreadable> {
+fn id<T: FromStr<Err = ParseIdError>>(member: &Member<'_>) -> Result<T, Invalid> {
     let text = unquoted(of_type(member, "a string")?);
     text.parse()
-        .map_err(|error: ParseIdError| Unreadable::new(member.value_at, error.to_string()))
+        .map_err(|error: ParseIdError| Invalid::new(member.value_at, error.to_string()))
 }
 
-fn fields<'a>(member: &Member<'a>) -> Result<&'a RawValue, Unreadable> {
+fn fields<'a>(member: &Member<'a>) -> Result<&'a RawValue, Invalid> {
     let text = of_type(member, "an object")?;
     serde_json::from_str(text)
-        .map_err(|error| Unreadable::new(member.value_at, syntax(text, 0, &error)))
+        .map_err(|error| Invalid::new(member.value_at, syntax(text, 0, &error)))
 }
 
 impl ItemUpdate {
-    /// Reads an update from a JSON object as the API takes it, such as one line of a file of JSON lines.
+    /// Parses an update from a JSON object in the format of the API, such as one line of a JSON Lines file.
     ///
-    /// Field values are kept as they are written; numbers keep all their digits. A member `error`, which is where
-    /// the reason is written when an update could not be made, is passed over, so that a corrected line can be used
-    /// again as it is. So is a byte order mark before the text.
+    /// Field values are kept as written, and numbers keep all their digits. Two things are ignored: a byte order mark
+    /// before the text, and a member `error`. A dead letter has the reason of its failure in that member, so a
+    /// corrected dead letter can be used as input.
     ///
     /// ```
     /// use webflow_cms::ItemUpdate;
@@ -174,16 +176,16 @@ impl ItemUpdate {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::InvalidItemUpdate`], with the column, for text that is not one JSON object; for a member that is
-    /// unknown, there twice, `null`, or of another type; and for an id that is not 24 hexadecimal digits. Else, for
-    /// what is in `fieldData`, as [`Fields::new`](crate::Fields::new).
+    /// - [`InvalidInput::InvalidItemUpdate`] with the column, if the text is not one JSON object, or an id is not 24
+    ///   hexadecimal digits. The same applies to a member that is unknown, repeated, `null` or of another type.
+    /// - The errors of [`Fields::new`] for the content of `fieldData`.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let text = without_mark(text);
         check_object(text)?;
-        let line = Line::read(text)?;
+        let line = Line::parse(text)?;
         let id_member = line.id.as_ref();
         let id_member = id_member.ok_or_else(|| {
-            Unreadable::new(
+            Invalid::new(
                 text.trim_end().len().saturating_sub(1),
                 "the member \"id\" is missing",
             )
@@ -198,8 +200,8 @@ impl ItemUpdate {
         }
     }
 
-    fn written(&self) -> Written<'_> {
-        Written {
+    fn serialized(&self) -> Serialized<'_> {
+        Serialized {
             id: self.key.id,
             cms_locale_id: self.key.locale,
             is_archived: self.archived,
@@ -208,21 +210,22 @@ impl ItemUpdate {
         }
     }
 
-    /// The update as a JSON object on one line, without a line break at its end: what is sent for it, in an order that
-    /// people read more easily.
+    /// Returns the update as a JSON object on one line, without a line break at the end.
+    ///
+    /// The object has the members that are sent, in the order of Webflow's documentation.
     ///
     /// # Errors
     ///
-    /// None is known: everything in an update has been serialized once.
+    /// [`InvalidInput::Unserializable`]. No case is known, because the content has been serialized before.
     pub fn to_json(&self) -> Result<String, Error> {
-        let text = serde_json::to_string(&self.written()).map_err(|error| {
+        let text = serde_json::to_string(&self.serialized()).map_err(|error| {
             InvalidInput::Unserializable {
                 path: Box::default(),
                 reason: error.to_string().into(),
             }
         })?;
         if text.contains(['\n', '\r']) {
-            // Fields that were given as JSON text may have them between tokens; in a string of JSON they are escaped.
+            // JSON text from the caller may have them between tokens. Inside a string they are always escaped.
             return Ok(text.replace(['\n', '\r'], " "));
         }
         Ok(text)
@@ -232,7 +235,7 @@ impl ItemUpdate {
 impl FromStr for ItemUpdate {
     type Err = Error;
 
-    /// As [`ItemUpdate::from_json`].
+    /// Parses the JSON object of [`ItemUpdate::from_json`].
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::from_json(text)
     }
@@ -241,28 +244,28 @@ impl FromStr for ItemUpdate {
 impl TryFrom<&str> for ItemUpdate {
     type Error = Error;
 
-    /// As [`ItemUpdate::from_json`].
+    /// Parses the JSON object of [`ItemUpdate::from_json`].
     fn try_from(text: &str) -> Result<Self, Error> {
         Self::from_json(text)
     }
 }
 
 impl fmt::Display for ItemUpdate {
-    /// As [`ItemUpdate::to_json`].
+    /// Writes the JSON object of [`ItemUpdate::to_json`].
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_json().map_err(|_| fmt::Error)?)
     }
 }
 
 impl Serialize for ItemUpdate {
-    /// As the JSON object of [`ItemUpdate::to_json`].
+    /// Serializes the JSON object of [`ItemUpdate::to_json`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.written().serialize(serializer)
+        self.serialized().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for ItemUpdate {
-    /// From the JSON object of [`ItemUpdate::from_json`]; other formats than JSON are not supported.
+    /// Deserializes the JSON object of [`ItemUpdate::from_json`]. Only `serde_json` is supported.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(text.get()).map_err(serde::de::Error::custom)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Limits, MARGIN, MINUTE};
+use super::limits::{Limits, MARGIN, MINUTE};
 
 /// How much of a token is left out of account, since a level is a sum of fractions.
 const HAIR: f64 = 1e-6;
@@ -117,7 +117,7 @@ impl Bucket {
     }
 
     /// Takes in a response.
-    pub(super) fn hear(&mut self, response: &Response, now: Duration, limits: &Limits) {
+    pub(super) fn learn(&mut self, response: &Response, now: Duration, limits: &Limits) {
         if limits.is_share {
             return;
         }

@@ -29,7 +29,7 @@ impl Countdown {
     }
 
     /// Takes in the wait that a response gave. The service processed it after it was sent and before it was received.
-    pub(super) fn hear(&mut self, sent: Duration, received: Duration, wait: Duration) {
+    pub(super) fn learn(&mut self, sent: Duration, received: Duration, wait: Duration) {
         let earliest = sent.saturating_add(wait).saturating_sub(ROUNDING);
         let latest = received.saturating_add(wait).saturating_add(ROUNDING);
         if earliest <= self.latest && self.earliest <= latest {

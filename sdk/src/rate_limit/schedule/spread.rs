@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Limits, MINUTE};
+use super::limits::{Limits, MINUTE};
 
 /// For how long our own requests may be in the count that the service reports: its minute, and the time in flight.
 const COUNTED: Duration = Duration::from_secs(62);
 
 /// How many responses back the fall of the remaining requests is looked for.
-const HEARD: usize = 8;
+const COMPARED: usize = 8;
 
 /// A fall by this many is no accident of responses that overtake each other.
 const FALL: u64 = 3;
@@ -23,7 +23,7 @@ pub(super) struct Spread {
     /// When our own requests left, as far as they may still count.
     sent: VecDeque<Duration>,
     /// The last numbers of remaining requests.
-    heard: VecDeque<u64>,
+    reported: VecDeque<u64>,
 }
 
 impl Spread {
@@ -32,7 +32,7 @@ impl Spread {
             yielding: None,
             last: None,
             sent: VecDeque::new(),
-            heard: VecDeque::new(),
+            reported: VecDeque::new(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Spread {
 
     /// What remained of another limit says nothing of the new one.
     pub(super) fn limit_changed(&mut self) {
-        self.heard.clear();
+        self.reported.clear();
         self.yielding = None;
     }
 
@@ -66,16 +66,16 @@ impl Spread {
     /// If others use up requests that are due to us, what remains is spread over a whole minute, since the count may
     /// begin anew only then. Two signs together show that: more is missing than we have sent and they are due; and it
     /// gets less (with a token bucket smaller than the limit, much is missing all the time, and stays so).
-    pub(super) fn hear(&mut self, remaining: u64, now: Duration, limits: &Limits) {
+    pub(super) fn learn(&mut self, remaining: u64, now: Duration, limits: &Limits) {
         self.forget(now);
-        let last = self.heard.back();
+        let last = self.reported.back();
         if last.is_some_and(|last| remaining > last.saturating_add(FALL)) {
-            self.heard.clear();
+            self.reported.clear();
         }
-        let highest = self.heard.iter().copied().max().unwrap_or(remaining);
-        self.heard.push_back(remaining);
-        if self.heard.len() > HEARD {
-            self.heard.pop_front();
+        let highest = self.reported.iter().copied().max().unwrap_or(remaining);
+        self.reported.push_back(remaining);
+        if self.reported.len() > COMPARED {
+            self.reported.pop_front();
         }
         let sent = u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
         let missing = limits

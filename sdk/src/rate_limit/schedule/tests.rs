@@ -1,4 +1,4 @@
-//! The laws of the schedule.
+//! The properties of the schedule.
 
 mod simulation;
 mod spread;

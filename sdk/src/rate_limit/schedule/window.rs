@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::bucket::{Bucket, Response};
 use super::countdown::{Countdown, ROUNDING};
-use super::{FINEST, GRACE, Heard, Limits, MARGIN, MINUTE, Ticket, times};
+use super::limits::{FINEST, GRACE, Limits, MARGIN, MINUTE, Reported, Ticket, times};
 
 /// How many requests may be in flight without a response that vouches for them: as many as a bulk run has by default.
 pub(super) const UNCONFIRMED: u64 = 4;
@@ -74,7 +74,7 @@ pub(super) struct Window {
     counted: VecDeque<Counted>,
     latest: Vec<Latest>,
     /// The latest time at which a request was sent whose response has come.
-    last_answered: Duration,
+    last_confirmed: Duration,
     last_sent: Option<Duration>,
     /// Unconfirmed requests, until a response with both headers comes.
     unconfirmed: u64,
@@ -93,7 +93,7 @@ impl Window {
             in_flight: Vec::new(),
             counted: VecDeque::new(),
             latest: Vec::new(),
-            last_answered: Duration::ZERO,
+            last_confirmed: Duration::ZERO,
             last_sent: None,
             unconfirmed: 0,
             bucket: Bucket::new(),
@@ -274,10 +274,10 @@ impl Window {
     }
 
     /// Takes in a response. Whether what the service says can be believed.
-    pub(super) fn hear(
+    pub(super) fn learn(
         &mut self,
         ticket: Ticket,
-        heard: &Heard,
+        reported: &Reported,
         now: Duration,
         limits: &Limits,
     ) -> bool {
@@ -287,12 +287,12 @@ impl Window {
         self.forget(now);
         self.count_in(request.sent, now);
         let refused = self.refused.is_none_or(|refused| request.sent <= refused);
-        let is_true = !heard.is_refused || (request.basis == Basis::Unknown && refused);
-        if heard.is_refused {
+        let is_true = !reported.is_refused || (request.basis == Basis::Unknown && refused);
+        if reported.is_refused {
             self.refused.get_or_insert(now);
             self.broken += u64::from(request.basis == Basis::Remaining);
         }
-        let remaining = match (heard.remaining, heard.is_refused) {
+        let remaining = match (reported.remaining, reported.is_refused) {
             (_, true) => Some(0),
             (remaining, false) => remaining,
         };
@@ -307,15 +307,20 @@ impl Window {
             .iter()
             .filter(|other| other.basis != Basis::Remaining);
         self.unconfirmed = unconfirmed.count() as u64;
-        self.last_answered = self.last_answered.max(request.sent);
-        let last_answered = self.last_answered;
-        self.latest.retain(|latest| latest.received > last_answered);
-        if let Some(wait) = heard.retry_after {
-            self.countdown.hear(request.sent, now, wait);
+        self.last_confirmed = self.last_confirmed.max(request.sent);
+        let last_confirmed = self.last_confirmed;
+        self.latest
+            .retain(|latest| latest.received > last_confirmed);
+        if let Some(wait) = reported.retry_after {
+            self.countdown.learn(request.sent, now, wait);
         }
         // A refusal says when to come again; another response counts down to it in whole seconds.
-        let rounding = if heard.is_refused { MARGIN } else { ROUNDING };
-        let ends = heard.retry_after.map(|wait| {
+        let rounding = if reported.is_refused {
+            MARGIN
+        } else {
+            ROUNDING
+        };
+        let ends = reported.retry_after.map(|wait| {
             let ends = now.saturating_add(wait).saturating_add(rounding);
             self.countdown.end().map_or(ends, |end| end.min(ends))
         });
@@ -325,10 +330,10 @@ impl Window {
             remaining,
             ends,
         });
-        if let Some(own) = self.counted.back_mut().filter(|_| !heard.is_refused) {
+        if let Some(own) = self.counted.back_mut().filter(|_| !reported.is_refused) {
             own.remaining = Some(remaining);
         }
-        self.tell_bucket(&request, remaining, heard.is_refused, now, limits);
+        self.update_bucket(&request, remaining, reported.is_refused, now, limits);
         is_true
             && self.served(now) + self.flying()
                 <= limits
@@ -337,7 +342,7 @@ impl Window {
                     .saturating_add(limits.service / 8 + UNCONFIRMED)
     }
 
-    fn tell_bucket(
+    fn update_bucket(
         &mut self,
         request: &InFlight,
         remaining: u64,
@@ -363,7 +368,7 @@ impl Window {
             is_repeated: same.count() > 1,
             left: lowest.saturating_sub(self.flying()),
         };
-        self.bucket.hear(&response, now, limits);
+        self.bucket.learn(&response, now, limits);
     }
 
     /// How many of our own requests the service said to have served in the last minute.

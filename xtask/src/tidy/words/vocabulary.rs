@@ -34,7 +34,11 @@ pub(super) struct Allowed {
     pub(super) reason: &'static str,
 }
 
-pub(super) const ALLOWED: &[Allowed] = &[];
+pub(super) const ALLOWED: &[Allowed] = &[Allowed {
+    path: "sdk/src/bulk/json_lines/row.rs",
+    text: "unreadable",
+    reason: "the member of earlier dead letters, which are still read as input",
+}];
 
 pub(super) const BANNED: &[Banned] = &[
     banned(

@@ -1,4 +1,4 @@
-//! The laws of a virtual time without a network.
+//! Properties of a virtual time without a network.
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn, ready};
@@ -48,7 +48,7 @@ async fn timers_fire_by_instant_and_then_by_creation() {
             order.borrow_mut().push(name);
         }
     };
-    // Polled in another order than they were made in.
+    // Polled in another order than created.
     let (a, b, c, d) = (wait('a', 2), wait('b', 1), wait('c', 2), wait('d', 1));
     time.run(async { tokio::join!(c, a, d, b) }).await;
     assert_eq!(*order.borrow(), ['b', 'd', 'a', 'c']);
@@ -100,10 +100,10 @@ async fn a_caller_that_is_at_work_stops_time() {
 }
 
 #[tokio::test]
-async fn a_try_that_no_server_holds_stops_time() {
+async fn an_attempt_that_no_server_holds_stops_time() {
     let time = VirtualTime::new();
     let attempt = time.caller(async {
-        let _trying = time.trying();
+        let _attempt = time.attempt();
         tokio::time::sleep(Duration::from_millis(30)).await;
         time.elapsed()
     });
@@ -224,13 +224,13 @@ async fn time_waits_for_a_woken_owner_that_takes_a_while_to_look() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_given_up_is_not_taken_for_one_that_has_yet_to_arrive() {
+async fn an_abandoned_request_is_not_taken_for_one_that_has_yet_to_arrive() {
     let time = VirtualTime::new();
     let server: Arc<dyn crate::Time> = Arc::new(time.clone());
     let given_up = (server.arrived(), server.held());
-    drop(time.trying());
+    drop(time.attempt());
     let slow = time.caller(async {
-        let _trying = time.trying();
+        let _attempt = time.attempt();
         for _ in 0..30 {
             tokio::task::yield_now().await;
         }
@@ -257,33 +257,33 @@ async fn no_time_is_ready_at_once_and_the_longest_never() {
 }
 
 #[tokio::test]
-async fn a_stall_is_told_with_who_is_where_instead_of_a_hang() {
+async fn a_stall_is_reported_with_the_counts_instead_of_a_hang() {
     let time = VirtualTime::new();
     let stuck = async {
         let _timer = time.sleep(seconds(5));
         time.caller(pending::<()>()).await;
     };
     let stalled = time.run_with(stuck, Duration::from_millis(50)).await;
-    let told = stalled.unwrap_err().to_string();
+    let reported = stalled.unwrap_err().to_string();
     let expected =
         "virtual time stands still at 0ns: the next timer is for 5s; Counts { callers: 1,";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(reported.starts_with(expected), "{reported}");
     assert_eq!(time.counts(), Counts::default());
 
     let nobody = time
         .run_with(pending::<()>(), Duration::from_millis(50))
         .await;
-    let told = nobody.unwrap_err().to_string();
-    assert!(told.contains("there is no timer"), "{told}");
+    let reported = nobody.unwrap_err().to_string();
+    assert!(reported.contains("there is no timer"), "{reported}");
 }
 
 #[tokio::test]
-async fn a_lost_try_does_not_stop_time_for_ever() {
+async fn a_lost_attempt_does_not_stop_time_for_ever() {
     let time = VirtualTime::new();
     let server: Arc<dyn crate::Time> = Arc::new(time.clone());
-    drop(time.trying());
+    drop(time.attempt());
     time.run(time.caller(async {
-        let (_trying, _arrived, _held) = (time.trying(), server.arrived(), server.held());
+        let (_attempt, _arrived, _held) = (time.attempt(), server.arrived(), server.held());
         time.sleep(seconds(1)).await;
     }))
     .await;

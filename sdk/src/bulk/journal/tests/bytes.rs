@@ -1,4 +1,4 @@
-//! Laws of the bytes: what is cut, changed, missing or foreign.
+//! Properties of the bytes: truncated, changed, missing and foreign ones.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn damaged_line(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn a_journal_cut_at_any_byte_knows_its_whole_lines_and_nothing_else() {
+fn a_journal_truncated_at_any_byte_knows_its_whole_lines_and_nothing_else() {
     let bytes = written(small_run);
     assert_eq!(line_breaks(&bytes), AFTER_EACH_LINE.len());
     for end in 0..=bytes.len() {
@@ -38,7 +38,7 @@ fn a_journal_cut_at_any_byte_knows_its_whole_lines_and_nothing_else() {
 }
 
 #[test]
-fn a_journal_cut_at_any_byte_can_be_resumed_and_then_read_to_its_end() {
+fn a_journal_truncated_at_any_byte_can_be_resumed_and_then_read_to_its_end() {
     let bytes = written(small_run);
     let (_directory, path) = place();
     for end in 0..=bytes.len() {
@@ -102,7 +102,7 @@ fn a_line_that_is_missing_or_twice_or_elsewhere_is_an_error_with_its_number() {
         let mut twice = lines.clone();
         twice.insert(number, lines[number]);
         assert_eq!(damaged_line(&twice.concat()), number as u64 + 2);
-        // Without its last line, it is a journal that was cut between two lines.
+        // Without its last line, it is a journal that was truncated between two lines.
         if number + 1 < lines.len() {
             let mut missing = lines.clone();
             missing.remove(number);
@@ -149,7 +149,7 @@ fn the_longest_record_fits_a_line() {
         journal.sent(&far_apart)?;
         journal.unsent(&far_apart)?;
         journal.sent(&far_apart[..1])?;
-        journal.settled(&[(far_apart[0], Settled::Unknown(&reason))])
+        journal.finished(&[(far_apart[0], RecordedStatus::Unknown(reason.clone()))])
     });
     let longest = lines(&bytes).iter().map(|line| line.len()).max();
     assert!(longest < Some(format::MAX_LINE / 2), "{longest:?}");
@@ -158,7 +158,7 @@ fn the_longest_record_fits_a_line() {
 }
 
 #[test]
-fn a_first_line_of_another_file_is_told_from_a_torn_one() {
+fn a_first_line_of_another_file_differs_from_an_incomplete_one() {
     for foreign in [
         "hello",
         "{\"id\":1}",
@@ -176,16 +176,19 @@ fn a_first_line_of_another_file_is_told_from_a_torn_one() {
     let header = bytes.strip_suffix(b"\n").expect("a line");
     assert_eq!(replay(header).expect("a torn line").len, 0);
     let other = String::from_utf8(bytes).expect("text");
-    let other = other.replace("\"format\":2", "\"format\":12");
+    let other = other.replace("\"format\":3", "\"format\":12");
     assert_eq!(
         replay(other.as_bytes()).expect_err("another format"),
-        JournalErrorKind::OtherFormat { found: 12 }
+        JournalErrorKind::UnsupportedFormat {
+            found: 12,
+            supported: 3,
+        }
     );
     let overflow = other.replace("\"format\":12", "\"format\":99999999999999999999");
     assert_eq!(damaged_line(overflow.as_bytes()), 1);
 }
 
-/// A run that writes on while its journal is read.
+/// A journal that grows while it is read.
 struct Growing<'a>(Vec<&'a [u8]>);
 
 impl std::io::Read for Growing<'_> {
@@ -217,7 +220,7 @@ fn a_journal_that_grows_while_it_is_read_is_known_up_to_its_torn_line() {
     }
 }
 
-/// A line with the right checksum, whatever it says.
+/// Appends a line with the right checksum, whatever its text.
 fn sealed(bytes: &[u8], text: &str) -> Vec<u8> {
     let mut seal = Seal::default();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -229,9 +232,9 @@ fn sealed(bytes: &[u8], text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_that_format_2_does_not_know_is_an_error_even_with_the_right_checksum() {
+fn a_record_that_format_3_does_not_have_is_an_error_even_with_the_right_checksum() {
     let header = written(|_| Ok(()));
-    let good = r#"{"sent":{"indices":[[3,3]],"items":"0123456789abcdef012345"}"#;
+    let good = r#"{"sent":{"indices":[[3,3]],"fingerprints":"0123456789abcdef012345"}"#;
     assert!(replay(&sealed(&header, good)).is_ok());
     for text in [
         "",
@@ -239,18 +242,18 @@ fn a_record_that_format_2_does_not_know_is_an_error_even_with_the_right_checksum
         "[[[0,0]]",
         r#"{"sent":[[0,0]]"#,
         r#"{"sent":{"indices":[[0,0]]}"#,
-        r#"{"sent":{"indices":[[0,1]],"items":"0123456789abcdef012345"}"#,
-        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef0123450123456789abcdef012345"}"#,
-        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef01234"}"#,
-        r#"{"sent":{"indices":[[0,18446744073709551615]],"items":"0123456789abcdef012345"}"#,
-        r#"{"sent":{"indices":[[-1,0]],"items":"0123456789abcdef012345"}"#,
-        r#"{"sent":{"indices":[[0,0]],"items":"0123456789abcdef012345","after":[[1,1]]}"#,
+        r#"{"sent":{"indices":[[0,1]],"fingerprints":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"fingerprints":"0123456789abcdef0123450123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"fingerprints":"0123456789abcdef01234"}"#,
+        r#"{"sent":{"indices":[[0,18446744073709551615]],"fingerprints":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[-1,0]],"fingerprints":"0123456789abcdef012345"}"#,
+        r#"{"sent":{"indices":[[0,0]],"fingerprints":"0123456789abcdef012345","after":[[1,1]]}"#,
         r#"{"unsent":[[0,18446744073709551615]]"#,
         r#"{"updated":0"#,
         r#"{"updated":[[0,0]]"#,
         r#"{"updated":[[0,0]],"unsent":[[0,0]]"#,
-        r#"{"rejected":{"index":0,"item":"0123456789abcdef012345"}"#,
-        r#"{"rejected":{"index":0,"item":"0123456789abcdef01234G","reason":{"kind":"a","message":"b"}}"#,
+        r#"{"rejected":{"index":0,"fingerprint":"0123456789abcdef012345"}"#,
+        r#"{"rejected":{"index":0,"fingerprint":"0123456789abcdef01234G","reason":{"kind":"a","message":"b"}}"#,
         r#"{"paused":0"#,
         r#"{"run":1"#,
         r#"{"run":3"#,
@@ -261,12 +264,12 @@ fn a_record_that_format_2_does_not_know_is_an_error_even_with_the_right_checksum
 }
 
 #[test]
-fn a_journal_of_format_2_is_read_and_written_for_ever() {
-    let golden = include_bytes!("format-2.jsonl");
+fn a_journal_of_format_3_is_read_and_written_for_ever() {
+    let golden = include_bytes!("format-3.jsonl");
     assert_eq!(known(golden), AFTER_EACH_LINE[8]);
     assert_eq!(replay(golden).expect("a journal").len, golden.len() as u64);
 
-    // The first line tells the version that has written it, which changes.
+    // The first line contains the version that wrote it, which changes.
     let today = written(small_run);
     let without_seal = |line: &[u8]| line.split_at(line.len() - 19).0.to_vec();
     let text = |bytes| {
@@ -280,7 +283,7 @@ fn a_journal_of_format_2_is_read_and_written_for_ever() {
 
 #[test]
 fn a_checksum_is_the_crc_32_of_everything_before_it() {
-    let golden = include_bytes!("format-2.jsonl");
+    let golden = include_bytes!("format-3.jsonl");
     let mut start = 0;
     for line in lines(golden) {
         let end = start + line.len();
@@ -307,10 +310,10 @@ proptest! {
     #[test]
     fn no_line_of_known_members_makes_reading_panic(
         members in proptest::collection::vec((
-            prop::sample::select(vec!["sent", "unsent", "updated", "rejected", "unknown", "run", "item", "reason"]),
+            prop::sample::select(vec!["sent", "unsent", "updated", "rejected", "unknown", "run", "fingerprint", "reason"]),
             prop::sample::select(vec!["0", "18446744073709551615", "[[0,0]]", "[[18446744073709551615,0]]", "[]",
                 "[[0,18446744073709551615]]", "\"0123456789abcdef012345\"", "\"\"",
-                "{\"indices\":[[0,0]],\"items\":\"0123456789abcdef012345\"}", "null"]),
+                "{\"indices\":[[0,0]],\"fingerprints\":\"0123456789abcdef012345\"}", "null"]),
         ), 0..4),
     ) {
         let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();

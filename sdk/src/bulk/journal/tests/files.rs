@@ -1,4 +1,4 @@
-//! Laws of the file: whose it is, and what it is not touched for.
+//! Properties of the file: who may use it, and when it stays unchanged.
 
 use std::error::Error as _;
 use std::io;
@@ -9,13 +9,13 @@ fn refused(path: &Path, parameters: &Parameters) -> (JournalErrorKind, String) {
     let error = Journal::open(path, parameters).expect_err("a refusal");
     let place = format!("journal {}: ", error.path().display());
     let text = error.to_string();
-    let text = text.strip_prefix(&place).expect("the path is told");
+    let text = text.strip_prefix(&place).expect("the path is in the text");
     (error.kind().clone(), text.to_owned())
 }
 
-/// What a file holds, if it is a journal.
-fn tally(path: &Path) -> Tally {
-    JournalReader::open(path).expect("a journal").tally()
+/// The counts of a journal.
+fn counts(path: &Path) -> JournalCounts {
+    JournalReader::open(path).expect("a journal").counts()
 }
 
 #[test]
@@ -28,12 +28,12 @@ fn a_file_that_is_missing_or_empty_is_begun() {
         let mut journal = open(&path);
         journal.sent(&items([0])).expect("a record");
         drop(journal);
-        assert_eq!(tally(&path).unknown, 1);
+        assert_eq!(counts(&path).unknown, 1);
     }
 }
 
 #[test]
-fn a_journal_is_gone_on_with() {
+fn a_journal_is_continued() {
     let (_directory, path) = place();
     small_run(&mut open(&path)).expect("records");
     let mut journal = open(&path);
@@ -47,7 +47,7 @@ fn a_journal_is_gone_on_with() {
 }
 
 #[test]
-fn what_is_looked_at_is_left_as_it_is() {
+fn reading_a_journal_leaves_it_as_it_is() {
     let (_directory, path) = place();
     let error = JournalReader::open(&path).expect_err("it is missing");
     let kind = error
@@ -83,7 +83,7 @@ fn a_run_that_records_nothing_leaves_a_journal_as_it_is() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn a_path_that_is_not_a_file_is_refused() {
     let (directory, _) = place();
     let (kind, text) = refused(directory.path(), &parameters());
     assert_eq!(kind, JournalErrorKind::NotAFile);
@@ -92,7 +92,7 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn a_directory_that_is_missing_is_told_with_the_systems_words() {
+fn a_missing_directory_is_reported_with_the_text_of_the_system() {
     let (directory, _) = place();
     let path = directory.path().join("missing").join("run.journal");
     let error = Journal::open(&path, &parameters()).expect_err("a refusal");
@@ -110,7 +110,11 @@ fn a_journal_that_is_held_is_refused_until_it_is_dropped() {
     let (kind, text) = refused(&path, &parameters());
     assert_eq!(kind, JournalErrorKind::InUse);
     assert_eq!(text, "another run is using it");
-    assert_eq!(tally(&path), Tally::default(), "it can be looked at");
+    assert_eq!(
+        counts(&path),
+        JournalCounts::default(),
+        "it can be looked at"
+    );
     drop(journal);
     open(&path);
 }
@@ -119,7 +123,7 @@ fn a_journal_that_is_held_is_refused_until_it_is_dropped() {
 fn a_file_that_is_of_something_else_is_refused_and_left_as_it_is() {
     let whole = written(small_run);
     let text = String::from_utf8(whole.clone()).expect("text");
-    let other_format = text.replace("\"format\":2,", "\"format\":1,");
+    let other_format = text.replace("\"format\":3,", "\"format\":4,");
     let damaged = text.replacen("\"updated\":[[0", "\"updated\":[[1", 1);
     let collection = CollectionId::new("66f6ed9576ddacf3149d5ea6").expect("an id");
     let other_collection = Parameters {
@@ -134,54 +138,81 @@ fn a_file_that_is_of_something_else_is_refused_and_left_as_it_is() {
         skip_invalid_files: None,
         ..parameters()
     };
-    // Torn, so that it would be cut off if the journal were taken.
+    // Incomplete, so that the last line would be removed if the journal were opened.
     let torn = &text[..text.len() - 5];
-    for (contents, parameters, told) in [
+    for (contents, parameters, expected) in [
         (
             "notes",
             parameters(),
-            "the file is not a journal, and was left as it is",
+            "the file is not a journal; it is unchanged",
         ),
         (
             &other_format,
             parameters(),
-            "it is written in format 1, and this version of webflow-cms knows format 2 only",
+            "it has format 4, and this version of webflow-cms supports format 3; finish the run with the version that \
+             wrote it, or start a new journal in another file",
         ),
         (
             &damaged,
             parameters(),
-            "line 4 is damaged: its checksum does not fit",
+            "line 4 is damaged: its checksum does not match",
         ),
         (
             torn,
             other_collection,
-            "it is of a run on another collection, 580e63fc8c9a982ac9b8b745",
+            "it belongs to a run on another collection, 580e63fc8c9a982ac9b8b745",
         ),
         (
             torn,
             other_parameter,
-            "it is of a run in which skip_invalid_files was true",
+            "it belongs to a run in which skip_invalid_files was true",
         ),
         (
             torn,
             unset,
-            "it is of a run in which skip_invalid_files was true",
+            "it belongs to a run in which skip_invalid_files was true",
         ),
     ] {
         let (_directory, path) = place();
         fs::write(&path, contents).expect("a file");
         let (_, text) = refused(&path, &parameters);
-        assert_eq!(text, told);
+        assert_eq!(text, expected);
         assert_eq!(
             fs::read(&path).expect("the file"),
             contents.as_bytes(),
-            "{told}"
+            "{expected}"
         );
     }
 }
 
 #[test]
-fn a_torn_line_is_cut_off_before_anything_is_appended() {
+fn a_journal_of_an_earlier_format_is_refused_with_what_to_do_and_left_as_it_is() {
+    let format_2 = include_str!("format-2.jsonl");
+    let format_1 = format_2.replace("\"format\":2,", "\"format\":1,");
+    for (format, contents) in [(1, &*format_1), (2, format_2)] {
+        let (_directory, path) = place();
+        fs::write(&path, contents).expect("a file");
+        let (kind, text) = refused(&path, &parameters());
+        let unsupported = JournalErrorKind::UnsupportedFormat {
+            found: format,
+            supported: 3,
+        };
+        assert_eq!(kind, unsupported);
+        assert_eq!(
+            text,
+            format!(
+                "it has format {format}, and this version of webflow-cms supports format 3; finish the run with the \
+                 version that wrote it, or start a new journal in another file"
+            )
+        );
+        let reader = JournalReader::open(&path).expect_err("another format");
+        assert!(format!("{reader:?}").contains(&text), "{reader:?}");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), contents);
+    }
+}
+
+#[test]
+fn a_torn_line_is_removed_before_anything_is_appended() {
     let whole = written(small_run);
     let long_line = written(|journal| {
         small_run(journal)?;
@@ -216,7 +247,7 @@ fn nothing_is_written_behind_a_failed_write() {
     journal.sent(&items([0])).expect("a record");
     journal.file.forbid_writing();
     let error = journal
-        .settled(&[(item(0), Settled::Updated)])
+        .finished(&[(item(0), RecordedStatus::Updated)])
         .expect_err("a failure");
     assert_eq!(
         error.kind(),
@@ -230,7 +261,7 @@ fn nothing_is_written_behind_a_failed_write() {
         assert_eq!(error.kind(), &JournalErrorKind::Broken);
         assert!(
             error.to_string().ends_with(
-                "an earlier record could not be written, so nothing more is; resume it to go on"
+                "an earlier write failed, so nothing more is written; resume the run to continue"
             ),
             "{error}"
         );
@@ -293,14 +324,14 @@ fn what_is_unknown_stays_so_although_its_reason_cannot_be_read() {
 #[test]
 fn a_journal_holds_no_content_of_the_items() {
     let line = r#"{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{"name":"secret"}}"#;
-    let update = crate::ItemUpdate::from_json(line).expect("an update");
+    let update = crate::model::ItemUpdate::from_json(line).expect("an update");
     let position = Position {
         fingerprint: Fingerprint::new(update.key(), line),
         ..item(0)
     };
     let bytes = written(|journal| {
         journal.sent(&[position])?;
-        journal.settled(&[(position, Settled::Updated)])
+        journal.finished(&[(position, RecordedStatus::Updated)])
     });
     let text = String::from_utf8(bytes).expect("text");
     assert!(

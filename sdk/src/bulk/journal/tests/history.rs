@@ -1,4 +1,4 @@
-//! Laws of what is known of an item after any history.
+//! Properties of the record of an item after any history.
 
 use proptest::prelude::*;
 
@@ -30,14 +30,14 @@ fn step() -> impl Strategy<Value = (u64, Step)> {
     (0..ITEMS, step)
 }
 
-/// What is known of an item, told from its own steps alone; `Err` if the last of them cannot be.
+/// The record of an item, derived from its own steps alone. `Err` if the last step is a contradiction.
 fn oracle(steps: &[Step]) -> Result<Option<Kind>, ()> {
     let (mut known, mut open, mut was_unknown) = (None, 0, false);
     for step in steps {
         match step {
             Step::Resumed => {
-                let is_settled = matches!(known, Some(Kind::Updated | Kind::Rejected));
-                if !is_settled && (open > 0 || was_unknown) {
+                let has_status = matches!(known, Some(Kind::Updated | Kind::Rejected));
+                if !has_status && (open > 0 || was_unknown) {
                     known = Some(Kind::Unknown);
                 }
                 was_unknown = known == Some(Kind::Unknown);
@@ -74,9 +74,9 @@ fn take(journal: &mut Journal, item: Position, step: Step) -> Result<(), Journal
     match step {
         Step::Sent => journal.sent(&[item]),
         Step::Unsent => journal.unsent(&[item]),
-        Step::Updated => journal.settled(&[(item, Settled::Updated)]),
-        Step::Rejected => journal.settled(&[(item, Settled::Rejected(&reason))]),
-        Step::Unknown => journal.settled(&[(item, Settled::Unknown(&reason))]),
+        Step::Updated => journal.finished(&[(item, RecordedStatus::Updated)]),
+        Step::Rejected => journal.finished(&[(item, RecordedStatus::Rejected(reason.clone()))]),
+        Step::Unknown => journal.finished(&[(item, RecordedStatus::Unknown(reason.clone()))]),
         Step::Resumed => Ok(()),
     }
 }
@@ -85,7 +85,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_is_known_again_by_whoever_resumes_it(
+    fn any_history_is_known_to_the_run_that_resumes_it(
         history in proptest::collection::vec(step(), 0..40),
     ) {
         let (_directory, path) = place();
@@ -103,7 +103,7 @@ proptest! {
                 }
                 continue;
             }
-            // No run touches what it has settled.
+            // A run does not touch an item with a status.
             let known = oracle(&steps[index as usize]).expect("a history");
             let is_unknown = steps[index as usize].iter().rev().find(|step| **step != Step::Sent);
             if matches!(known, Some(Kind::Updated | Kind::Rejected)) || is_unknown == Some(&Step::Unknown) {
@@ -124,14 +124,14 @@ proptest! {
         }
         drop(journal);
         let mut journal = JournalReader::open(&path).expect("a journal");
-        let tally = journal.tally();
-        let mut counted = Tally::default();
+        let tally = journal.counts();
+        let mut counted = JournalCounts::default();
         for (index, steps) in steps.iter().enumerate() {
             let expected = oracle(steps).expect("a history");
-            let settled = steps.iter().rev().find(|step| {
+            let last = steps.iter().rev().find(|step| {
                 matches!(step, Step::Updated | Step::Rejected | Step::Unknown)
             });
-            let reason = settled.map(|step| format!("{step:?}"));
+            let reason = last.map(|step| format!("{step:?}"));
             let said = |reason: &Reason| Some(reason.kind().to_owned());
             match (expected, journal.claim(item(index as u64).fingerprint, Resend::default()).expect("no failure")) {
                 (None | Some(Kind::New), Recorded::New) => {}
@@ -173,9 +173,9 @@ proptest! {
             reason["status"] = status.into();
         }
         let reason: Reason = serde_json::from_value(reason).expect("a reason");
-        let settled = format::Settled {
+        let reason = format::ItemReason {
             index: items[0].index,
-            item: items[0].fingerprint,
+            fingerprint: items[0].fingerprint,
             after: items[0].after,
             reason: Cow::Owned(reason),
         };
@@ -183,8 +183,8 @@ proptest! {
             0 => Record::Sent(format::Sent::new(&items)),
             1 => Record::Unsent(spans(&items)),
             2 => Record::Updated(spans(&items)),
-            3 => Record::Rejected(settled),
-            4 => Record::Unknown(settled),
+            3 => Record::Rejected(reason),
+            4 => Record::Unknown(reason),
             _ => Record::Run(items[0].index),
         };
         let mut line = Vec::new();
@@ -201,7 +201,7 @@ proptest! {
 }
 
 #[test]
-fn an_item_that_was_in_doubt_still_is_when_a_later_request_has_changed_nothing() {
+fn an_unknown_item_stays_unknown_when_a_later_request_changed_nothing() {
     let bytes = written(|journal| {
         journal.sent(&items([0]))?;
         journal.sent(&items([0]))?;
@@ -211,7 +211,7 @@ fn an_item_that_was_in_doubt_still_is_when_a_later_request_has_changed_nothing()
 }
 
 #[test]
-fn more_requests_than_can_be_counted_stay_in_doubt() {
+fn more_requests_than_can_be_counted_stay_unknown() {
     let bytes = written(|journal| {
         for _ in 0..1000 {
             journal.sent(&items([0]))?;
@@ -222,7 +222,7 @@ fn more_requests_than_can_be_counted_stay_in_doubt() {
 }
 
 #[test]
-fn what_was_taken_back_is_forgotten_by_its_run_and_not_by_the_journal() {
+fn what_was_reverted_is_forgotten_by_its_run_and_not_by_the_journal() {
     let many = 10_000;
     let (_directory, path) = place();
     let mut journal = open(&path);

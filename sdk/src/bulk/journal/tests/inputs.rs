@@ -1,18 +1,18 @@
-//! Laws of the input: which updates of another run's input are known again.
+//! Properties of the input: which updates of an earlier input are recognized.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 
-/// An update: its item, and what it sets.
+/// An update: its item and its content.
 type Update = (u32, u32);
 
 fn fingerprint((item, content): Update) -> Fingerprint {
     Fingerprint::from_numbers(item, content)
 }
 
-/// Runs an input, whose updates are all made unless something stops them; returns what was sent, by position.
+/// Runs an input in which every update succeeds. Returns the positions of the updates that were sent.
 fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<usize> {
     let mut journal = open(path);
     let mut sent = Vec::new();
@@ -22,7 +22,7 @@ fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<us
         if recorded == Recorded::New && sent.len() < max_consecutive_failures {
             journal.sent(&[position]).expect("a record");
             journal
-                .settled(&[(position, Settled::Updated)])
+                .finished(&[(position, RecordedStatus::Updated)])
                 .expect("a record");
             sent.push(index);
         }
@@ -30,7 +30,7 @@ fn run(path: &Path, input: &[Update], max_consecutive_failures: usize) -> Vec<us
     sent
 }
 
-/// What the service holds of each item, after updates that are made one after the other.
+/// The content of each item after updates in order.
 fn holds(before: &[Update], updates: impl IntoIterator<Item = Update>) -> Vec<Update> {
     let mut holds: BTreeMap<u32, u32> = before.iter().copied().collect();
     holds.extend(updates);
@@ -47,7 +47,7 @@ fn the_same_input_is_sent_once() {
 }
 
 #[test]
-fn a_corrected_update_is_sent_and_what_stands_behind_it_is_sent_again() {
+fn a_corrected_update_is_sent_and_the_updates_behind_it_are_resent() {
     let (_directory, path) = place();
     assert_eq!(run(&path, &[(1, 1), (2, 1), (1, 3), (3, 1)], 9).len(), 4);
     assert_eq!(run(&path, &[(1, 2), (2, 1), (1, 3), (3, 1)], 9), [0, 2]);
@@ -60,11 +60,11 @@ fn updates_can_be_dropped_added_and_moved_between_others() {
     assert_eq!(run(&path, &[(1, 1), (2, 1), (3, 1)], 9).len(), 3);
     assert_eq!(run(&path, &[(3, 1), (4, 1), (1, 1)], 9), [1]);
     let journal = JournalReader::open(&path).expect("a journal");
-    assert_eq!(journal.tally().updated, 4);
+    assert_eq!(journal.counts().updated, 4);
 }
 
 #[test]
-fn a_value_that_comes_back_is_sent_again() {
+fn a_value_that_comes_back_is_resent() {
     let (_directory, path) = place();
     for input in [[(1, 10)], [(1, 12)], [(1, 10)]] {
         assert_eq!(run(&path, &input, 9), [0]);
@@ -80,7 +80,7 @@ fn what_is_not_in_the_input_any_more_is_counted() {
         journal.look_up(index as u64, fingerprint(update), Resend::default());
     }
     // The first item, and the second update of the second one; that of the third one is replaced.
-    assert_eq!(journal.left_out(), 2);
+    assert_eq!(journal.not_in_input(), 2);
 }
 
 #[test]
@@ -130,7 +130,7 @@ proptest! {
         for (index, update) in last.iter().enumerate() {
             journal.look_up(index as u64, fingerprint(*update), Resend::default());
         }
-        let dropped = journal.left_out();
+        let dropped = journal.not_in_input();
         drop(journal);
         let sent = run(&path, last, usize::MAX);
         let holding = holds(&service, sent.iter().map(|index| last[*index]));
@@ -151,16 +151,16 @@ fn of_updates_that_are_alike_each_knows_for_itself_whether_it_may_have_been_made
         let found = journal.look_up(index, fingerprint((1, 1)), Resend::default());
         let (position, _) = found;
         journal.sent(&[position]).expect("a record");
-        let reason = refused.clone().knowing(may_have_acted);
-        let rejected = (position, Settled::Rejected(&reason));
-        journal.settled(&[rejected]).expect("a record");
+        let reason = refused.clone().with_may_have_acted(may_have_acted);
+        let rejected = (position, RecordedStatus::Rejected(reason.clone()));
+        journal.finished(&[rejected]).expect("a record");
     }
     drop(journal);
     let mut journal = open(&path);
     for (index, may_have_acted) in [(0, true), (1, false)] {
         let found = journal.look_up(index, fingerprint((1, 1)), Resend::default());
         let (_, recorded) = found;
-        let reason = refused.clone().knowing(may_have_acted);
+        let reason = refused.clone().with_may_have_acted(may_have_acted);
         assert_eq!(recorded, Recorded::Rejected(reason), "{index}");
     }
 }

@@ -1,4 +1,4 @@
-//! Laws of a process that is killed, with a process that is.
+//! Properties of the journal of a killed process, tested with such a process.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 
-/// Tells the test below that it is the process to be killed, and where its journal is.
+/// Makes the test below the process to be killed. Its value is the path of the journal.
 const VICTIM: &str = "WEBFLOW_CMS_JOURNAL_OF_VICTIM";
 const NAME: &str =
-    "bulk::journal::tests::killed::what_a_killed_process_was_told_to_be_recorded_is_recorded";
+    "bulk::journal::tests::killed::records_that_a_killed_process_has_written_are_kept";
 
-/// Sends and settles items without end, from the first that is fresh, and says what it has done.
+/// Sends and updates items without end, from the first new one, and prints each that is recorded.
 fn run(path: &str) {
     let mut journal = open(Path::new(path));
     let start = (0..).find(|index| !journal.past.knows(item(*index).fingerprint));
@@ -19,9 +19,9 @@ fn run(path: &str) {
         journal.sent(&items([index])).expect("a record");
         println!("\nsent {index}");
         journal
-            .settled(&[(item(index), Settled::Updated)])
+            .finished(&[(item(index), RecordedStatus::Updated)])
             .expect("a record");
-        println!("\nsettled {index}");
+        println!("\nrecorded {index}");
         std::io::stdout().flush().expect("a reader");
     }
 }
@@ -37,7 +37,7 @@ fn victim(path: &Path) -> Child {
 }
 
 #[test]
-fn what_a_killed_process_was_told_to_be_recorded_is_recorded() {
+fn records_that_a_killed_process_has_written_are_kept() {
     if let Ok(path) = env::var(VICTIM) {
         return run(&path);
     }
@@ -47,8 +47,8 @@ fn what_a_killed_process_was_told_to_be_recorded_is_recorded() {
         let mut victim = victim(&path);
         let stdout = victim.stdout.take().expect("its words");
         let mut words = BufReader::new(stdout).lines().map_while(Result::ok);
-        let settled = |word: &String| word.strip_prefix("settled ")?.parse::<u64>().ok();
-        let mut last = words.find_map(|word| settled(&word)).expect("a record");
+        let number = |word: &String| word.strip_prefix("recorded ")?.parse::<u64>().ok();
+        let mut last = words.find_map(|word| number(&word)).expect("a record");
 
         let error = Journal::open(&path, &parameters()).expect_err("it is in use");
         assert_eq!(error.kind(), &JournalErrorKind::InUse);
@@ -56,23 +56,25 @@ fn what_a_killed_process_was_told_to_be_recorded_is_recorded() {
         last = words
             .by_ref()
             .take(round * 7)
-            .filter_map(|word| settled(&word))
+            .filter_map(|word| number(&word))
             .last()
             .unwrap_or(last);
         victim.kill().expect("it runs");
         victim.wait().expect("it has ended");
         last = words
-            .filter_map(|word| settled(&word))
+            .filter_map(|word| number(&word))
             .last()
             .unwrap_or(last);
 
         let mut journal = open(&path);
         let known = recorded(&mut journal.past, last + 2);
-        let told = known.iter().take(last as usize + 1);
-        let doubts = told.filter(|known| **known != Some(Kind::Updated)).count();
+        let printed = known.iter().take(last as usize + 1);
+        let unknown = printed
+            .filter(|known| **known != Some(Kind::Updated))
+            .count();
         assert!(
-            doubts < round,
-            "{doubts} items in doubt after {round} kills"
+            unknown < round,
+            "{unknown} items are unknown after {round} kills"
         );
         assert_eq!(known[last as usize], Some(Kind::Updated));
     }

@@ -1,4 +1,4 @@
-//! Laws of the line.
+//! Properties of item updates as JSON lines.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use super::*;
 
 const LINE: &str = r#"{"id":"66f6ed9576ddacf3149d5ea6","cmsLocaleId":"66f6e966c9e1dc700a857ca4","isArchived":false,"isDraft":true,"fieldData":{"b":12345678901234567890.10,"a":null,"c":{"é":[1e2]}}}"#;
 
-fn refused(text: &str) -> String {
+fn rejected(text: &str) -> String {
     ItemUpdate::from_json(text)
-        .expect_err("a refusal")
+        .expect_err("an error")
         .to_string()
 }
 
 #[test]
-fn a_line_becomes_the_same_line_again_to_the_digit() {
+fn a_line_survives_a_round_trip_to_the_digit() {
     let update = ItemUpdate::from_json(LINE).expect("an update");
     assert_eq!(update.to_json().expect("a line"), LINE);
     let bare = r#"{"id":"66f6ed9576ddacf3149d5ea6"}"#;
@@ -24,7 +24,7 @@ fn a_line_becomes_the_same_line_again_to_the_digit() {
 }
 
 #[test]
-fn a_line_holds_what_is_sent_for_the_update_and_nothing_else() {
+fn a_line_has_the_members_that_are_sent_and_no_others() {
     let members = |text: &str| {
         let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).expect("JSON");
         let text = |(name, value): (_, Box<RawValue>)| (name, value.get().to_owned());
@@ -36,7 +36,7 @@ fn a_line_holds_what_is_sent_for_the_update_and_nothing_else() {
 }
 
 #[test]
-fn an_update_is_one_line_even_if_its_fields_were_written_on_several() {
+fn an_update_is_one_line_although_its_fields_have_line_breaks() {
     let fields: Box<RawValue> =
         serde_json::from_str("{\"a\":\r\n[1,\n2],\"b\":\"\\n\"}").expect("JSON");
     let id = ItemId::new("66f6ed9576ddacf3149d5ea6").expect("an id");
@@ -51,34 +51,37 @@ fn an_update_is_one_line_even_if_its_fields_were_written_on_several() {
 }
 
 #[test]
-fn the_reason_of_an_earlier_run_is_passed_over() {
+fn the_member_error_is_ignored() {
     let with_reason = LINE.replace("{\"id\"", r#"{"error":{"kind":"not_found"},"id""#);
     let update = ItemUpdate::from_json(&with_reason).expect("an update");
     assert_eq!(update.to_json().expect("a line"), LINE);
 }
 
 #[test]
-fn a_byte_order_mark_before_a_line_is_passed_over() {
+fn a_byte_order_mark_before_a_line_is_ignored() {
     let marked = format!("\u{feff}{LINE}");
     let update = ItemUpdate::from_json(&marked).expect("an update");
     assert_eq!(update.to_json().expect("a line"), LINE);
-    let said = refused("\u{feff}{\"id\":7}");
-    assert!(said.contains("column 7: "), "the mark is no column: {said}");
+    let error = rejected("\u{feff}{\"id\":7}");
+    assert!(
+        error.contains("column 7: "),
+        "the mark is no column: {error}"
+    );
 }
 
 #[test]
-fn an_update_may_be_written_over_several_lines() {
+fn pretty_printed_json_is_accepted() {
     let value: serde_json::Value = serde_json::from_str(LINE).expect("JSON");
     let pretty = serde_json::to_string_pretty(&value).expect("JSON");
     assert!(ItemUpdate::from_json(&pretty).is_ok());
-    let said = refused("{\n  \"id\": \"66f6ed9576ddacf3149d5ea6\",\n  oops\n}");
-    assert!(said.contains("column 41: a member name"), "{said}");
+    let error = rejected("{\n  \"id\": \"66f6ed9576ddacf3149d5ea6\",\n  oops\n}");
+    assert!(error.contains("column 41: a member name"), "{error}");
 }
 
 #[test]
-fn what_is_no_object_is_refused_in_words_that_say_what_it_is() {
+fn the_error_of_a_text_that_is_not_an_object_describes_the_text() {
     let id = r#""id":"66f6ed9576ddacf3149d5ea6""#;
-    for (text, told) in [
+    for (text, expected) in [
         (
             "",
             "column 1: the text is empty; an item update is one JSON object",
@@ -134,17 +137,17 @@ fn what_is_no_object_is_refused_in_words_that_say_what_it_is() {
             "{\"id\":1,}",
             "column 9: unexpected comma before a closing bracket",
         ),
-        ("{\"id\" 1}", "the JSON is broken: expected `:`"),
+        ("{\"id\" 1}", "invalid JSON: expected `:`"),
     ] {
-        let said = refused(text);
-        assert!(said.contains(told), "{text}: {said}");
+        let error = rejected(text);
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }
 
 #[test]
-fn a_member_that_is_wrong_is_refused_with_its_name_and_place() {
+fn an_invalid_member_is_rejected_with_its_name_and_column() {
     let id = r#""id":"66f6ed9576ddacf3149d5ea6""#;
-    for (text, told) in [
+    for (text, expected) in [
         ("{}", "column 2: the member \"id\" is missing"),
         ("{\"id\":\"66f6\"}", "column 7: item id \"66f6\" is not"),
         (
@@ -190,17 +193,17 @@ fn a_member_that_is_wrong_is_refused_with_its_name_and_place() {
             "\"error\" appears twice",
         ),
     ] {
-        let said = refused(text);
-        assert!(said.contains(told), "{text}: {said}");
+        let error = rejected(text);
+        assert!(error.contains(expected), "{text}: {error}");
     }
-    let long = refused(&format!("{{{id},\"{}\":1}}", "x".repeat(100_000)));
+    let long = rejected(&format!("{{{id},\"{}\":1}}", "x".repeat(100_000)));
     assert!(long.len() < 1000, "{} bytes", long.len());
 }
 
 #[test]
-fn a_field_that_must_not_go_out_is_refused_with_its_path() {
+fn an_invalid_field_is_rejected_with_its_path() {
     let deep = "[".repeat(200) + &"]".repeat(200);
-    for (fields, told) in [
+    for (fields, expected) in [
         (r#"{"a":1,"a":2}"#, "the field \"a\" is set more than once"),
         (
             r#"{"name":5}"#,
@@ -215,22 +218,22 @@ fn a_field_that_must_not_go_out_is_refused_with_its_path() {
             "the number at \"a.b[0]\" is not finite",
         ),
         (
-            r#"{"a":["cut \ud83d"]}"#,
-            "the text at \"a[0]\" holds half of a surrogate pair",
+            r#"{"a":["half \ud83d"]}"#,
+            "the string at \"a[0]\" has half of a surrogate pair",
         ),
         (
             &format!(r#"{{"a":{deep}}}"#),
             "the field \"a\" is nested more than 123 levels deep",
         ),
     ] {
-        let said = refused(&format!(
+        let error = rejected(&format!(
             r#"{{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{fields}}}"#
         ));
-        assert!(said.contains(told), "{fields}: {said}");
+        assert!(error.contains(expected), "{fields}: {error}");
     }
 }
 
-/// Words of parsers and of Rust, which say nothing to who writes a file.
+/// Words of parsers and of Rust, which mean nothing to the author of a file.
 const FOREIGN: [&str; 9] = [
     "struct",
     "EOF",
@@ -245,27 +248,27 @@ const FOREIGN: [&str; 9] = [
 
 proptest! {
     #[test]
-    fn a_broken_line_is_refused_in_words_of_its_own(
+    fn the_error_of_an_invalid_line_uses_no_words_of_the_parser(
         at in 0..LINE.len(),
         put in "[{}\\[\\]\",:\\\\a1\n-]{0,3}",
-        cut in 0..4_usize,
+        removed in 0..4_usize,
     ) {
-        let (before, after) = (LINE.get(..at), LINE.get(at + cut..));
+        let (before, after) = (LINE.get(..at), LINE.get(at + removed..));
         let text = format!("{}{put}{}", before.unwrap_or(LINE), after.unwrap_or_default());
         let Err(error) = ItemUpdate::from_json(&text) else { return Ok(()) };
         let Some(InvalidInput::InvalidItemUpdate { column, reason }) = error.invalid_input() else {
             return Ok(());
         };
         prop_assert!((1..=text.len() + 1).contains(column), "{column}");
-        // What is quoted are the words of who wrote the line.
-        let said: String = reason.split('"').step_by(2).collect();
+        // The quoted parts are the author's own.
+        let unquoted: String = reason.split('"').step_by(2).collect();
         for foreign in FOREIGN {
-            prop_assert!(!said.contains(foreign), "{said}");
+            prop_assert!(!unquoted.contains(foreign), "{unquoted}");
         }
     }
 
     #[test]
-    fn what_is_read_is_read_by_others_too(
+    fn an_accepted_line_is_json_to_other_parsers(
         text in "\\{(\"[a-c]\":(\"(\\\\u[dD][89c][03][0-9]|é){0,3}\"|\\[{0,3}1\\]{0,3}),?){1,2}\\}",
     ) {
         let line = format!(r#"{{"id":"66f6ed9576ddacf3149d5ea6","fieldData":{text}}}"#);

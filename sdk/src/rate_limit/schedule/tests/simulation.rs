@@ -1,10 +1,10 @@
-//! A service and its callers in simulated time: what the laws of the schedule are tried on.
+//! A service and its callers in simulated time: the world of the schedule's property tests.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use super::super::{Heard, Rule, Schedule, Ticket, Turn};
+use super::super::{Reported, Rule, Schedule, Ticket, Turn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -104,7 +104,7 @@ impl Scenario {
     }
 }
 
-/// What came of a scenario.
+/// The result of a scenario.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// From the first request to the last response.
@@ -219,7 +219,12 @@ impl Service {
         verdict
     }
 
-    fn heard(&self, verdict: &Verdict, scenario: &Scenario, random: &mut fastrand::Rng) -> Heard {
+    fn reported(
+        &self,
+        verdict: &Verdict,
+        scenario: &Scenario,
+        random: &mut fastrand::Rng,
+    ) -> Reported {
         let seconds = match scenario.wait {
             Wait::Whole => Some(verdict.whole),
             Wait::Next => Some(verdict.next),
@@ -232,7 +237,7 @@ impl Service {
             Rounding::Down => seconds.floor(),
             Rounding::Nearest => seconds.round(),
         });
-        let mut heard = Heard {
+        let mut reported = Reported {
             limit: Some(self.limit),
             remaining: Some(verdict.remaining),
             retry_after: seconds.map(Duration::from_secs_f64),
@@ -240,29 +245,29 @@ impl Service {
         };
         match scenario.lie {
             None => {}
-            Some(Lie::Absent) => (heard.limit, heard.remaining) = (None, None),
-            Some(Lie::OnlyLimit) => heard.remaining = None,
-            Some(Lie::OnlyRemaining) => heard.limit = None,
-            Some(Lie::Constant) => heard.remaining = Some(self.limit - 1),
+            Some(Lie::Absent) => (reported.limit, reported.remaining) = (None, None),
+            Some(Lie::OnlyLimit) => reported.remaining = None,
+            Some(Lie::OnlyRemaining) => reported.limit = None,
+            Some(Lie::Constant) => reported.remaining = Some(self.limit - 1),
             Some(Lie::Late(requests)) => {
                 let then = self.history.len().saturating_sub(requests + 1);
-                heard.remaining = Some(self.history[then]);
+                reported.remaining = Some(self.history[then]);
             }
             Some(Lie::Higher(times)) => {
-                heard.limit = Some(self.limit * times);
-                heard.remaining = Some(self.limit * (times - 1) + verdict.remaining);
+                reported.limit = Some(self.limit * times);
+                reported.remaining = Some(self.limit * (times - 1) + verdict.remaining);
             }
             Some(Lie::Random) => {
-                heard.limit = random.bool().then(|| random.u64(0..=self.limit * 2));
-                heard.remaining = random.bool().then(|| random.u64(0..=self.limit * 2));
-                if !heard.is_refused {
-                    heard.retry_after = random
+                reported.limit = random.bool().then(|| random.u64(0..=self.limit * 2));
+                reported.remaining = random.bool().then(|| random.u64(0..=self.limit * 2));
+                if !reported.is_refused {
+                    reported.retry_after = random
                         .bool()
                         .then(|| Duration::from_secs(random.u64(0..=90)));
                 }
             }
         }
-        heard
+        reported
     }
 }
 
@@ -329,7 +334,7 @@ pub(super) fn run(scenario: &Scenario) -> Outcome {
     let mut waiting: Vec<Option<(usize, Ticket)>> = vec![None; scenario.callers];
     let mut asked = vec![0; scenario.callers];
     let mut in_flight = 0_usize;
-    let mut heads: Vec<Heard> = Vec::new();
+    let mut heads: Vec<Reported> = Vec::new();
     let idle = |request: usize| {
         let idle = scenario.idle.iter().find(|(before, _)| *before == request);
         idle.map_or(Duration::ZERO, |(_, idle)| *idle)
@@ -385,9 +390,9 @@ pub(super) fn run(scenario: &Scenario) -> Outcome {
             Event::Arrival(send, ticket) => {
                 outcome.arrived.push(now);
                 let verdict = service.ask(service_time(now));
-                let heard = service.heard(&verdict, scenario, &mut random);
+                let reported = service.reported(&verdict, scenario, &mut random);
                 let (_, back) = latency(scenario.seed, send);
-                heads.push(heard);
+                heads.push(reported);
                 push(
                     &mut events,
                     now + back,
@@ -396,20 +401,20 @@ pub(super) fn run(scenario: &Scenario) -> Outcome {
             }
             Event::Response(send, ticket, head) => {
                 let caller = callers_of[send];
-                let heard = heads[head];
-                if heard.is_refused {
+                let reported = heads[head];
+                if reported.is_refused {
                     if outcome.refused == 0 {
                         outcome.at_first_refusal = in_flight;
                     }
                     outcome.refused += 1;
                     outcome.refusals.push(outcome.sent[send]);
-                    schedule.pause(now + heard.retry_after.unwrap_or(MINUTE));
+                    schedule.pause(now + reported.retry_after.unwrap_or(MINUTE));
                 }
                 in_flight -= 1;
-                let sooner = schedule.hear(ticket, &heard, now);
+                let sooner = schedule.learn(ticket, &reported, now);
                 outcome.took = now - scenario.start;
                 // One that was refused is made again.
-                if heard.is_refused {
+                if reported.is_refused {
                     push(&mut events, now, Event::Begin(caller, outcome.order[send]));
                 } else if next_request < scenario.requests {
                     push(

@@ -1,27 +1,28 @@
-//! The laws of the even schedule.
+//! The properties of the even schedule.
 
 use std::time::Duration;
 
-use super::super::{GRACE, Heard, LATENESS, MINUTE, Rule, Schedule, Turn};
+use super::super::limits::{GRACE, LATENESS, MINUTE};
+use super::super::{Reported, Rule, Schedule, Turn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A response of no request in particular.
-fn hear(
+fn learn(
     schedule: &mut Schedule,
     limit: Option<u64>,
     remaining: Option<u64>,
     now: Duration,
 ) -> bool {
-    let heard = Heard {
+    let reported = Reported {
         limit,
         remaining,
-        ..Heard::default()
+        ..Reported::default()
     };
-    schedule.hear(u64::MAX, &heard, now)
+    schedule.learn(u64::MAX, &reported, now)
 }
 
-fn paced(limit: u32) -> Schedule {
+fn limited(limit: u32) -> Schedule {
     Schedule::new(Rule::Fixed(limit), 1.0)
 }
 
@@ -38,7 +39,7 @@ fn send(schedule: &mut Schedule, mut now: Duration) -> Duration {
 #[test]
 fn whatever_the_way_takes_no_sixty_seconds_see_more_arrivals_than_the_limit() {
     for limit in [1, 2, 7, 60, 119, 120, 121, 600] {
-        let mut schedule = paced(limit);
+        let mut schedule = limited(limit);
         let mut now = Duration::ZERO;
         let mut arrivals = Vec::new();
         for number in 0..limit * 3 {
@@ -66,7 +67,7 @@ fn whatever_the_way_takes_no_sixty_seconds_see_more_arrivals_than_the_limit() {
 
 #[test]
 fn the_pace_costs_less_than_two_percent() {
-    let mut schedule = paced(120);
+    let mut schedule = limited(120);
     let first = send(&mut schedule, Duration::ZERO);
     let last = (1..1_000).fold(first, |now, _| send(&mut schedule, now));
     assert!(last - first < (SECOND * 999 / 2).mul_f64(1.02), "{last:?}");
@@ -74,7 +75,7 @@ fn the_pace_costs_less_than_two_percent() {
 
 #[test]
 fn turns_come_in_the_order_in_which_they_were_asked_for() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
     assert_eq!(schedule.ask(first, SECOND), Turn::Now);
     let interval = schedule.interval();
@@ -86,7 +87,7 @@ fn turns_come_in_the_order_in_which_they_were_asked_for() {
 
 #[test]
 fn who_leaves_is_not_waited_for() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
     assert_eq!(schedule.ask(first, SECOND), Turn::Now);
     assert!(schedule.leave(second));
@@ -101,7 +102,7 @@ fn who_leaves_is_not_waited_for() {
 
 #[test]
 fn who_is_never_polled_again_holds_nobody_up_for_long() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     let now = send(&mut schedule, SECOND);
     let [asleep, awake] = [schedule.enter(), schedule.enter()];
     let Turn::At(due) = schedule.ask(asleep, now) else {
@@ -111,7 +112,11 @@ fn who_is_never_polled_again_holds_nobody_up_for_long() {
     let late = due + GRACE + SECOND;
     assert_eq!(schedule.ask(awake, late), Turn::Now);
     let next = send(&mut schedule, late);
-    assert_eq!(next, late + schedule.interval(), "the pace is as before");
+    assert_eq!(
+        next,
+        late + schedule.interval(),
+        "the interval is as before"
+    );
     assert_eq!(
         schedule.ask(asleep, next + SECOND * 9),
         Turn::Now,
@@ -121,7 +126,7 @@ fn who_is_never_polled_again_holds_nobody_up_for_long() {
 
 #[test]
 fn who_is_never_polled_again_holds_nobody_up_although_its_turn_looked_far_away() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     let now = send(&mut schedule, SECOND);
     let leaving: Vec<_> = (0..100).map(|_| schedule.enter()).collect();
     let [asleep, awake] = [schedule.enter(), schedule.enter()];
@@ -135,7 +140,7 @@ fn who_is_never_polled_again_holds_nobody_up_although_its_turn_looked_far_away()
 
 #[test]
 fn a_pause_holds_everybody_and_nobody_bursts_after_it() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
     schedule.pause(SECOND * 30);
     schedule.pause(SECOND * 20);
@@ -152,7 +157,7 @@ fn a_pause_holds_everybody_and_nobody_bursts_after_it() {
 
 #[test]
 fn time_without_requests_is_not_saved_up() {
-    let mut schedule = paced(60);
+    let mut schedule = limited(60);
     send(&mut schedule, SECOND);
     let now = send(&mut schedule, SECOND * 600);
     assert_eq!(now, SECOND * 600);
@@ -163,12 +168,12 @@ fn time_without_requests_is_not_saved_up() {
 fn the_limit_is_learned_and_a_faster_one_lets_those_who_wait_ask_again() {
     let mut schedule = Schedule::new(Rule::learned(60).spread(), 1.0);
     let slow = schedule.interval();
-    assert!(hear(&mut schedule, Some(120), Some(119), SECOND));
+    assert!(learn(&mut schedule, Some(120), Some(119), SECOND));
     assert_eq!(schedule.interval(), slow / 2);
-    assert!(!hear(&mut schedule, Some(60), Some(59), SECOND));
+    assert!(!learn(&mut schedule, Some(60), Some(59), SECOND));
     assert_eq!(schedule.interval(), slow);
     assert!(
-        !hear(&mut schedule, Some(0), None, SECOND),
+        !learn(&mut schedule, Some(0), None, SECOND),
         "a limit of nothing is no limit"
     );
     assert_eq!(schedule.interval(), slow);
@@ -176,8 +181,8 @@ fn the_limit_is_learned_and_a_faster_one_lets_those_who_wait_ask_again() {
 
 #[test]
 fn a_pace_that_was_set_by_hand_learns_nothing() {
-    let mut schedule = paced(30);
-    hear(&mut schedule, Some(120), None, SECOND);
+    let mut schedule = limited(30);
+    learn(&mut schedule, Some(120), None, SECOND);
     assert_eq!(schedule.limit(), Some(30));
 }
 
@@ -196,7 +201,7 @@ fn shares_never_add_up_to_more_than_the_whole() {
 fn without_a_pace_all_go_at_once() {
     let mut schedule = Schedule::new(Rule::Off, 1.0);
     let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
-    hear(&mut schedule, Some(60), Some(0), SECOND);
+    learn(&mut schedule, Some(60), Some(0), SECOND);
     schedule.pause(SECOND * 9);
     for ticket in tickets.into_iter().rev() {
         assert_eq!(schedule.ask(ticket, SECOND), Turn::Now);
@@ -205,14 +210,14 @@ fn without_a_pace_all_go_at_once() {
 
 #[test]
 fn our_own_use_is_never_taken_for_that_of_others() {
-    let mut schedule = paced(120);
+    let mut schedule = limited(120);
     let mut now = Duration::ZERO;
     let even = schedule.interval();
     for number in 0..600 {
         now = send(&mut schedule, now);
         // A fixed window, whose count begins anew with each 60 seconds.
         let used = (now.as_secs_f64() % 60.0 / even.as_secs_f64()) as u64 + 1;
-        hear(
+        learn(
             &mut schedule,
             Some(120),
             Some(120_u64.saturating_sub(used)),
@@ -224,30 +229,30 @@ fn our_own_use_is_never_taken_for_that_of_others() {
 
 #[test]
 fn a_small_bucket_is_not_taken_for_the_use_of_others() {
-    let mut schedule = paced(120);
+    let mut schedule = limited(120);
     let even = schedule.interval();
     let mut now = Duration::ZERO;
     for remaining in [9, 9, 8, 9, 9, 8, 8, 9, 9, 9] {
         now = send(&mut schedule, now);
-        hear(&mut schedule, Some(120), Some(remaining), now);
+        learn(&mut schedule, Some(120), Some(remaining), now);
         assert_eq!(schedule.interval(), even);
     }
 }
 
 #[test]
 fn what_others_leave_over_is_spread_until_the_count_begins_anew() {
-    let mut schedule = paced(120);
+    let mut schedule = limited(120);
     let even = schedule.interval();
     let mut now = Duration::ZERO;
     for remaining in (20..40).rev() {
         now = send(&mut schedule, now);
-        hear(&mut schedule, Some(120), Some(remaining), now);
+        learn(&mut schedule, Some(120), Some(remaining), now);
     }
     assert_eq!(schedule.interval(), MINUTE / 20);
-    hear(&mut schedule, Some(120), Some(119), now);
+    learn(&mut schedule, Some(120), Some(119), now);
     assert_eq!(schedule.interval(), even);
     for remaining in (0..5).rev() {
-        hear(&mut schedule, Some(120), Some(remaining), now);
+        learn(&mut schedule, Some(120), Some(remaining), now);
     }
     assert_eq!(schedule.interval(), MINUTE, "nothing is left");
 }
