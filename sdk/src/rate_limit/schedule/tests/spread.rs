@@ -66,7 +66,7 @@ fn whatever_the_way_takes_no_sixty_seconds_see_more_arrivals_than_the_limit() {
 }
 
 #[test]
-fn the_pace_costs_less_than_two_percent() {
+fn even_spreading_costs_less_than_two_percent() {
     let mut schedule = limited(120);
     let first = send(&mut schedule, Duration::ZERO);
     let last = (1..1_000).fold(first, |now, _| send(&mut schedule, now));
@@ -180,7 +180,7 @@ fn the_limit_is_learned_and_a_faster_one_lets_those_who_wait_ask_again() {
 }
 
 #[test]
-fn a_pace_that_was_set_by_hand_learns_nothing() {
+fn a_fixed_limit_is_not_changed_by_responses() {
     let mut schedule = limited(30);
     learn(&mut schedule, Some(120), None, SECOND);
     assert_eq!(schedule.limit(), Some(30));
@@ -198,7 +198,7 @@ fn shares_never_add_up_to_more_than_the_whole() {
 }
 
 #[test]
-fn without_a_pace_all_go_at_once() {
+fn without_a_limit_all_requests_leave_at_once() {
     let mut schedule = Schedule::new(Rule::Off, 1.0);
     let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
     learn(&mut schedule, Some(60), Some(0), SECOND);
