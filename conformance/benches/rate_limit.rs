@@ -1,5 +1,5 @@
-//! `cargo xtask bench rate_limit`: how long the rate limit makes requests take, beside the least time that they could,
-//! and whether any is refused all the same.
+//! `cargo xtask bench rate_limit`: the time that requests take under the rate limit, the least possible time, and the
+//! requests that are refused in spite of the rate limiter.
 //!
 //! The client is the SDK's own, over sockets; only time is virtual.
 
@@ -152,7 +152,7 @@ enum Callers {
     AllAtOnce,
     /// The same few, evenly spread.
     Spread,
-    /// Two clients that do not know of each other, each with half of the limit.
+    /// Two clients without knowledge of each other, each with half of the limit.
     TwoClients,
 }
 
@@ -173,7 +173,7 @@ struct Row {
     requests: usize,
     took: Duration,
     refused: usize,
-    /// How many were in flight when the first refusal came.
+    /// Requests in flight at the first 429.
     in_flight: usize,
     /// Whether the limit fell, so that the least time is another one.
     falls: bool,
@@ -250,7 +250,7 @@ impl<'a> Trial<'a> {
     fn client(&self, rate_limiter: RateLimiter) -> Result<Client, Error> {
         Client::builder(Token::new(self.world.server().token())?)
             .base_url(self.world.base_url())
-            // Nothing here is encrypted, so loading the system's certificates would be time wasted.
+            // Nothing here is encrypted, so the system's certificates are not loaded.
             .http(reqwest::Client::builder().no_proxy().tls_certs_only([]))
             .clock(SdkTime(self.world.time()))
             .observer(self.watch.clone())
@@ -311,7 +311,7 @@ fn count(requests: usize) -> u32 {
     u32::try_from(requests).unwrap_or(u32::MAX)
 }
 
-/// A time in flight, in two parts, that the number of the request decides.
+/// A latency in two parts, by the number of the request.
 fn latency(number: usize) -> (Duration, Duration) {
     let mut rng = fastrand::Rng::with_seed(SEED ^ u64::try_from(number).unwrap_or(0));
     let whole = rng.u64(50..=500);
@@ -322,7 +322,7 @@ fn latency(number: usize) -> (Duration, Duration) {
     )
 }
 
-/// Hands everything on to the virtual time, and counts what is in flight.
+/// An observer that reports to the virtual time and counts requests in flight.
 #[derive(Clone, Debug)]
 struct Watch {
     time: SdkTime,

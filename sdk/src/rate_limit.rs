@@ -1,4 +1,4 @@
-//! The rate limit of a token: what responses say of it, and the limiter that keeps it.
+//! The rate limiter of a token, and the rate limit in the headers of a response.
 
 mod headers;
 mod limiter;

@@ -1,4 +1,4 @@
-//! The rate limiter of a token, which calls wait at for their turn.
+//! The rate limiter of a token.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,35 +14,36 @@ use crate::error::{Error, InvalidInput, RetryStopped};
 use crate::observe::{CallId, Observers, WaitCause};
 use crate::time::Clock;
 
-/// Limits the requests of a token to what the service grants it.
+/// Limits the rate of the requests of one token, and pauses all of them when the service requests a wait.
 ///
-/// Clones share one limiter, and so do the clones of a client. Make one for each token, and give it to every client that
-/// uses the token, with [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
+/// Clones share the limiter, and so do the clones of a client. Make one for each token, and pass it to every client
+/// with that token by [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
 ///
-/// Webflow grants a token 60 or 120 requests a minute, by the plan of the site. It counts in a window of 60 seconds that
-/// begins with the first request, and every response says how many requests are left and when the window ends.
+/// Webflow grants a token 60 or 120 requests a minute, depending on the plan of the site. It counts in a window of 60
+/// seconds that begins with the first request. Every response says how many requests are left and when the window ends.
 ///
 /// # Schedule
 ///
 /// - By default, requests leave at once while some are left, then wait for the window's end. 40 requests at a limit of
-///   120 wait for nothing; 400 wait for three windows, 180 seconds.
-/// - [`spread`](Self::spread) and [`fixed`](Self::fixed) keep an even distance between requests: 60.75 seconds divided
+///   120 do not wait; 400 wait for three windows, 180 seconds.
+/// - [`spread`](Self::spread) and [`fixed`](Self::fixed) keep an even interval between requests: 60.75 seconds divided
 ///   by the limit.
 /// - [`share`](Self::share) uses a part of the limit, for a token that several processes use.
 ///
-/// Requests leave in the order in which they were asked for; an attempt that is a retry takes its place behind those
-/// that wait by then. A `Retry-After` of a 429 or 503 response stops all requests of the token until it is over.
+/// Requests leave in the order in which they asked. A retry queues behind the requests that are already waiting. A
+/// `Retry-After` of a 429 or 503 response pauses all requests of the token.
 ///
-/// # What the default relies on
+/// # Assumptions of the default
 ///
-/// It expects no kind of window. Where the headers are true and nobody else uses the token, no request is refused by a
-/// fixed window of any phase, a sliding window or a token bucket that holds as many requests as the limit, whatever the
-/// order of the responses. Four requests leave before the first response, and again after a minute without requests.
+/// The default assumes no window algorithm. Where the headers are true and no other client uses the token, no request is
+/// refused by a fixed window of any phase, a sliding window or a token bucket that holds as many requests as the limit.
+/// The order of the responses does not matter. Up to four requests leave before the first response, and again after a
+/// minute without requests.
 ///
-/// If `X-RateLimit-Remaining` falls by more than the limiter's own requests, somebody else uses the token. The limiter
-/// uses what is left, so a request can be refused that leaves at the same time as another process's. Without rate-limit
-/// headers it spreads the requests. It does so from then on if a request is refused that was within the limit by the
-/// headers, or if they grant more than twice the limit in a minute.
+/// If `X-RateLimit-Remaining` decreases by more than the limiter's own requests, another client uses the token. The
+/// limiter uses what is left, so a request can be refused that leaves at the same time as one of the other client.
+/// Without rate-limit headers it spreads the requests. It also spreads them from then on if a request is refused that
+/// was within the limit by the headers, or if the headers grant more than twice the limit in a minute.
 ///
 /// # Example
 ///
@@ -64,7 +65,7 @@ struct Shared {
     rule: Rule,
     share: f64,
     schedule: Mutex<Schedule>,
-    /// Wakes the callers that wait, because their turn may come sooner.
+    /// Wakes waiting calls whose turn may come sooner.
     sooner: Notify,
 }
 
@@ -75,14 +76,14 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter that learns the limit from responses. Until the first response, it assumes 60 requests a minute, the
-    /// lowest limit that Webflow documents.
+    /// Creates a rate limiter that learns the limit from the responses. Until the first response, it assumes 60
+    /// requests a minute, the lowest limit that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Rule::learned(60), 1.0)
     }
 
-    /// A limiter that learns the limit from responses, and assumes this many requests a minute until the first one.
+    /// Creates a rate limiter that learns the limit from the responses, with an initial limit in requests a minute.
     ///
     /// Before the first response, four requests leave at once and the others evenly spread. From 60,750 on they all
     /// leave at once, since timers are no finer than a millisecond.
@@ -95,8 +96,8 @@ impl RateLimiter {
         Ok(Self::with(Rule::learned(initial), 1.0))
     }
 
-    /// A limiter for this many requests a minute, evenly spread, whatever responses say of the limit. Waits that the
-    /// service asks for are kept all the same.
+    /// Creates a rate limiter with a fixed limit in requests a minute, which ignores the limit in responses. Requests
+    /// are evenly spread. It still pauses when the service requests a wait.
     ///
     /// # Errors
     ///
@@ -108,16 +109,17 @@ impl RateLimiter {
         ))
     }
 
-    /// No limit: requests leave at once, and a wait that the service asks one call for does not stop the others. That
-    /// call keeps it all the same.
+    /// Creates a rate limiter without a limit. Requests leave at once, and a wait that the service requests of one call
+    /// does not pause the others.
     #[must_use]
     pub fn unlimited() -> Self {
         Self::with(Rule::Off, 1.0)
     }
 
-    /// A limiter with the same settings that spreads its requests evenly over the minute. It has learned nothing yet.
+    /// Creates a rate limiter with the same settings that spreads its requests evenly over the minute. It has its own
+    /// state.
     ///
-    /// Use it where others send requests with the same token at times that nobody knows. It leaves 1.25 % more time
+    /// Use it where other clients send requests with the same token at unknown times. It leaves 1.25 % more time
     /// between two requests than the limit asks, for requests that take up to 750 ms longer than others to arrive. It
     /// slows down while `X-RateLimit-Remaining` shows that others use up what is left.
     #[must_use]
@@ -125,8 +127,8 @@ impl RateLimiter {
         Self::with(self.0.rule.spread(), self.0.share)
     }
 
-    /// A limiter with the same settings that uses a part of the limit, for a token that several processes use. It has
-    /// learned nothing yet.
+    /// Creates a rate limiter with the same settings and a share of the limit, for a token that several processes use.
+    /// It has its own state.
     ///
     /// A part is rounded down to whole requests, so the parts of all processes together stay within the limit. In no
     /// 60 seconds do more requests arrive than the part.
@@ -151,22 +153,22 @@ impl RateLimiter {
         }))
     }
 
-    /// The requests a minute that the token has, as far as is known: what was set by hand, or what a response said, or
-    /// what is assumed until one does. `None` for [`unlimited`](Self::unlimited) before the first response.
+    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None` for
+    /// [`unlimited`](Self::unlimited) before the first response.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()
     }
 
-    /// How far apart two requests leave on average if there are more of them than the limit, and always if they are
-    /// [spread](Self::spread).
+    /// Returns the interval between two requests: the exact one if they are [spread](Self::spread), and otherwise the
+    /// average of more requests than the limit.
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.schedule().interval()
     }
 
-    /// How long the limit makes this many requests take, from the first to the last, if none was sent in the minute
-    /// before. The time that the requests take themselves is not included.
+    /// Returns the time that the limit takes for this number of requests, from the first to the last, if none was sent
+    /// in the minute before. The latency of the requests is not included.
     ///
     /// By default that is 60 seconds for each full window before the last request; for requests that are
     /// [spread](Self::spread), the [`interval`](Self::interval) for each but the first.
@@ -175,13 +177,13 @@ impl RateLimiter {
         self.schedule().estimate(requests)
     }
 
-    /// How many calls wait for their turn.
+    /// Returns the number of waiting calls.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.schedule().waiting()
     }
 
-    /// Lets no request leave before this time.
+    /// Pauses all requests until this time.
     pub(crate) fn pause(&self, until: Duration) {
         self.schedule().pause(until);
     }
@@ -200,7 +202,7 @@ impl RateLimiter {
             let (turn, paused_until) = {
                 let mut schedule = self.schedule();
                 let paused_until = schedule.paused_until();
-                // Whoever waited may have been woken late.
+                // A sleep may end late.
                 if limits.ends_at.is_some_and(|ends_at| now >= ends_at) {
                     return Err(NotAdmitted::OutOfTime(paused_until.saturating_sub(now)));
                 }
@@ -237,7 +239,7 @@ impl RateLimiter {
         }
     }
 
-    /// Nothing is left half-changed by a panic under the lock, so a poisoned lock is as good as any.
+    /// Ignores poisoning: a panic under the lock leaves no inconsistent state.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.0
             .schedule
@@ -258,7 +260,7 @@ impl fmt::Debug for RateLimiter {
     }
 }
 
-/// What bounds the wait for a turn, and what it runs on.
+/// The limits of a wait for the rate limiter, and its context.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitLimits<'a> {
     pub(crate) clock: &'a dyn Clock,
@@ -269,7 +271,7 @@ pub(crate) struct WaitLimits<'a> {
 }
 
 impl WaitLimits<'_> {
-    /// Until when to sleep, or why not to.
+    /// Returns the end of the sleep, or the reason not to wait.
     fn check(
         &self,
         now: Duration,
@@ -281,7 +283,7 @@ impl WaitLimits<'_> {
             return Err(NotAdmitted::WaitTooLong(pause));
         }
         match self.ends_at {
-            // A pause never gets shorter; a place among others may.
+            // A pause never becomes shorter, but a wait for other calls may.
             Some(ends_at) if paused_until >= ends_at => Err(NotAdmitted::OutOfTime(pause)),
             Some(ends_at) => Ok(due.min(ends_at)),
             None => Ok(due),
@@ -289,17 +291,17 @@ impl WaitLimits<'_> {
     }
 }
 
-/// Why a request does not get a turn, and how long the service has asked to wait.
+/// The reason why a request is not sent, and what remains of the wait that the service requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAdmitted {
     WaitTooLong(Duration),
     OutOfTime(Duration),
-    /// Who watches the call says no.
+    /// The hook of the call aborted it.
     Aborted,
 }
 
 impl NotAdmitted {
-    /// The rest of the wait that the service has asked for.
+    /// Returns what remains of the wait that the service requested.
     pub(crate) fn pause(self) -> Option<Duration> {
         match self {
             Self::WaitTooLong(pause) | Self::OutOfTime(pause) => Some(pause),
@@ -309,8 +311,8 @@ impl NotAdmitted {
 }
 
 impl From<NotAdmitted> for RetryStopped {
-    fn from(why: NotAdmitted) -> Self {
-        match why {
+    fn from(reason: NotAdmitted) -> Self {
+        match reason {
             NotAdmitted::WaitTooLong(_) => Self::RetryAfterTooLong,
             NotAdmitted::OutOfTime(_) => Self::TimeoutExceeded,
             NotAdmitted::Aborted => Self::Aborted,
@@ -375,7 +377,7 @@ impl Drop for Permit {
     }
 }
 
-/// A place among those who wait, released when dropped.
+/// A place in the queue, which is released when dropped.
 struct Place<'a> {
     rate_limiter: &'a RateLimiter,
     ticket: Ticket,

@@ -16,15 +16,15 @@ pub(crate) use self::limits::{Reported, Ticket};
 use self::spread::Spread;
 use self::window::{UNCONFIRMED, Window};
 
-/// What decides the limit.
+/// The source of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
-    /// The headers, and this until they have said something. What is left of a window is spent at once, unless the
-    /// requests are to be spread.
+    /// The headers, and `initial` before the first ones. The rest of a window is spent at once, unless the requests are
+    /// to be spread.
     Learned { initial: u32, is_spread: bool },
     /// This, whatever the headers say. The requests are spread.
     Fixed(u32),
-    /// There is none.
+    /// No limit.
     Off,
 }
 
@@ -99,7 +99,7 @@ impl Schedule {
         }
     }
 
-    /// Takes a place behind all who wait.
+    /// Queues behind all waiting calls.
     pub(crate) fn enter(&mut self) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -211,7 +211,7 @@ impl Schedule {
         }
     }
 
-    /// Lets no request leave before this time.
+    /// Pauses all requests until this time.
     pub(crate) fn pause(&mut self, until: Duration) {
         if self.rule == Rule::Off {
             return;

@@ -109,7 +109,7 @@ fn within_the_limit() -> Rule {
             |(kind, ..)| vec![WINDOWS[*kind]],
             |harness, (kind, limit, requests, seed)| {
                 let fixture = fixture(harness, |settings| {
-                    settings.rate_limiter = RateLimiter::WithInitialLimit(60)
+                    settings.rate_limiter = RateLimiter::WithInitialLimit(60);
                 })?;
                 fixture.world.limit(limiter(*kind, *limit, 59_000));
                 fixture.world.latency(latency(*seed));
@@ -145,7 +145,7 @@ fn beyond_the_limit() -> Rule {
             |(kind, ..)| vec![WINDOWS[*kind]],
             |harness, (kind, limit, requests, (phase, seed))| {
                 let fixture = fixture(harness, |settings| {
-                    settings.rate_limiter = RateLimiter::WithInitialLimit(60)
+                    settings.rate_limiter = RateLimiter::WithInitialLimit(60);
                 })?;
                 fixture.world.limit(limiter(*kind, *limit, *phase));
                 fixture.world.latency(latency(*seed));
@@ -183,7 +183,7 @@ fn used_before() -> Rule {
             },
             |harness, (limit, left, later, seed)| {
                 let fixture = fixture(harness, |settings| {
-                    settings.rate_limiter = RateLimiter::WithInitialLimit(60)
+                    settings.rate_limiter = RateLimiter::WithInitialLimit(60);
                 })?;
                 fixture
                     .world

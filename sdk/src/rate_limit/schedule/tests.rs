@@ -123,7 +123,8 @@ proptest! {
 
     #[test]
     fn up_to_the_limit_requests_take_the_time_of_their_latencies(
-        kind in kinds(), limit in prop_oneof![Just(60), Just(120)], part in 1..=120_usize, seed in any::<u64>(), start in start(), callers in 1..=4_usize,
+        kind in kinds(), limit in prop_oneof![Just(60), Just(120)], part in 1..=120_usize,
+        seed in any::<u64>(), start in start(), callers in 1..=4_usize,
     ) {
         let scenario = Scenario { seed, start, callers, ..Scenario::new(kind, limit, part.min(limit as usize)) };
         let outcome = run(&scenario);
@@ -133,7 +134,9 @@ proptest! {
 
     #[test]
     fn beyond_the_limit_requests_take_two_percent_longer_than_the_window_asks(
-        kind in kinds(), limit in prop_oneof![Just(60), Just(120)], requests in prop_oneof![Just(400), Just(1_000), 361..1_000_usize], seed in any::<u64>(), start in start(), callers in prop_oneof![3 => Just(4_usize), 1 => 3..60_usize],
+        kind in kinds(), limit in prop_oneof![Just(60), Just(120)],
+        requests in prop_oneof![Just(400), Just(1_000), 361..1_000_usize],
+        seed in any::<u64>(), start in start(), callers in prop_oneof![3 => Just(4_usize), 1 => 3..60_usize],
         rounding in prop_oneof![Just(Rounding::Up), Just(Rounding::Down), Just(Rounding::Nearest)],
         other in prop_oneof![Just(Wait::Whole), Just(Wait::Next), Just(Wait::Constant), Just(Wait::Absent)],
     ) {
@@ -151,12 +154,13 @@ proptest! {
             Kind::Fixed(_) if callers > 4 => windows,
             _ => optimum(&scenario),
         };
-        prop_assert!(outcome.took <= optimum.mul_f64(1.02), "{:?} for {:?}: {}", outcome.took, optimum, outcome.took.as_secs_f64() / optimum.as_secs_f64());
+        prop_assert!(outcome.took <= optimum.mul_f64(1.02), "{:?} for {optimum:?}", outcome.took);
     }
 
     #[test]
     fn a_window_of_few_requests_takes_no_window_more_than_it_needs(
-        kind in kinds(), limit in 4..16_u64, windows in 1..=4_usize, more in 0..4_usize, seed in any::<u64>(), start in start(),
+        kind in kinds(), limit in 4..16_u64, windows in 1..=4_usize, more in 0..4_usize,
+        seed in any::<u64>(), start in start(),
     ) {
         let requests = limit as usize * windows + more;
         let scenario = Scenario { seed, start, ..Scenario::new(kind, limit, requests) };
@@ -184,18 +188,21 @@ proptest! {
     ) {
         // A limit below the one that is assumed before the first response is refused by even spreading too.
         let limit = scenario.limit.max(60);
-        let scenario = Scenario { limit, lie: Some(lie), idle: Vec::new(), wait: if honest { scenario.wait } else { Wait::Absent }, requests: scenario.requests.min(400), ..scenario };
+        let wait = if honest { scenario.wait } else { Wait::Absent };
+        let requests = scenario.requests.min(400);
+        let scenario = Scenario { limit, lie: Some(lie), idle: Vec::new(), wait, requests, ..scenario };
         let outcome = run(&scenario);
         // Requests are spread by the limit that the headers give, which may be another one each time.
         let most = outcome.at_first_refusal + if lie == Lie::Random { 4 } else { 0 };
-        prop_assert!(outcome.refused <= most, "{} of {}: {:?} {:?}", outcome.refused, outcome.at_first_refusal, outcome.refusals, outcome.sent);
+        prop_assert!(outcome.refused <= most, "{most} at most: {:?} {:?}", outcome.refusals, outcome.sent);
         prop_assert!(outcome.refused == 0 || outcome.is_spread);
     }
 
     #[test]
     fn a_share_keeps_to_its_part_in_every_minute(scenario in truthful(), part in 1..20_u32, others in others()) {
         let share = f64::from(part) / 20.0;
-        let scenario = Scenario { limit: scenario.limit.max(60), share, others, requests: scenario.requests.min(300), ..scenario };
+        let (limit, requests) = (scenario.limit.max(60), scenario.requests.min(300));
+        let scenario = Scenario { limit, share, others, requests, ..scenario };
         let outcome = run(&scenario);
         let ours = (scenario.limit as f64 * share).floor() as usize;
         for (first, start) in outcome.arrived.iter().enumerate() {
@@ -221,11 +228,13 @@ proptest! {
     }
 
     #[test]
-    fn each_request_of_another_process_costs_at_most_one_refusal_beside_those_in_flight(scenario in truthful(), others in others()) {
+    fn each_request_of_another_process_costs_at_most_one_refusal_beside_those_in_flight(
+        scenario in truthful(), others in others(),
+    ) {
         let scenario = Scenario { limit: scenario.limit.max(60), others, idle: Vec::new(), ..scenario };
         let outcome = run(&scenario);
         let most = outcome.at_first_refusal + scenario.others.len();
-        prop_assert!(outcome.refused <= most, "{} of {}: {:?}", outcome.refused, outcome.at_first_refusal, outcome.refusals);
+        prop_assert!(outcome.refused <= most, "{most} at most: {:?}", outcome.refusals);
     }
 }
 

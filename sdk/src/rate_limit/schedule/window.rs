@@ -6,9 +6,9 @@
 //! - *Remaining.* A response said how many requests are left. Until the next response, that number less the requests in
 //!   flight can only be too low, since a count comes back but is never taken away by time. The service processes
 //!   requests in an order of its own, so the lowest number counts among the responses that may be the last processed.
-//! - *The minute's count.* Fewer requests than the limit can have arrived in the last 60 seconds. A request counts until
-//!   60 seconds after its response, because it arrived before that. If a response of the last minute says how many
-//!   requests are left, only those count as free that were left then or have come back since.
+//! - *The minute's count.* Fewer requests than the limit can have arrived in the last 60 seconds. A request counts
+//!   until 60 seconds after its response, because it arrived before that. If a response of the last minute says how
+//!   many requests are left, only those count as free that were left then or have come back since.
 //! - *The window's end.* Nothing is left, nothing is in flight, and the wait that the last response gave is over. One
 //!   request finds out.
 //! - *Refill.* The service has been seen to hand requests back one by one, as a token bucket does.
@@ -172,7 +172,8 @@ impl Window {
     }
 
     /// Requests that had not come back when the response was processed, and so are not among those that it said were
-    /// left. Where nobody else uses the token, also those of which that is not known, since the minute's count has them.
+    /// left. Where nobody else uses the token, also those of which that is not known, since the minute's count includes
+    /// them.
     fn not_known_to(
         &self,
         latest: &Latest,
@@ -379,8 +380,8 @@ impl Window {
             .count() as u64
     }
 
-    /// How many requests can be refused although a response said that they were left: those that were, or those that are
-    /// left beside the ones in flight.
+    /// How many requests can be refused although a response said that they were left: those that were, or those that
+    /// are left beside the ones in flight.
     pub(super) fn broken(&self, now: Duration) -> u64 {
         let latest = self.latest(now).map_or(0, |latest| latest.remaining);
         latest.saturating_sub(self.flying()).max(self.broken)
