@@ -80,7 +80,8 @@
 //! - A call is retried as its [`RetryPolicy`] says, within the [`RetryBudget`](retry::RetryBudget) of the client. It is
 //!   never retried before the time that the service requests with `Retry-After`.
 //! - All calls of a client, its clones and its raw client share one [`RateLimiter`]. It learns the limit of the token
-//!   from the responses. If the service requests a wait of one call, all calls wait.
+//!   from the responses. Requests leave at once while some are left in the window of the limit, and then wait for its
+//!   end; [`RateLimiter::spread`] spreads them evenly. If the service requests a wait of one call, all calls wait.
 //! - [`ClientBuilder::attempt_timeout`] limits an attempt. [`ClientBuilder::operation_timeout`] limits a call with all
 //!   its attempts and waits.
 //! - Dropping the future of a call cancels it at once.

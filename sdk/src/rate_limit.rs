@@ -7,4 +7,5 @@ mod schedule;
 pub use self::headers::RateLimit;
 pub(crate) use self::headers::requested_wait;
 pub use self::limiter::RateLimiter;
-pub(crate) use self::limiter::{NotAdmitted, WaitLimits};
+pub(crate) use self::limiter::{NotAdmitted, Permit, WaitLimits};
+pub(crate) use self::schedule::Reported;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::{COLLECTION, builder, collection};
 use webflow_cms::bulk::{ItemStatus, NotAttempted, Unknown};
 use webflow_cms::observe::WaitCause;
-use webflow_cms::{Client, ItemId, ItemUpdate, RetryPolicy};
+use webflow_cms::{Client, ItemId, ItemUpdate, RateLimiter, RetryPolicy};
 use webflow_cms_reference::{FaultyServer, Model, ReferenceServer, Reply, Step, Variant};
 
 fn id(number: usize) -> String {
@@ -283,6 +283,28 @@ async fn a_dry_run_says_what_a_run_would_take_and_sends_nothing() {
     assert!(server.log().is_empty());
     let run = client.bulk(collection()).run(updates(250)).expect("a run");
     assert_eq!(run.finish().await.statistics.bytes_sent, plan.bytes);
+}
+
+#[tokio::test]
+async fn a_dry_run_estimates_the_time_that_the_rate_limit_takes() {
+    let two_a_minute = RateLimiter::with_initial_limit(2).expect("above 0");
+    for (rate_limiter, seconds) in [
+        (RateLimiter::new(), 0.0),
+        (two_a_minute.clone(), 60.0),
+        (two_a_minute.spread(), 60.75),
+    ] {
+        let client = builder("http://127.0.0.1", "a-token")
+            .rate_limiter(rate_limiter)
+            .build()
+            .expect("a client");
+        let input = updates(250).into_iter().map(Ok::<_, &str>);
+        let plan = client
+            .bulk(collection())
+            .dry_run(input)
+            .await
+            .expect("a plan");
+        assert_eq!(plan.duration, Duration::from_secs_f64(seconds));
+    }
 }
 
 #[tokio::test]

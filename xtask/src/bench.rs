@@ -19,8 +19,9 @@ enum Bench {
     Isolation,
     /// How much memory and time a bulk run takes, in an optimized build
     Memory,
-    /// What it costs to spread requests over the minute, and whether any is refused all the same
-    Pace,
+    /// The time that the rate limit costs, the least possible time, and the requests that are refused
+    #[value(name = "rate_limit")]
+    RateLimit,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -43,8 +44,8 @@ impl Bench {
                 "test --quiet --locked -p webflow-cms --lib -- --nocapture isolate::table"
             }
             Self::Memory => "bench --quiet --locked -p webflow-cms --bench memory",
-            Self::Pace => {
-                "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench pace"
+            Self::RateLimit => {
+                "bench --quiet --profile dev --locked -p webflow-cms-conformance --bench rate_limit"
             }
         };
         line.split(' ')
@@ -65,7 +66,7 @@ mod tests {
                 Bench::Isolation => ("sdk/src/bulk/core/isolate/table", "isolate::table"),
                 Bench::Bulk => ("conformance/benches/bulk", "bulk"),
                 Bench::Memory => ("sdk/benches/memory", "memory"),
-                Bench::Pace => ("conformance/benches/pace", "pace"),
+                Bench::RateLimit => ("conformance/benches/rate_limit", "rate_limit"),
             };
             assert!(
                 process::root().join(file).with_extension("rs").is_file(),

@@ -164,9 +164,9 @@ async fn plan(upload: &Upload<'_>, input: &mut Input) -> Result<bool, Failure> {
         let _ = display.print(&place.invalid(row));
     };
     let plan = upload.plan(updates, list).await?;
-    let rate_limiter = upload.client.rate_limiter().interval();
+    let limit = upload.client.rate_limiter().limit();
     let invalid = invalid.load(Ordering::Relaxed);
-    say(&summary::of_plan(&plan, invalid, &reading, rate_limiter)).map_err(Failure::too_late)?;
+    say(&summary::of_plan(&plan, invalid, &reading, limit)).map_err(Failure::too_late)?;
     Ok(plan.errors + plan.unknown == 0 && reading.is_complete())
 }
 

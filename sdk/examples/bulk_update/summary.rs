@@ -17,7 +17,7 @@ pub(crate) fn of_plan(
     plan: &DryRun,
     invalid: u64,
     reading: &Reading,
-    rate_limiter: Duration,
+    limit: Option<u64>,
 ) -> String {
     let mut lines = Vec::new();
     let mut others = plan.errors.saturating_sub(invalid);
@@ -32,12 +32,18 @@ pub(crate) fn of_plan(
         lines.push(format!("and {} more that cannot be sent", grouped(others)));
     }
     lines.push(format!(
-        "nothing was sent; without refusals a run takes {} with {} of JSON in {}, one every {:.2} s",
+        "nothing was sent; without refusals a run takes {} with {} of JSON",
         count(plan.requests, "request"),
         count(plan.bytes, "byte"),
-        time(plan.duration),
-        rate_limiter.as_secs_f64(),
     ));
+    if let Some(limit) = limit {
+        let wait = match plan.duration {
+            Duration::ZERO => "no wait".to_owned(),
+            wait => time(wait),
+        };
+        let limit = count(limit, "request");
+        lines.push(format!("the rate limit adds {wait} at {limit} a minute"));
+    }
     for (number, what) in [
         (plan.skipped, ": updated or rejected by an earlier run"),
         (

@@ -115,8 +115,8 @@ impl Bulk {
 
     /// Sets the maximum number of concurrent requests, including requests that wait. Default: 4. 0 counts as 1.
     ///
-    /// A higher number gains little. With Webflow's maximum of 120 requests a minute and half a second for a response,
-    /// one request is in flight at a time, and the others wait for the rate limit or after a failure.
+    /// A higher number gains little for a long run. Four requests at a time, each half a second long, use Webflow's
+    /// maximum of 120 requests within 15 seconds and wait for the rest of the minute.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.job.settings.concurrency = requests.max(1);
         self

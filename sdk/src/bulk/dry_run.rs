@@ -33,8 +33,9 @@ pub struct DryRun {
     pub requests: u64,
     /// The total size of their bodies, in bytes.
     pub bytes: u64,
-    /// The estimated duration at the current rate of the client's rate limiter, without the time for the last response.
-    /// Before its first response, the limiter assumes 60 requests a minute, the lowest limit that Webflow documents.
+    /// The time that the rate limit takes, as [`RateLimiter::estimate`](crate::RateLimiter::estimate) returns it for
+    /// these requests. The latency of the requests is not included. Before its first response, the limiter assumes 60
+    /// requests a minute, the lowest limit that Webflow documents.
     pub duration: Duration,
     /// The number of items that cannot be sent: an error of the source in their place, or too large.
     pub errors: u64,
@@ -105,8 +106,7 @@ pub(super) async fn count(
         }
     }
     send(&mut planner, true, &mut counted);
-    let gaps = u32::try_from(counted.requests.saturating_sub(1)).unwrap_or(u32::MAX);
-    counted.duration = job.client.rate_limiter().interval().saturating_mul(gaps);
+    counted.duration = job.client.rate_limiter().estimate(counted.requests);
     Ok(counted)
 }
 

@@ -51,8 +51,9 @@
 //! # Speed
 //!
 //! The rate limit of the token is the bottleneck: 60 or 120 requests a minute, which is up to 12,000 items a minute.
-//! One process reaches it, and more processes are not faster. If several use one token, give each a
-//! [`share`](crate::RateLimiter::share).
+//! By default, requests leave at once while some are left, then wait for the end of the rate limit's window. A run of up
+//! to 6,000 items at 60 requests a minute does not wait. One process reaches the limit, and more processes are not
+//! faster. If several use one token, give each a [`share`](crate::RateLimiter::share).
 
 mod builder;
 mod call;

@@ -134,7 +134,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Rate limiter. Default: [`RateLimiter::new`], which learns the limit of the token from the responses.
+    /// Rate limiter. Default: [`RateLimiter::new`], which learns the limit of the token from the responses and lets
+    /// requests leave at once while some are left.
     ///
     /// Clients with the same token must share a rate limiter: give each a clone. Such clients must also have the same
     /// clock.

@@ -11,7 +11,9 @@ use tracing::Instrument;
 use super::span::{AttemptSpan, Target};
 use crate::error::{Attempts, Error, ErrorKind, FailedAttempt, InvalidInput, RetryStopped};
 use crate::observe::{AttemptEnd, CallId, Observers, WaitCause};
-use crate::rate_limit::{NotAdmitted, RateLimit, RateLimiter, WaitLimits};
+use crate::rate_limit::{
+    NotAdmitted, Permit, RateLimit, RateLimiter, Reported, WaitLimits, requested_wait,
+};
 use crate::retry::{Decision, Failed, RetryBudget, RetryPermit, RetryPolicy};
 use crate::time::{Clock, Sleep};
 
@@ -189,28 +191,34 @@ impl Effects {
         let mut last: Option<(A::Failure, Option<RetryPermit<'_>>)> = None;
         loop {
             let admitted = self.rate_limiter.acquire(limits).await;
-            let (failure, permit) = last
+            let admitted =
+                admitted.map(|ticket| Permit::new(&self.rate_limiter, &self.clock, ticket));
+            let (failure, retry) = last
                 .take()
-                .map_or((None, None), |(failure, permit)| (Some(failure), permit));
+                .map_or((None, None), |(failure, retry)| (Some(failure), retry));
             let may_leave = match (admitted, &progress.watch) {
-                (Ok(()), Some(watch)) if !watch.leaving().await => Err(NotAdmitted::Aborted),
-                (admitted, _) => admitted,
+                (Ok(_), Some(watch)) if !watch.leaving().await => Err(NotAdmitted::Aborted),
+                (admitted, _) => admitted.map(Permit::sent),
             };
-            if let Err(reason) = may_leave {
-                return Err(match failure {
-                    Some(failure) => CallFailure::NotRetried(failure, reason),
-                    None => CallFailure::NotSent(reason),
-                });
-            }
-            if let Some(permit) = permit {
-                permit.consume();
+            let permit = match may_leave {
+                Ok(permit) => permit,
+                Err(reason) => {
+                    return Err(match failure {
+                        Some(failure) => CallFailure::NotRetried(failure, reason),
+                        None => CallFailure::NotSent(reason),
+                    });
+                }
+            };
+            if let Some(retry) = retry {
+                retry.consume();
             }
             progress.attempts.count = progress.attempts.count.saturating_add(1);
             let number = progress.attempts.count;
             let timeouts = [left(), attempts_left].into_iter().flatten();
             let timeout = timeouts.fold(options.attempt_timeout, Duration::min);
             let started = clock.elapsed();
-            let result = self.attempt_once(call.id(), attempt, number, timeout).await;
+            let result = self.attempt_once(call.id(), attempt, number, timeout);
+            let result = PERMIT.scope(permit, result).await;
             let took = clock.elapsed().saturating_sub(started);
             attempts_left = attempts_left.map(|left| left.saturating_sub(took));
             let failure = match result {
@@ -234,11 +242,11 @@ impl Effects {
                     return Err(CallFailure::Attempt(failure, reason));
                 }
             };
-            let permit = if failed.status == Some(StatusCode::TOO_MANY_REQUESTS) {
+            let retry = if failed.status == Some(StatusCode::TOO_MANY_REQUESTS) {
                 None
             } else {
                 match self.budget.acquire() {
-                    Some(permit) => Some(permit),
+                    Some(retry) => Some(retry),
                     None => {
                         progress.failed(&failed, None).await;
                         let reason = RetryStopped::BudgetExhausted;
@@ -248,7 +256,7 @@ impl Effects {
             };
             progress.failed(&failed, Some(wait)).await;
             self.wait(call.id(), cause, wait).await;
-            last = Some((failure, permit));
+            last = Some((failure, retry));
         }
     }
 
@@ -312,10 +320,22 @@ impl Effects {
     }
 
     /// Passes the rate-limit headers of a response to the rate limiter.
-    pub(crate) fn received(&self, headers: &HeaderMap) {
-        self.rate_limiter
-            .learn(RateLimit::from_headers(headers), self.clock.elapsed());
+    pub(crate) fn received(&self, status: StatusCode, headers: &HeaderMap) {
+        let RateLimit { limit, remaining } = RateLimit::from_headers(headers);
+        let reported = Reported {
+            limit,
+            remaining,
+            retry_after: requested_wait(status, headers, self.clock.now()),
+            is_refused: status == StatusCode::TOO_MANY_REQUESTS,
+        };
+        // Every request is sent by a call, within its permit.
+        PERMIT.try_with(|permit| permit.received(&reported)).ok();
     }
+}
+
+tokio::task_local! {
+    /// The permit of the current attempt. The generated client passes no context to its hooks.
+    static PERMIT: Permit;
 }
 
 #[cfg(test)]

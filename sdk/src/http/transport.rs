@@ -71,7 +71,9 @@ impl Transport {
         request: reqwest::Request,
     ) -> reqwest::Result<reqwest::Response> {
         let response = self.0.http.execute(request).await?;
-        self.0.effects.received(response.headers());
+        self.0
+            .effects
+            .received(response.status(), response.headers());
         Ok(response)
     }
 }

@@ -1,5 +1,6 @@
 //! The rate limiter of a token.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,8 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::sync::Notify;
 
-use super::headers::RateLimit;
-use super::schedule::{Rule, Schedule, Ticket, Turn};
+use super::schedule::{Reported, Rule, Schedule, Ticket, Turn};
 use crate::error::{Error, InvalidInput, RetryStopped};
 use crate::observe::{CallId, Observers, WaitCause};
 use crate::time::Clock;
@@ -19,23 +19,43 @@ use crate::time::Clock;
 /// Clones share the limiter, and so do the clones of a client. Make one for each token, and pass it to every client
 /// with that token by [`ClientBuilder::rate_limiter`](crate::ClientBuilder::rate_limiter).
 ///
-/// Webflow grants a token 60 or 120 requests a minute, depending on the plan of the site. The response header
-/// `X-RateLimit-Limit` contains the number. The window algorithm is not documented. Evenly spread requests stay below
-/// the limit of a fixed window of any phase, of a sliding window and of a token bucket. The interval is 1.25 % longer
-/// than the limit requires, which tolerates a difference of 750 ms in the time that requests take to arrive.
+/// Webflow grants a token 60 or 120 requests a minute, depending on the plan of the site. It counts in a window of 60
+/// seconds that begins with the first request. Every response says how many requests are left and when the window ends.
 ///
-/// There are no bursts: idle time does not accumulate. Requests leave in the order in which they asked. A retry queues
-/// behind the requests that are already waiting.
+/// # Schedule
 ///
-/// If several processes use the token, give each a [`share`](Self::share). Without shares, the limiter slows down while
-/// `X-RateLimit-Remaining` shows that others use the token.
+/// - By default, requests leave at once while some are left, then wait for the window's end. 40 requests at a limit of
+///   120 do not wait; 400 wait for three windows, 180 seconds.
+/// - [`spread`](Self::spread) and [`fixed`](Self::fixed) keep an even interval between requests: 60.75 seconds divided
+///   by the limit.
+/// - [`share`](Self::share) uses a part of the limit, for a token that several processes use.
+///
+/// Requests leave in the order in which they asked. A retry queues behind the requests that are already waiting. A
+/// `Retry-After` of a 429 or 503 response pauses all requests of the token.
+///
+/// # Assumptions of the default
+///
+/// The default assumes no window algorithm. Where the headers are true and no other client uses the token, no request is
+/// refused by a fixed window of any phase, a sliding window or a token bucket that holds as many requests as the limit.
+/// The order of the responses does not matter. Up to four requests leave before the first response, and again after a
+/// minute without requests.
+///
+/// If `X-RateLimit-Remaining` decreases by more than the limiter's own requests, another client uses the token. The
+/// limiter uses what is left, so a request can be refused that leaves at the same time as one of the other client.
+/// Without rate-limit headers it spreads the requests. It also spreads them from then on if a request is refused that
+/// was within the limit by the headers, or if the headers grant more than twice the limit in a minute.
+///
+/// # Example
 ///
 /// ```
+/// use std::time::Duration;
 /// use webflow_cms::RateLimiter;
 ///
-/// let learned = RateLimiter::new();
+/// let default = RateLimiter::new();
 /// let half = RateLimiter::new().share(0.5)?;
+/// let even = RateLimiter::new().spread();
 /// let by_hand = RateLimiter::fixed(30)?;
+/// assert_eq!(default.estimate(121), Duration::from_secs(120));
 /// # Ok::<_, webflow_cms::Error>(())
 /// ```
 #[derive(Clone)]
@@ -60,22 +80,24 @@ impl RateLimiter {
     /// requests a minute, the lowest limit that Webflow documents.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Rule::Learned { first: 60 }, 1.0)
+        Self::with(Rule::learned(60), 1.0)
     }
 
     /// Creates a rate limiter that learns the limit from the responses, with an initial limit in requests a minute.
-    /// From 60,750 on, there is no limit until the first response, since timers have a resolution of 1 millisecond.
+    ///
+    /// Before the first response, four requests leave at once and the others evenly spread. From 60,750 on they all
+    /// leave at once, since timers are no finer than a millisecond.
     ///
     /// # Errors
     ///
     /// [`InvalidInput::RateLimit`] for 0.
     pub fn with_initial_limit(requests_a_minute: u32) -> Result<Self, Error> {
-        let first = at_least_one(requests_a_minute)?;
-        Ok(Self::with(Rule::Learned { first }, 1.0))
+        let initial = at_least_one(requests_a_minute)?;
+        Ok(Self::with(Rule::learned(initial), 1.0))
     }
 
-    /// Creates a rate limiter with a fixed limit in requests a minute, which ignores the limit in responses. It still
-    /// pauses when the service requests a wait.
+    /// Creates a rate limiter with a fixed limit in requests a minute, which ignores the limit in responses. Requests
+    /// are evenly spread. It still pauses when the service requests a wait.
     ///
     /// # Errors
     ///
@@ -94,14 +116,26 @@ impl RateLimiter {
         Self::with(Rule::Off, 1.0)
     }
 
+    /// Creates a rate limiter with the same settings that spreads its requests evenly over the minute. It has its own
+    /// state.
+    ///
+    /// Use it where other clients send requests with the same token at unknown times. It leaves 1.25 % more time
+    /// between two requests than the limit asks, for requests that take up to 750 ms longer than others to arrive. It
+    /// slows down while `X-RateLimit-Remaining` shows that others use up what is left.
+    #[must_use]
+    pub fn spread(&self) -> Self {
+        Self::with(self.0.rule.spread(), self.0.share)
+    }
+
     /// Creates a rate limiter with the same settings and a share of the limit, for a token that several processes use.
     /// It has its own state.
     ///
-    /// A share is rounded down to whole requests, so the shares of all processes together stay below the limit.
+    /// A part is rounded down to whole requests, so the parts of all processes together stay within the limit. In no
+    /// 60 seconds do more requests arrive than the part.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput::RateLimitShare`] if the share is not above 0 and at most 1.
+    /// [`InvalidInput::RateLimitShare`] if it is not above 0 and at the most 1.
     pub fn share(&self, share: f64) -> Result<Self, Error> {
         if share > 0.0 && share <= 1.0 {
             Ok(Self::with(self.0.rule, share))
@@ -119,17 +153,28 @@ impl RateLimiter {
         }))
     }
 
-    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None`
-    /// without a limit before the first response.
+    /// Returns the limit in requests a minute: the fixed one, the one of the responses, or the initial one. `None` for
+    /// [`unlimited`](Self::unlimited) before the first response.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.schedule().limit()
     }
 
-    /// Returns the current interval between two requests.
+    /// Returns the interval between two requests: the exact one if they are [spread](Self::spread), and otherwise the
+    /// average of more requests than the limit.
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.schedule().interval()
+    }
+
+    /// Returns the time that the limit takes for this number of requests, from the first to the last, if none was sent
+    /// in the minute before. The latency of the requests is not included.
+    ///
+    /// By default that is 60 seconds for each full window before the last request; for requests that are
+    /// [spread](Self::spread), the [`interval`](Self::interval) for each but the first.
+    #[must_use]
+    pub fn estimate(&self, requests: u64) -> Duration {
+        self.schedule().estimate(requests)
     }
 
     /// Returns the number of waiting calls.
@@ -138,23 +183,13 @@ impl RateLimiter {
         self.schedule().waiting()
     }
 
-    /// Learns from the headers of a response.
-    pub(crate) fn learn(&self, rate_limit: RateLimit, now: Duration) {
-        let sooner = self
-            .schedule()
-            .learn(rate_limit.limit, rate_limit.remaining, now);
-        if sooner {
-            self.0.sooner.notify_waiters();
-        }
-    }
-
     /// Pauses all requests until this time.
     pub(crate) fn pause(&self, until: Duration) {
         self.schedule().pause(until);
     }
 
-    /// Waits for the turn of a request, which must leave at once.
-    pub(crate) async fn acquire(&self, limits: WaitLimits<'_>) -> Result<(), NotAdmitted> {
+    /// Waits for the turn of a request, which is to leave at once then, with a [`Permit`] for this ticket.
+    pub(crate) async fn acquire(&self, limits: WaitLimits<'_>) -> Result<Ticket, NotAdmitted> {
         let place = Place {
             rate_limiter: self,
             ticket: self.schedule().enter(),
@@ -173,7 +208,9 @@ impl RateLimiter {
                 }
                 (schedule.ask(place.ticket, now), paused_until)
             };
-            let Turn::At(due) = turn else { return Ok(()) };
+            let Turn::At(due) = turn else {
+                return Ok(place.ticket);
+            };
             let due = limits.check(now, due, paused_until)?;
             if waiting.is_none() {
                 let cause = if paused_until > now {
@@ -193,6 +230,12 @@ impl RateLimiter {
             match select(sleep, sooner).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
+        }
+    }
+
+    fn wake(&self, sooner: bool) {
+        if sooner {
+            self.0.sooner.notify_waiters();
         }
     }
 
@@ -277,6 +320,63 @@ impl From<NotAdmitted> for RetryStopped {
     }
 }
 
+/// A request that has had its turn, until its response comes or it ends without one.
+pub(crate) struct Permit {
+    rate_limiter: RateLimiter,
+    clock: Arc<dyn Clock>,
+    ticket: Ticket,
+    state: Cell<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    NotSent,
+    Sent,
+    Received,
+}
+
+impl Permit {
+    pub(crate) fn new(rate_limiter: &RateLimiter, clock: &Arc<dyn Clock>, ticket: Ticket) -> Self {
+        Self {
+            rate_limiter: rate_limiter.clone(),
+            clock: Arc::clone(clock),
+            ticket,
+            state: Cell::new(State::NotSent),
+        }
+    }
+
+    /// The request leaves.
+    pub(crate) fn sent(self) -> Self {
+        self.state.set(State::Sent);
+        self
+    }
+
+    /// Takes in the head of the response.
+    pub(crate) fn received(&self, reported: &Reported) {
+        self.state.set(State::Received);
+        let now = self.clock.elapsed();
+        let sooner = self
+            .rate_limiter
+            .schedule()
+            .learn(self.ticket, reported, now);
+        self.rate_limiter.wake(sooner);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let now = self.clock.elapsed();
+        let mut schedule = self.rate_limiter.schedule();
+        let sooner = match self.state.get() {
+            State::NotSent => schedule.withdraw(self.ticket, now),
+            State::Sent => schedule.end(self.ticket, now),
+            State::Received => false,
+        };
+        drop(schedule);
+        self.rate_limiter.wake(sooner);
+    }
+}
+
 /// A place in the queue, which is released when dropped.
 struct Place<'a> {
     rate_limiter: &'a RateLimiter,
@@ -286,9 +386,7 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let left = self.rate_limiter.schedule().leave(self.ticket);
-        if left {
-            self.rate_limiter.0.sooner.notify_waiters();
-        }
+        self.rate_limiter.wake(left);
     }
 }
 

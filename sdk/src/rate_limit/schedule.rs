@@ -1,60 +1,65 @@
-//! The schedule of a token's requests: a pure function of the requests and responses.
+//! When the next request of a token may leave: a pure function of the requests and responses so far.
+
+mod bucket;
+mod countdown;
+mod limits;
+mod spread;
+#[cfg(test)]
+mod tests;
+mod window;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The window of a limit.
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The tolerated difference in the time that requests take to arrive.
-///
-/// If requests leave `(60 s + SPREAD) / limit` apart, and each takes between `a` and `a + SPREAD` to arrive, at most
-/// `limit` of them arrive in any 60 seconds. So the rate is accepted by a fixed window of any phase, a sliding window,
-/// and a token bucket with a capacity of `1 + SPREAD * limit / 60 s` requests.
-const SPREAD: Duration = Duration::from_millis(750);
-
-/// How long a request may count in the number that the service reports: its window, and the time of transmission.
-const COUNTED: Duration = Duration::from_secs(62);
-
-/// The resolution of timers. Requests with a shorter interval leave at once.
-const FINEST: Duration = Duration::from_millis(1);
-
-/// A call that does not ask within this time after its turn is not being polled, and loses its place to the next one.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// How many earlier responses are compared to detect a decrease of the remaining requests.
-const COMPARED: usize = 8;
-
-/// A decrease by this many is not an effect of responses in another order.
-const FALL: u64 = 3;
+use self::limits::{FINEST, GRACE, Limits, MINUTE, times};
+pub(crate) use self::limits::{Reported, Ticket};
+use self::spread::Spread;
+use self::window::{UNCONFIRMED, Window};
 
 /// The source of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
-    /// The headers, and this limit until the first response.
-    Learned { first: u32 },
-    /// This limit, independent of the headers.
+    /// The headers, and `initial` before the first ones. The rest of a window is spent at once, unless the requests are
+    /// to be spread.
+    Learned { initial: u32, is_spread: bool },
+    /// This, whatever the headers say. The requests are spread.
     Fixed(u32),
     /// No limit.
     Off,
 }
 
-/// The ticket of a waiting call.
-pub(crate) type Ticket = u64;
+impl Rule {
+    pub(crate) fn learned(initial: u32) -> Self {
+        Self::Learned {
+            initial,
+            is_spread: false,
+        }
+    }
+
+    pub(crate) fn spread(self) -> Self {
+        match self {
+            Self::Learned { initial, .. } => Self::Learned {
+                initial,
+                is_spread: true,
+            },
+            Self::Fixed(_) | Self::Off => self,
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     ticket: Ticket,
-    /// The expected time of its turn when it last asked.
+    /// When its turn was to come, as it looked when it last asked.
     due: Duration,
 }
 
-/// The result of a request for a turn.
+/// The reply to a caller that asks for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The request must leave now.
+    /// The request is to leave now.
     Now,
-    /// The expected time of the turn.
+    /// The turn comes at this time, as it looks now.
     At(Duration),
 }
 
@@ -64,16 +69,17 @@ pub(crate) struct Schedule {
     rule: Rule,
     share: f64,
     learned: Option<u64>,
-    /// The interval while others use the token.
-    yielding: Option<Duration>,
-    last: Option<Duration>,
+    /// The most that is believed of a limit whose headers were wrong.
+    ceiling: Option<u64>,
+    /// When the headers turned out to be wrong.
+    distrusted: Option<Duration>,
+    window: Window,
+    spread: Spread,
     paused_until: Duration,
     waiting: VecDeque<Waiting>,
     next_ticket: Ticket,
-    /// The times of our own requests that may still count.
-    sent: VecDeque<Duration>,
-    /// The last numbers of remaining requests.
-    reported: VecDeque<u64>,
+    /// Since when a request may leave although none does.
+    open_since: Option<Duration>,
 }
 
 impl Schedule {
@@ -82,13 +88,14 @@ impl Schedule {
             rule,
             share,
             learned: None,
-            yielding: None,
-            last: None,
+            ceiling: None,
+            distrusted: None,
+            window: Window::new(),
+            spread: Spread::new(),
             paused_until: Duration::ZERO,
             waiting: VecDeque::new(),
             next_ticket: 0,
-            sent: VecDeque::new(),
-            reported: VecDeque::new(),
+            open_since: None,
         }
     }
 
@@ -103,7 +110,7 @@ impl Schedule {
         ticket
     }
 
-    /// Releases a place. Returns `false` if it was released or used before.
+    /// Gives a place up. Whether it was still held.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> bool {
         match self.position(ticket) {
             Some(position) => self.waiting.remove(position).is_some(),
@@ -111,17 +118,80 @@ impl Schedule {
         }
     }
 
-    /// Asks for the turn of a place. A turn uses the place.
+    /// Asks for the turn of a place, which is used up with it.
     pub(crate) fn ask(&mut self, ticket: Ticket, now: Duration) -> Turn {
         let Some(position) = self.position(ticket) else {
             return Turn::Now;
         };
-        let interval = self.interval();
-        let next = self
-            .last
-            .map_or(Duration::ZERO, |last| last.saturating_add(interval))
-            .max(self.paused_until);
-        // A call that does not ask again does not know that its turn has become sooner.
+        let turn = match self.limits() {
+            None => Turn::Now,
+            Some(limits) if self.spends_windows(&limits) => {
+                self.window_turn(position, now, &limits)
+            }
+            Some(limits) => self.spread_turn(position, now, &limits),
+        };
+        match turn {
+            Turn::Now => {
+                self.waiting.remove(position);
+                if let Some(limits) = self.limits() {
+                    self.window.send(ticket, now, &limits);
+                    self.open_since = None;
+                    self.note_open(now, &limits);
+                }
+                self.spread.send(now);
+            }
+            Turn::At(due) => {
+                if let Some(waiting) = self.waiting.get_mut(position) {
+                    waiting.due = due;
+                }
+            }
+        }
+        turn
+    }
+
+    fn window_turn(&mut self, position: usize, now: Duration, limits: &Limits) -> Turn {
+        if now < self.paused_until {
+            return Turn::At(self.paused_until);
+        }
+        self.note_open(now, limits);
+        let open = self.window.open(now, limits);
+        if open == 0 {
+            return Turn::At(self.window.opens(position as u64, now, limits));
+        }
+        let overdue = self
+            .open_since
+            .is_some_and(|since| since.saturating_add(GRACE) < now);
+        let mut before = 0;
+        let mut turn_of_others = now;
+        for (place, waiting) in (0..).zip(self.waiting.iter().take(position)) {
+            let is_missed = place < open && overdue;
+            if is_missed || waiting.due.saturating_add(GRACE) < now {
+                continue;
+            }
+            before += 1;
+            if before == open {
+                return Turn::At(now.saturating_add(GRACE + FINEST));
+            }
+            if waiting.due < Duration::MAX {
+                turn_of_others = turn_of_others.max(waiting.due);
+            }
+        }
+        if turn_of_others > now {
+            // Whoever is before may not be polled any more.
+            return Turn::At(turn_of_others.min(now.saturating_add(GRACE + FINEST)));
+        }
+        Turn::Now
+    }
+
+    fn spread_turn(&self, position: usize, now: Duration, limits: &Limits) -> Turn {
+        let interval = self.spread.interval(limits.interval);
+        let mut next = self.spread.next(limits.interval).max(self.paused_until);
+        let counted = |distrusted: Duration| distrusted.saturating_add(MINUTE + GRACE) > now;
+        if self.distrusted.is_some_and(counted) {
+            // What was sent at once before still counts.
+            next = next.max(self.window.counted_out(0, now, limits));
+        }
+        // A caller that does not ask again does not know that its turn has come nearer.
         let before = (0..)
             .map(|place| next.saturating_add(interval.saturating_mul(place)))
             .zip(self.waiting.iter().take(position))
@@ -130,17 +200,15 @@ impl Schedule {
         let due = next
             .max(if before == 0 { Duration::ZERO } else { now })
             .saturating_add(interval.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX)));
-        if now < due {
-            if let Some(waiting) = self.waiting.get_mut(position) {
-                waiting.due = due;
-            }
-            return Turn::At(due);
+        if now < due { Turn::At(due) } else { Turn::Now }
+    }
+
+    fn note_open(&mut self, now: Duration, limits: &Limits) {
+        if self.window.open(now, limits) == 0 {
+            self.open_since = None;
+        } else {
+            self.open_since.get_or_insert(now);
         }
-        self.waiting.remove(position);
-        self.last = Some(now);
-        self.forget(now);
-        self.sent.push_back(now);
-        Turn::Now
     }
 
     /// Pauses all requests until this time.
@@ -155,346 +223,127 @@ impl Schedule {
         self.paused_until
     }
 
-    /// Returns the number of waiting calls.
+    /// How many callers wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Learns from a response. Returns `true` if waiting calls should ask again, because their turn may come sooner.
-    pub(crate) fn learn(
-        &mut self,
-        limit: Option<u64>,
-        remaining: Option<u64>,
-        now: Duration,
-    ) -> bool {
-        let before = self.interval();
-        if let Some(limit) = limit.filter(|limit| *limit > 0)
-            && self.learned.replace(limit) != Some(limit)
-        {
-            // The remaining requests of another limit are not comparable.
-            self.reported.clear();
-            self.yielding = None;
-        }
-        if let Some(remaining) = remaining {
-            self.yielding = self.yield_to_others(remaining, now);
-        }
-        self.interval() < before
+    /// A request that was to leave did not. Whether those who wait should ask again.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket, now: Duration) -> bool {
+        self.window.withdraw(ticket);
+        self.comes_sooner(now)
     }
 
-    /// Returns the limit in requests a minute, as far as it is known.
+    /// A request ended without a response. Whether those who wait should ask again.
+    pub(crate) fn end(&mut self, ticket: Ticket, now: Duration) -> bool {
+        self.window.end(ticket, now);
+        self.comes_sooner(now)
+    }
+
+    /// Takes in what a response says. Whether those who wait should ask again, because their turn may come sooner.
+    pub(crate) fn learn(&mut self, ticket: Ticket, reported: &Reported, now: Duration) -> bool {
+        let before = self.interval();
+        if let Some(limit) = reported.limit.filter(|limit| *limit > 0)
+            && self.learned.replace(limit) != Some(limit)
+        {
+            self.spread.limit_changed();
+        }
+        let Some(limits) = self.limits() else {
+            return false;
+        };
+        if let Some(remaining) = reported.remaining {
+            self.spread.learn(remaining, now, &limits);
+        }
+        let left = self.window.broken(now);
+        let is_true = self.window.learn(ticket, reported, now, &limits);
+        if !is_true {
+            self.distrusted.get_or_insert(now);
+            if reported.is_refused && left.max(self.window.broken(now)) > UNCONFIRMED {
+                self.learn_ceiling(now);
+            }
+        }
+        if let Some(limits) = self.limits() {
+            self.note_open(now, &limits);
+        }
+        self.interval() < before || self.comes_sooner(now)
+    }
+
+    /// Requests were refused although many were left, so the limit is not what the service says. No window serves more
+    /// than twice its limit in a minute, and the limit is taken to be no lower than it was assumed to be at first.
+    fn learn_ceiling(&mut self, now: Duration) {
+        if let Rule::Learned { initial, .. } = self.rule
+            && self.ceiling.is_none()
+        {
+            self.ceiling = Some((self.window.served(now) / 2).max(initial.into()));
+        }
+    }
+
+    /// The requests a minute that the service grants the token, as far as is known.
     pub(crate) fn limit(&self) -> Option<u64> {
         match self.rule {
             Rule::Off => self.learned,
             Rule::Fixed(limit) => Some(limit.into()),
-            Rule::Learned { first } => Some(self.learned.unwrap_or_else(|| first.into())),
+            Rule::Learned { initial, .. } => {
+                let limit = self.learned.unwrap_or_else(|| initial.into());
+                Some(self.ceiling.map_or(limit, |ceiling| limit.min(ceiling)))
+            }
         }
     }
 
-    /// Returns the interval between two requests.
+    /// How far apart requests leave that are spread.
     pub(crate) fn interval(&self) -> Duration {
-        let Some(limit) = self.limit().filter(|_| self.rule != Rule::Off) else {
-            return Duration::ZERO;
-        };
-        let ours = self.ours(limit);
-        let even = (MINUTE + SPREAD).as_secs_f64() / ours;
-        let even = Duration::try_from_secs_f64(even).unwrap_or(Duration::MAX);
-        let even = if even < FINEST { Duration::ZERO } else { even };
-        self.yielding.map_or(even, |interval| interval.max(even))
+        self.limits().map_or(Duration::ZERO, |limits| {
+            self.spread.interval(limits.interval)
+        })
     }
 
-    /// Returns our share of a limit. It is rounded down to whole requests, so that several shares do not exceed the
-    /// limit, unless it is below 1.
-    fn ours(&self, limit: u64) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "limits beyond 2^53 requests a minute do not need their last digits"
-        )]
-        let part = limit as f64 * self.share;
-        if part >= 1.0 { part.floor() } else { part }
+    /// How long the limit makes so many requests take, from the first to the last.
+    pub(crate) fn estimate(&self, requests: u64) -> Duration {
+        let gaps = requests.saturating_sub(1);
+        match self.limits() {
+            None => Duration::ZERO,
+            Some(limits) if self.spends_windows(&limits) => times(MINUTE, gaps / limits.ours),
+            Some(limits) => times(self.spread.interval(limits.interval), gaps),
+        }
     }
 
-    /// Returns the interval while others use the token: the remaining requests are spread over a whole window, since
-    /// the end of the window is unknown.
-    ///
-    /// Two signs together show that others use it. More requests are missing than ours and the share of the others; and
-    /// the number of remaining requests decreases. With a token bucket smaller than the limit, many are always missing,
-    /// and their number stays constant.
-    fn yield_to_others(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
+    fn limits(&self) -> Option<Limits> {
         let limit = self.limit().filter(|_| self.rule != Rule::Off)?;
-        self.forget(now);
-        if self
-            .reported
-            .back()
-            .is_some_and(|last| remaining > last.saturating_add(FALL))
-        {
-            self.reported.clear();
-        }
-        let highest = self.reported.iter().copied().max().unwrap_or(remaining);
-        self.reported.push_back(remaining);
-        if self.reported.len() > COMPARED {
-            self.reported.pop_front();
-        }
-        let sent = u64::try_from(self.sent.len()).unwrap_or(u64::MAX);
-        let missing = limit.saturating_sub(remaining).saturating_sub(sent);
-        #[expect(clippy::cast_precision_loss, reason = "as above")]
-        let due_to_others = (limit as f64) - self.ours(limit);
-        #[expect(clippy::cast_precision_loss, reason = "as above")]
-        let others = missing as f64 > due_to_others;
-        let falls = highest.saturating_sub(remaining) >= FALL || self.yielding.is_some();
-        let left = u32::try_from(remaining.max(1)).unwrap_or(u32::MAX);
-        (others && falls).then(|| MINUTE / left)
+        Some(Limits::new(limit, self.share))
     }
 
-    fn forget(&mut self, now: Duration) {
-        while self
-            .sent
-            .front()
-            .is_some_and(|sent| sent.saturating_add(COUNTED) < now)
-        {
-            self.sent.pop_front();
+    /// Whether the requests are spread.
+    #[cfg(test)]
+    fn is_spread(&self) -> bool {
+        self.limits()
+            .is_some_and(|limits| !self.spends_windows(&limits))
+    }
+
+    fn spends_windows(&self, limits: &Limits) -> bool {
+        let is_spread = match self.rule {
+            Rule::Learned { is_spread, .. } => is_spread,
+            Rule::Fixed(_) | Rule::Off => true,
+        };
+        // Less than one request a minute has no window.
+        !is_spread && self.distrusted.is_none() && limits.ours > 0
+    }
+
+    /// Whether a turn comes sooner than a caller expects.
+    fn comes_sooner(&self, now: Duration) -> bool {
+        let Some((limits, first)) = self.limits().zip(self.waiting.front()) else {
+            return false;
+        };
+        if !self.spends_windows(&limits) {
+            return false;
         }
+        let open = usize::try_from(self.window.open(now, &limits)).unwrap_or(usize::MAX);
+        let mut open = self.waiting.iter().take(open);
+        open.any(|waiting| waiting.due > now) || self.window.opens(0, now, &limits) < first.due
     }
 
     fn position(&self, ticket: Ticket) -> Option<usize> {
         self.waiting
             .binary_search_by_key(&ticket, |waiting| waiting.ticket)
             .ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn limited(limit: u32) -> Schedule {
-        Schedule::new(Rule::Fixed(limit), 1.0)
-    }
-
-    /// Sends as soon as it may, and says when that is.
-    fn send(schedule: &mut Schedule, mut now: Duration) -> Duration {
-        let ticket = schedule.enter();
-        while let Turn::At(due) = schedule.ask(ticket, now) {
-            assert!(due > now, "a turn in the past would be asked for for ever");
-            now = due;
-        }
-        now
-    }
-
-    #[test]
-    fn whatever_the_way_takes_no_sixty_seconds_see_more_arrivals_than_the_limit() {
-        for limit in [1, 2, 7, 60, 119, 120, 121, 600] {
-            let mut schedule = limited(limit);
-            let mut now = Duration::ZERO;
-            let mut arrivals = Vec::new();
-            for number in 0..limit * 3 {
-                now = send(&mut schedule, now);
-                // The slowest are followed by the fastest, which is the worst for a window.
-                let late = if number < limit {
-                    SPREAD - Duration::from_millis(1)
-                } else {
-                    Duration::ZERO
-                };
-                arrivals.push(now + late);
-            }
-            for (first, start) in arrivals.iter().enumerate() {
-                let within = arrivals[first..]
-                    .iter()
-                    .filter(|at| **at < *start + MINUTE)
-                    .count();
-                assert!(
-                    within <= limit as usize,
-                    "{within} arrivals at {limit} a minute"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn even_spreading_costs_less_than_two_percent() {
-        let mut schedule = limited(120);
-        let first = send(&mut schedule, Duration::ZERO);
-        let last = (1..1_000).fold(first, |now, _| send(&mut schedule, now));
-        assert!(last - first < (SECOND * 999 / 2).mul_f64(1.02), "{last:?}");
-    }
-
-    #[test]
-    fn turns_come_in_the_order_in_which_they_were_asked_for() {
-        let mut schedule = limited(60);
-        let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
-        assert_eq!(schedule.ask(first, SECOND), Turn::Now);
-        let interval = schedule.interval();
-        assert_eq!(schedule.ask(third, SECOND), Turn::At(SECOND + interval * 2));
-        assert_eq!(schedule.ask(second, SECOND), Turn::At(SECOND + interval));
-        assert_eq!(schedule.ask(second, SECOND + interval), Turn::Now);
-        assert_eq!(schedule.ask(third, SECOND + interval * 2), Turn::Now);
-    }
-
-    #[test]
-    fn who_leaves_is_not_waited_for() {
-        let mut schedule = limited(60);
-        let [first, second, third] = [schedule.enter(), schedule.enter(), schedule.enter()];
-        assert_eq!(schedule.ask(first, SECOND), Turn::Now);
-        assert!(schedule.leave(second));
-        assert!(!schedule.leave(second), "it left before");
-        assert!(!schedule.leave(first), "its turn was used");
-        assert_eq!(
-            schedule.ask(third, SECOND),
-            Turn::At(SECOND + schedule.interval())
-        );
-        assert_eq!(schedule.waiting(), 1);
-    }
-
-    #[test]
-    fn who_is_never_polled_again_holds_nobody_up_for_long() {
-        let mut schedule = limited(60);
-        let now = send(&mut schedule, SECOND);
-        let [asleep, awake] = [schedule.enter(), schedule.enter()];
-        let Turn::At(due) = schedule.ask(asleep, now) else {
-            panic!("too soon")
-        };
-        assert!(matches!(schedule.ask(awake, now), Turn::At(_)));
-        let late = due + GRACE + SECOND;
-        assert_eq!(schedule.ask(awake, late), Turn::Now);
-        let next = send(&mut schedule, late);
-        assert_eq!(
-            next,
-            late + schedule.interval(),
-            "the interval is as before"
-        );
-        assert_eq!(
-            schedule.ask(asleep, next + SECOND * 9),
-            Turn::Now,
-            "it has waited the longest"
-        );
-    }
-
-    #[test]
-    fn who_is_never_polled_again_holds_nobody_up_although_its_turn_looked_far_away() {
-        let mut schedule = limited(60);
-        let now = send(&mut schedule, SECOND);
-        let leaving: Vec<_> = (0..100).map(|_| schedule.enter()).collect();
-        let [asleep, awake] = [schedule.enter(), schedule.enter()];
-        assert!(matches!(schedule.ask(asleep, now), Turn::At(due) if due > now + SECOND * 99));
-        for ticket in leaving {
-            schedule.leave(ticket);
-        }
-        let late = now + schedule.interval() + GRACE + SECOND;
-        assert_eq!(schedule.ask(awake, late), Turn::Now);
-    }
-
-    #[test]
-    fn a_pause_holds_everybody_and_nobody_bursts_after_it() {
-        let mut schedule = limited(60);
-        let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
-        schedule.pause(SECOND * 30);
-        schedule.pause(SECOND * 20);
-        for (place, ticket) in (0..).zip(&tickets) {
-            let due = SECOND * 30 + schedule.interval() * place;
-            assert_eq!(schedule.ask(*ticket, SECOND), Turn::At(due));
-        }
-        assert_eq!(schedule.ask(tickets[0], SECOND * 30), Turn::Now);
-        assert_eq!(
-            schedule.ask(tickets[1], SECOND * 30),
-            Turn::At(SECOND * 30 + schedule.interval())
-        );
-    }
-
-    #[test]
-    fn time_without_requests_is_not_saved_up() {
-        let mut schedule = limited(60);
-        send(&mut schedule, SECOND);
-        let now = send(&mut schedule, SECOND * 600);
-        assert_eq!(now, SECOND * 600);
-        assert_eq!(send(&mut schedule, now), now + schedule.interval());
-    }
-
-    #[test]
-    fn the_limit_is_learned_and_a_faster_one_lets_those_who_wait_ask_again() {
-        let mut schedule = Schedule::new(Rule::Learned { first: 60 }, 1.0);
-        let slow = schedule.interval();
-        assert!(schedule.learn(Some(120), Some(119), SECOND));
-        assert_eq!(schedule.interval(), slow / 2);
-        assert!(!schedule.learn(Some(60), Some(59), SECOND));
-        assert_eq!(schedule.interval(), slow);
-        assert!(
-            !schedule.learn(Some(0), None, SECOND),
-            "a limit of nothing is no limit"
-        );
-        assert_eq!(schedule.interval(), slow);
-    }
-
-    #[test]
-    fn a_fixed_limit_is_not_changed_by_responses() {
-        let mut schedule = limited(30);
-        schedule.learn(Some(120), None, SECOND);
-        assert_eq!(schedule.limit(), Some(30));
-    }
-
-    #[test]
-    fn shares_never_add_up_to_more_than_the_whole() {
-        let third = Schedule::new(Rule::Fixed(100), 1.0 / 3.0);
-        assert_eq!(third.ours(100), 33.0);
-        let least = Schedule::new(Rule::Fixed(60), 0.001);
-        assert!(
-            least.interval() > MINUTE,
-            "less than one a minute is less than one a minute"
-        );
-    }
-
-    #[test]
-    fn without_a_limit_all_requests_leave_at_once() {
-        let mut schedule = Schedule::new(Rule::Off, 1.0);
-        let tickets: Vec<_> = (0..5).map(|_| schedule.enter()).collect();
-        schedule.learn(Some(60), Some(0), SECOND);
-        schedule.pause(SECOND * 9);
-        for ticket in tickets.into_iter().rev() {
-            assert_eq!(schedule.ask(ticket, SECOND), Turn::Now);
-        }
-    }
-
-    #[test]
-    fn our_own_use_is_never_taken_for_that_of_others() {
-        let mut schedule = limited(120);
-        let mut now = Duration::ZERO;
-        let even = schedule.interval();
-        for number in 0..600 {
-            now = send(&mut schedule, now);
-            // A fixed window, whose count begins anew with each 60 seconds.
-            let used = (now.as_secs_f64() % 60.0 / even.as_secs_f64()) as u64 + 1;
-            schedule.learn(Some(120), Some(120_u64.saturating_sub(used)), now);
-            assert_eq!(schedule.interval(), even, "request {number}");
-        }
-    }
-
-    #[test]
-    fn a_small_bucket_is_not_taken_for_the_use_of_others() {
-        let mut schedule = limited(120);
-        let even = schedule.interval();
-        let mut now = Duration::ZERO;
-        for remaining in [9, 9, 8, 9, 9, 8, 8, 9, 9, 9] {
-            now = send(&mut schedule, now);
-            schedule.learn(Some(120), Some(remaining), now);
-            assert_eq!(schedule.interval(), even);
-        }
-    }
-
-    #[test]
-    fn what_others_leave_over_is_spread_until_the_count_begins_anew() {
-        let mut schedule = limited(120);
-        let even = schedule.interval();
-        let mut now = Duration::ZERO;
-        for remaining in (20..40).rev() {
-            now = send(&mut schedule, now);
-            schedule.learn(Some(120), Some(remaining), now);
-        }
-        assert_eq!(schedule.interval(), MINUTE / 20);
-        schedule.learn(Some(120), Some(119), now);
-        assert_eq!(schedule.interval(), even);
-        for remaining in (0..5).rev() {
-            schedule.learn(Some(120), Some(remaining), now);
-        }
-        assert_eq!(schedule.interval(), MINUTE, "nothing is left");
     }
 }

@@ -2,13 +2,19 @@
 
 mod headers;
 mod pauses;
+mod window_use;
 mod windows;
 
 use crate::rule::Rule;
 
 pub(super) fn rules() -> Vec<Rule> {
-    [windows::rules(), pauses::rules(), headers::rules()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        windows::rules(),
+        window_use::rules(),
+        pauses::rules(),
+        headers::rules(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

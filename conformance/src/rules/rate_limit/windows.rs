@@ -29,7 +29,7 @@ pub(crate) fn limiter(kind: usize, limit: u32, phase: u64) -> Limiter {
 const WINDOWS: [&str; 3] = ["fixed window", "sliding window", "token bucket"];
 
 /// A latency of 50 to 500 ms in two parts, by seed and number.
-fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static {
+pub(super) fn latency(seed: u64) -> impl Fn(usize) -> (Duration, Duration) + Send + Sync + 'static {
     move |number| {
         let mut rng = fastrand::Rng::with_seed(seed ^ u64::try_from(number).unwrap_or(0));
         let whole = rng.u64(50..=500);
