@@ -296,3 +296,38 @@ fn names_of_kinds_and_reasons_are_stable() {
         assert_eq!(cause.as_str(), name);
     }
 }
+
+#[test]
+fn what_a_job_logs_has_stable_names() {
+    let statuses = [
+        (ItemStatus::AlreadyUpdated, "already_updated"),
+        (
+            ItemStatus::NotAttempted(NotAttempted::Stopped(StopReason::Cancelled)),
+            "not_attempted",
+        ),
+        (ItemStatus::Unknown(Unknown::NotReturned), "unknown"),
+    ];
+    for (status, name) in statuses {
+        assert_eq!(status.as_str(), name);
+    }
+    let json = |value: &dyn Fn() -> serde_json::Result<String>| value().expect("JSON");
+    assert_eq!(
+        json(&|| serde_json::to_string(&ErrorKind::NotFound)),
+        r#""not_found""#
+    );
+    assert_eq!(
+        json(&|| serde_json::to_string(&Counts::default())),
+        r#"{"updated":0,"already_updated":0,"rejected":0,"not_attempted":0,"unknown":0}"#
+    );
+}
+
+#[test]
+fn tokens_and_keys_have_their_conversions() {
+    let secret = "b7c1d0e2f3a4";
+    let token: Token = secret.parse().expect("a token");
+    assert!(!format!("{token:?}").contains(secret));
+    let error = "two words".parse::<Token>().expect_err("a blank");
+    assert!(!error.to_string().contains("words"), "{error}");
+    let id = ItemId::new(LAMP).expect("an id");
+    assert_eq!(ItemKey::from(id), ItemKey { id, locale: None });
+}

@@ -416,3 +416,26 @@ async fn a_run_that_is_dropped_anywhere_leaves_its_journal_to_the_next_one_at_on
         assert!(report.is_complete(), "after {polls} polls: {report}");
     }
 }
+
+#[tokio::test]
+async fn a_report_says_how_many_problems_it_does_not_show_and_that_a_source_was_empty() {
+    const BAD: usize = 23;
+    let rejected = |model: Model, number| model.reject(COLLECTION, &id(number), None);
+    let model = (0..BAD).fold(model(30), rejected);
+    let (_server, client) = server(model).await;
+    let run = client
+        .bulk(collection())
+        .run((0..30).map(|number| update(number, 1)));
+    let report = run.expect("a run").finish().await;
+    assert_eq!((report.counts.updated, report.counts.rejected), (7, 23));
+    assert_eq!((report.first_problems.len(), report.more_problems), (20, 3));
+    assert!(report.to_string().ends_with("\nand 3 more"), "{report}");
+
+    let run = client.bulk(collection()).run(Vec::new()).expect("a run");
+    let report = run.finish().await;
+    assert!(report.is_complete());
+    assert!(
+        report.to_string().contains("the source was empty"),
+        "{report}"
+    );
+}

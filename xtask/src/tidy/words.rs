@@ -97,33 +97,46 @@ fn hits(source: &Source) -> Vec<Hit<'_>> {
         };
         return prose(source, &words);
     }
-    let is_public =
-        PACKAGES.iter().any(|package| path.starts_with(package)) && path.contains("/src/");
-    if !is_public || !path.ends_with(".rs") {
+    if !path.ends_with(".rs") || !PACKAGES.iter().any(|package| path.starts_with(package)) {
         return Vec::new();
     }
+    let mut hits = file_name(source);
+    if !path.contains("/src/") {
+        return hits;
+    }
     let docs = lines().filter_map(|(line, text)| Some((line, documentation(text)?)));
-    let mut hits = prose(source, &split::words(docs));
+    hits.extend(prose(source, &split::words(docs)));
     let is_test = path
         .split('/')
         .any(|part| part == "tests" || part == "tests.rs");
     // A file that is not Rust is a finding of another check.
     if let (false, Ok(syntax)) = (is_test, syn::parse_file(&source.text)) {
         for name in names::names(&syntax) {
-            let words = split::name(name.line, &name.text);
-            hits.extend(BANNED.iter().flat_map(|banned| {
-                let found = in_name(banned, &words).into_iter();
-                found.map(|word| Hit {
-                    source,
-                    line: name.line,
-                    word,
-                    say: banned.say,
-                    name: Some(name.text.clone()),
-                })
-            }));
+            hits.extend(name_hits(source, name.line, &name.text));
         }
     }
     hits
+}
+
+/// A file is looked for by its name, whatever is in it.
+fn file_name(source: &Source) -> Vec<Hit<'_>> {
+    let file = source.path.rsplit('/').next().unwrap_or_default();
+    name_hits(source, 1, file.trim_end_matches(".rs"))
+}
+
+fn name_hits<'a>(source: &'a Source, line: usize, name: &str) -> Vec<Hit<'a>> {
+    let words = split::name(line, name);
+    let found = |banned| Some((in_name(banned, &words)?, banned.say));
+    let found = BANNED.iter().filter_map(found);
+    found
+        .map(|(word, say)| Hit {
+            source,
+            line,
+            word,
+            say,
+            name: Some(name.to_owned()),
+        })
+        .collect()
 }
 
 /// The text of a line of documentation.
@@ -279,6 +292,19 @@ mod tests {
             let start = format!("conformance/reference/src/a.rs:1: the name `{name}` has `");
             assert!(found[0].starts_with(&start), "{code}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_banned_word_is_found_in_the_name_of_a_file_also_of_a_test() {
+        for path in ["sdk/tests/bulk_pace.rs", "conformance/src/rules/pace.rs"] {
+            let shown = shown(path, "");
+            assert!(
+                matches!(&shown[..], [one] if one.contains("rate limit")),
+                "{shown:?}"
+            );
+        }
+        assert!(shown("sdk/tests/bulk_rate_limit.rs", "").is_empty());
+        assert!(shown("xtask/src/pace.rs", "").is_empty());
     }
 
     #[test]
